@@ -1,0 +1,31 @@
+PYTHON := .venv/bin/python
+TERRAINS := flat,rough,slope_up,step_up,stairs_up,stairs_down
+
+.PHONY: install train play evaluate test test-all lint
+
+install: .venv/installed
+
+.venv/installed: requirements.txt
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+train: install
+	$(PYTHON) train.py --task anymal_rough
+
+play: install
+	$(PYTHON) play.py --checkpoint
+
+evaluate: install
+	$(PYTHON) evaluate.py --checkpoint --terrains $(TERRAINS)
+
+test: install
+	$(PYTHON) -m pytest -m "not slow"
+
+test-all: install
+	$(PYTHON) -m pytest
+
+lint: install
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/pyright
