@@ -1,0 +1,181 @@
+"""Curriculum: Lee et al.'s particle filter on terrain parameters, and Miki et al.'s factor c_k."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange, reduce
+from scipy.special import betainc
+from torch import Generator, Tensor
+
+SMALLEST_WEIGHT = 0.05
+"""Of a particle: else, where all cells are too hard, the one with least evidence takes over (decision 19)."""
+
+
+@dataclass(frozen=True)
+class CurriculumConfig:
+    """When the terrain gets harder, and how fast randomisation and regularising rewards reach full strength."""
+
+    particles: int = 10
+    """Particles per terrain type (Lee et al. Table S3)."""
+    update_samples: int = 400_000
+    """Environment samples between two updates of the filter."""
+    band_low: float = 0.5
+    """Lowest traversability that is worth training on (Lee et al. S2)."""
+    band_high: float = 0.9
+    """Highest traversability that is worth training on (Lee et al. S2)."""
+    replay_probability: float = 0.05
+    """Probability that a resampled particle is replaced by a cell the filter has held before (Lee et al. Table S3)."""
+    transition_probability: float = 0.8
+    """Probability, per parameter, that a particle moves to an adjacent level (Lee et al. Table S3)."""
+    memory: float = 0.5
+    """Share of a cell's counted trajectories that is kept at an update; 0 forgets them all."""
+    initial_fraction: float = 0.4
+    """Share of each parameter's levels, from the easiest, over which the particles start."""
+    progress_speed: float = 0.2
+    """Mean speed along the command from which a trajectory counts as traversed, m/s (Lee et al. S2)."""
+    usable_command: float = 0.4
+    """Mean commanded speed from which a trajectory says something about the terrain, m/s."""
+    initial_factor: float = 0.3
+    """Factor c_0 on randomisation and regularising rewards at the start of training (Hwangbo et al. 2019)."""
+    factor_exponent: float = 0.98
+    """Exponent d of c_{k+1} = c_k^d (Miki et al.)."""
+    episode_samples: int = 250_000
+    """Environment samples per k: one iteration of the paper, 1000 robots x 250 steps."""
+
+
+def curriculum_factor(samples: float, cfg: CurriculumConfig) -> float:
+    """Factor c_k in (0, 1] after `samples` environment samples: c_0^(d^k), k continuous (Miki et al.)."""
+    return cfg.initial_factor ** (cfg.factor_exponent ** (samples / cfg.episode_samples))
+
+
+def progress_label(
+    progress_velocity: Tensor, commanded_speed: Tensor, fell: Tensor, cfg: CurriculumConfig
+) -> tuple[Tensor, Tensor]:
+    """Traversal label and its usability, (m,) bool each, from trajectory means in m/s (Lee et al. S2)."""
+    return (progress_velocity > cfg.progress_speed) & ~fell, commanded_speed >= cfg.usable_command
+
+
+class ParticleFilter:
+    """Terrain cells per type that follow the learner: those it crosses in 50 to 90 % of its attempts (Lee et al. S2).
+
+    A cell is one combination of discretised terrain parameters, its levels ordered from easy to hard on every axis.
+    Outcomes are counted per cell, so that a trajectory that ends after an update still speaks for the ground it was on.
+    """
+
+    def __init__(
+        self, names: Sequence[str], shapes: Sequence[Sequence[int]], cfg: CurriculumConfig, generator: Generator
+    ) -> None:
+        """Start from easy cells; `shapes` are the level counts per parameter of each type in `names`."""
+        if len(names) != len(shapes) or not names or any(count < 1 for shape in shapes for count in shape):
+            raise ValueError("Give the curriculum a shape with at least one level per parameter for each terrain type.")
+        self.names, self.cfg = tuple(names), cfg
+        num_axes = max(len(shape) for shape in shapes)
+        self._levels = torch.tensor([[*shape, *[1] * (num_axes - len(shape))] for shape in shapes])  # (types, axes)
+        self._strides = torch.cumprod(self._levels, dim=1) // self._levels  # (types, axes): cell number = cell . stride
+        num_cells = int(self._levels.prod(dim=1).max())
+
+        first_levels = (self._levels * cfg.initial_fraction).floor().clamp(min=1)
+        uniform = torch.rand(len(shapes), cfg.particles, num_axes, generator=generator)
+        self.cells = (uniform * rearrange(first_levels, "t a -> t 1 a")).long()  # (types, particles, axes)
+        self._successes = torch.zeros(len(shapes), num_cells)
+        self._failures = torch.zeros(len(shapes), num_cells)
+        self._visited = torch.zeros(len(shapes), num_cells, dtype=torch.bool)  # the replay memory
+        self._remember()
+
+    def draw(self, type_ids: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Cells (m, axes) of uniformly chosen particles of the given types (m,), and the cells' numbers (m,)."""
+        particle = torch.randint(self.cfg.particles, type_ids.shape, generator=generator)
+        cell = self.cells[type_ids, particle]
+        return cell, (cell * self._strides[type_ids]).sum(dim=-1)
+
+    def record(self, type_ids: Tensor, cell_numbers: Tensor, labels: Tensor) -> None:
+        """Count finished trajectories, (m,) each, with a usable command: label 1 crossed its cell, 0 did not."""
+        crossed = labels.to(self._successes.dtype)
+        self._successes.index_put_((type_ids, cell_numbers), crossed, accumulate=True)
+        self._failures.index_put_((type_ids, cell_numbers), 1 - crossed, accumulate=True)
+
+    def desirability(self) -> Tensor:
+        """Pr(traversability in the band), (types, particles), under Beta(1 + successes, 1 + failures) of its cell."""
+        numbers = self._cell_numbers()
+        return self._below(numbers, self.cfg.band_high) - self._below(numbers, self.cfg.band_low)
+
+    def _below(self, numbers: Tensor, traversability: float) -> Tensor:
+        """Pr(a cell's traversability is below the given one), of cell numbers (types, particles)."""
+        alpha = 1 + self._successes.gather(1, numbers).double().numpy()
+        beta = 1 + self._failures.gather(1, numbers).double().numpy()
+        return torch.from_numpy(betainc(alpha, beta, traversability))
+
+    def update(self, generator: Generator) -> None:
+        """Resample by desirability, replay old cells, move to adjacent levels, fade the counts (Lee et al. Alg. S1)."""
+        survivors = self._resample(self.desirability(), generator)
+        replayed = torch.rand(survivors.shape, generator=generator) < self.cfg.replay_probability
+        old = torch.multinomial(self._visited.double(), self.cfg.particles, replacement=True, generator=generator)
+        numbers = torch.where(replayed, old, survivors)
+        self.cells = self._transition(numbers, generator)
+        self._successes *= self.cfg.memory
+        self._failures *= self.cfg.memory
+        self._remember()
+
+    def metrics(self) -> dict[str, float]:
+        """Per type: mean difficulty 0..1 of the particles, and the share of recent trajectories that crossed."""
+        free = (self._levels > 1).double()
+        level = reduce(self.cells.double(), "t p a -> t a", "mean") / (self._levels - 1).clamp(min=1)
+        difficulty = (level * free).sum(dim=1) / free.sum(dim=1).clamp(min=1)
+        successes, failures = self._successes.double().sum(dim=1), self._failures.double().sum(dim=1)
+        traversability = successes / (successes + failures).clamp(min=torch.finfo(torch.float64).tiny)
+        columns = {"terrain": difficulty.tolist(), "traversability": traversability.tolist()}
+        return {f"{key}/{name}": column[i] for key, column in columns.items() for i, name in enumerate(self.names)}
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything the filter has learnt, as tensors of its own."""
+        return {name: tensor.clone() for name, tensor in self._state().items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict`; refuses one of other terrain types, levels or particle count."""
+        own = self._state()
+        if state.keys() != own.keys() or any(state[name].shape != own[name].shape for name in own):
+            raise ValueError("The saved curriculum has another form; resume with the configuration it was saved with.")
+        if not torch.equal(state["levels"], self._levels):
+            raise ValueError("The saved curriculum has other terrain levels; resume with the terrain it was saved on.")
+        self.cells, self._visited = state["cells"].clone(), state["visited"].clone()
+        self._successes, self._failures = state["successes"].clone(), state["failures"].clone()
+
+    def _state(self) -> dict[str, Tensor]:
+        return {
+            "levels": self._levels,
+            "cells": self.cells,
+            "successes": self._successes,
+            "failures": self._failures,
+            "visited": self._visited,
+        }
+
+    def _cell_numbers(self) -> Tensor:
+        return (self.cells * rearrange(self._strides, "t a -> t 1 a")).sum(dim=-1)  # (types, particles)
+
+    def _remember(self) -> None:
+        self._visited.scatter_(1, self._cell_numbers(), True)
+
+    def _resample(self, weights: Tensor, generator: Generator) -> Tensor:
+        """Cell numbers (types, particles) drawn systematically in proportion to weights of the same shape."""
+        weights = weights.clamp(min=SMALLEST_WEIGHT)
+        cumulative = weights.cumsum(dim=1) / weights.sum(dim=1, keepdim=True)
+        offset = torch.rand(len(weights), 1, generator=generator, dtype=weights.dtype)
+        comb = (offset + torch.arange(self.cfg.particles)) / self.cfg.particles
+        parents = torch.searchsorted(cumulative, comb, right=True).clamp(max=self.cfg.particles - 1)
+        return self._cell_numbers().gather(1, parents)
+
+    def _transition(self, numbers: Tensor, generator: Generator) -> Tensor:
+        """Walk from cell numbers (types, particles): each parameter moves one level, or stays at the bound.
+
+        It moves up with the probability that the cell's traversability lies above the middle of the band (decision 19;
+        Lee et al. move up or down alike, which drifts away from what is learnable when no cell lies in the band).
+        """
+        levels = rearrange(self._levels, "t a -> t 1 a")
+        cells = rearrange(numbers, "t p -> t p 1") // rearrange(self._strides, "t a -> t 1 a") % levels
+        mastered = 1 - self._below(numbers, (self.cfg.band_low + self.cfg.band_high) / 2)
+        moves = torch.rand(cells.shape, generator=generator) < self.cfg.transition_probability
+        up = torch.rand(cells.shape, generator=generator, dtype=torch.float64) < rearrange(mastered, "t p -> t p 1")
+        return torch.minimum((cells + torch.where(up, 1, -1) * moves).clamp(min=0), levels - 1)

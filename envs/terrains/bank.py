@@ -1,0 +1,105 @@
+"""The bank of training tiles: one per cell of each terrain type's discretised parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from envs.terrains.cache import Request, cached_tiles
+from envs.terrains.map import build_map
+from envs.terrains.table import FAMILIES, parameters
+from envs.terrains.tile import check_seed
+
+
+@dataclass(frozen=True)
+class TerrainType:
+    """One kind of ground in training: a family, what is fixed of it, and the levels of what varies, easy to hard."""
+
+    name: str
+    family: str
+    fixed: Mapping[str, float] = field(default_factory=dict)
+    grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of levels per varied parameter; (1,) if nothing varies."""
+        return tuple(len(levels) for levels in self.grid.values()) or (1,)
+
+    def cells(self) -> list[dict[str, float]]:
+        """Parameters of every cell, the last axis fastest."""
+        return [{**self.fixed, **dict(zip(self.grid, levels, strict=True))} for levels in product(*self.grid.values())]
+
+
+def terrain_type(name: str, family: str, **fixed: float) -> TerrainType:
+    """A type that varies all curriculum levels of its family."""
+    return TerrainType(name, family, fixed, {p.name: p.levels for p in FAMILIES[family].parameters if p.levels})
+
+
+TRAINING_TYPES: dict[str, TerrainType] = {
+    kind.name: kind
+    for kind in (
+        terrain_type("rough", "rough"),
+        terrain_type("rough_discrete", "rough_discrete"),
+        terrain_type("large_step", "large_step"),
+        terrain_type("grid_steps", "grid_steps"),
+        terrain_type("boxes", "boxes"),
+        terrain_type("step_stair", "step_stair"),
+        terrain_type("stairs_standard_up", "stairs_standard", direction=1),
+        terrain_type("stairs_standard_down", "stairs_standard", direction=-1),
+        terrain_type("stairs_random_up", "stairs_random", direction=1),
+        terrain_type("stairs_random_down", "stairs_random", direction=-1),
+        terrain_type("slope_up", "slope_up"),
+        terrain_type("slope_down", "slope_down"),
+        terrain_type("flat", "flat"),
+    )
+}
+
+
+def types_named(names: Sequence[str]) -> tuple[TerrainType, ...]:
+    """Training types by name, all of them for no names; a ValueError lists them if a name is unknown or repeated."""
+    for name in names:
+        if name not in TRAINING_TYPES:
+            raise ValueError(f"There is no terrain type '{name}'; choose among {', '.join(TRAINING_TYPES)}.")
+    if len(set(names)) < len(names):
+        raise ValueError("Name each terrain type once.")
+    return tuple(TRAINING_TYPES[name] for name in names or TRAINING_TYPES)
+
+
+def tile_requests(kind: TerrainType, seed: int) -> list[Request]:
+    """What to make for a type's cells; their seeds do not depend on which other types are in the bank."""
+    stream = np.random.SeedSequence((seed, list(TRAINING_TYPES).index(kind.name)))
+    cells = kind.cells()
+    seeds = stream.generate_state(len(cells)).tolist()
+    return [
+        Request(kind.family, tile_seed, parameters(kind.family, **cell))
+        for tile_seed, cell in zip(seeds, cells, strict=True)
+    ]
+
+
+class TrainingBank:
+    """Tiles for all cells of some terrain types in one map; cells are rows of level indices, padded with zeros."""
+
+    def __init__(self, names: Sequence[str] = (), tile_size: float = 8.0, seed: int = 0) -> None:
+        """Make the tiles of the named types (all for none), square with side `tile_size` m; `seed` shapes them."""
+        self.types = types_named(names)
+        check_seed(seed)
+        axes = max(len(kind.shape) for kind in self.types)
+        padded = [kind.shape + (1,) * (axes - len(kind.shape)) for kind in self.types]
+        self._table = np.full((len(self.types), *np.max(padded, axis=0)), -1)
+        requests: list[Request] = []
+        for number, (kind, shape) in enumerate(zip(self.types, padded, strict=True)):
+            for cell, request in zip(np.ndindex(shape), tile_requests(kind, seed), strict=True):
+                self._table[(number, *cell)] = len(requests)
+                requests.append(request)
+        self.map = build_map(cached_tiles(requests, (tile_size, tile_size)))
+
+    def tile_index(self, types: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Tile of each type number (m,) and cell (m, axes), (m,)."""
+        index = self._table[(types, *cells.T)]
+        if (index < 0).any():
+            raise ValueError("A cell lies outside of its terrain type's levels.")
+        return index

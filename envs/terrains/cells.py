@@ -1,0 +1,98 @@
+"""The ground between four height samples: two triangles as MuJoCo cuts them, or level pieces around vertical risers.
+
+A cell's corners are numbered round about: 0 near (0, 0), 1 right (1, 0), 2 far (1, 1), 3 left (0, 1); its side i joins
+corners i and i + 1, and is bit i of the cell's `sides` if a riser crosses it. A riser stands in the middle of the side
+and runs to the middle of the cell, so that walls are whole sample spacings apart. Corners without a riser between them
+form one piece. Each quarter of a cell with risers is two triangles: from the cell's middle, where a piece has the mean
+height of its corners, to the middle of a side and on to the corner. In the middle of a side with a riser a piece has its
+corner's height, in that of another side the mean of both corners, so that neighbouring cells join without gaps.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+from numpy.typing import NDArray
+
+from envs.terrains.grid import RISER_X, RISER_Y
+
+Corners = tuple[float, float, float, float]
+
+
+@njit(cache=True, error_model="numpy")
+def corners_of(heights: NDArray, ix: int, iy: int) -> Corners:
+    """Heights of the corners of cell (ix, iy) as stored; beyond the map those of its nearest edge."""
+    rows, columns = heights.shape
+    west, east = min(max(ix, 0), columns - 1), min(max(ix + 1, 0), columns - 1)
+    south, north = min(max(iy, 0), rows - 1), min(max(iy + 1, 0), rows - 1)
+    return (
+        float(heights[south, west]),
+        float(heights[south, east]),
+        float(heights[north, east]),
+        float(heights[north, west]),
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def sides_of(risers: NDArray, ix: int, iy: int) -> int:
+    """The sides of cell (ix, iy) that risers cross; beyond the map those of its nearest edge run on.
+
+    RISER_X is bit 0 and RISER_Y bit 1, as are the sides 0 and 1 that they cross; the opposite sides are two bits on.
+    """
+    rows, columns = risers.shape
+    west, east = min(max(ix, 0), columns - 1), min(max(ix + 1, 0), columns - 1)
+    south, north = min(max(iy, 0), rows - 1), min(max(iy + 1, 0), rows - 1)
+    sides = 0
+    if west < east:
+        sides |= int(risers[south, west] & RISER_X) | int(risers[north, west] & RISER_X) << 2
+    if south < north:
+        sides |= int(risers[south, east] & RISER_Y) | int(risers[south, west] & RISER_Y) << 2
+    return sides
+
+
+@njit(cache=True, error_model="numpy")
+def has_riser(sides: int, side: int) -> bool:
+    """Whether a riser crosses a side, numbered modulo 4."""
+    return bool(sides >> (side & 3) & 1)
+
+
+@njit(cache=True, error_model="numpy")
+def middle_height(corners: Corners, sides: int, corner: int) -> float:
+    """Height in the cell's middle of the piece that a corner belongs to."""
+    total, count = corners[corner], 1
+    ahead = behind = corner
+    while count < 4 and not has_riser(sides, ahead):
+        ahead = (ahead + 1) & 3
+        total, count = total + corners[ahead], count + 1
+    while count < 4 and not has_riser(sides, behind + 3):
+        behind = (behind + 3) & 3
+        total, count = total + corners[behind], count + 1
+    return total / count
+
+
+@njit(cache=True, error_model="numpy")
+def side_height(corners: Corners, sides: int, side: int, corner: int) -> float:
+    """Height in the middle of a side of the piece that one of its corners belongs to."""
+    if has_riser(sides, side):
+        return corners[corner]
+    return 0.5 * (corners[side] + corners[(side + 1) & 3])
+
+
+@njit(cache=True, error_model="numpy")
+def height_in_cell(corners: Corners, sides: int, u: float, v: float) -> float:
+    """Height at (u, v) in [0, 1]^2 of a cell; on a riser that of the larger u or v."""
+    near, right, far, left = corners
+    if sides == 0:
+        if u > v:
+            return near + (right - near) * u + (far - right) * v
+        return near + (far - left) * u + (left - near) * v
+    if u >= 0.5:
+        corner, side_x, side_y = (2, 2, 1) if v >= 0.5 else (1, 0, 1)
+    else:
+        corner, side_x, side_y = (3, 2, 3) if v >= 0.5 else (0, 0, 3)
+    to_x, to_y = abs(2.0 * u - 1.0), abs(2.0 * v - 1.0)
+    middle = middle_height(corners, sides, corner)
+    if to_y >= to_x:
+        side = side_height(corners, sides, side_x, corner)
+        return middle + (side - middle) * to_y + (corners[corner] - side) * to_x
+    side = side_height(corners, sides, side_y, corner)
+    return middle + (side - middle) * to_x + (corners[corner] - side) * to_y

@@ -1,0 +1,136 @@
+"""The ground as one function of position: for height sampling and spawning, and as MuJoCo's heightfield."""
+
+from __future__ import annotations
+
+import math
+
+import mujoco
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from envs.terrains.grid import RESOLUTION
+from envs.terrains.map import TerrainMap
+
+HFIELD = "terrain"
+"""Name of MuJoCo's heightfield and of its geom."""
+BASE_THICKNESS = 0.5
+"""m of solid ground under the lowest height."""
+
+
+@njit(cache=True)
+def _grid_coordinate(position: float, origin: float, count: int) -> float:
+    """Sample coordinate of a position along one axis, within the map; 0 for a position that is not a number."""
+    at = (position - origin) / RESOLUTION
+    return min(at, count - 1.0) if at > 0.0 else 0.0
+
+
+@njit(cache=True)
+def _height(heights: NDArray, x0: float, y0: float, x: float, y: float) -> float:
+    """Height on MuJoCo's triangles, cells cut from (ix, iy) to (ix + 1, iy + 1); beyond the map that of its edge."""
+    rows, columns = heights.shape
+    cx, cy = _grid_coordinate(x, x0, columns), _grid_coordinate(y, y0, rows)
+    ix, iy = min(int(cx), columns - 2), min(int(cy), rows - 2)
+    u, v = cx - ix, cy - iy
+    near, far = heights[iy, ix], heights[iy + 1, ix + 1]
+    if u > v:
+        corner = heights[iy, ix + 1]
+        return near + (corner - near) * u + (far - corner) * v
+    corner = heights[iy + 1, ix]
+    return near + (far - corner) * u + (corner - near) * v
+
+
+@njit(cache=True)
+def _sample(heights: NDArray, x0: float, y0: float, xy: NDArray, out: NDArray) -> None:
+    """Heights at points (m, 2)."""
+    for i in range(xy.shape[0]):
+        out[i] = _height(heights, x0, y0, xy[i, 0], xy[i, 1])
+
+
+@njit(cache=True)
+def _sample_rings(
+    heights: NDArray, x0: float, y0: float, foot_xy: NDArray, yaw: NDArray, offsets: NDArray, out: NDArray
+) -> None:
+    """Heights at each robot's feet plus the offsets, turned by the robot's yaw."""
+    for i in range(foot_xy.shape[0]):
+        c, s = math.cos(yaw[i]), math.sin(yaw[i])
+        for p in range(offsets.shape[0]):
+            dx = c * offsets[p, 0] - s * offsets[p, 1]
+            dy = s * offsets[p, 0] + c * offsets[p, 1]
+            for foot in range(foot_xy.shape[1]):
+                out[i, foot, p] = _height(heights, x0, y0, foot_xy[i, foot, 0] + dx, foot_xy[i, foot, 1] + dy)
+
+
+@njit(cache=True)
+def _highest(heights: NDArray, x0: float, y0: float, xy: NDArray, radius: float, out: NDArray) -> None:
+    """Largest height of the samples of all cells that a disc of `radius` sample spacings around each point touches."""
+    rows, columns = heights.shape
+    reach = radius + math.sqrt(2.0)
+    for i in range(xy.shape[0]):
+        cx, cy = _grid_coordinate(xy[i, 0], x0, columns), _grid_coordinate(xy[i, 1], y0, rows)
+        highest = _height(heights, x0, y0, xy[i, 0], xy[i, 1])
+        for iy in range(max(math.ceil(cy - reach), 0), min(math.floor(cy + reach), rows - 1) + 1):
+            for ix in range(max(math.ceil(cx - reach), 0), min(math.floor(cx + reach), columns - 1) + 1):
+                if (ix - cx) ** 2 + (iy - cy) ** 2 <= reach**2:
+                    highest = max(highest, heights[iy, ix])
+        out[i] = highest
+
+
+class Surface:
+    """The surface of a terrain map, in world coordinates; positions in m as arrays or anything numpy can read."""
+
+    def __init__(self, map: TerrainMap) -> None:
+        """Keep the map, whose heights are read in place."""
+        self.map = map
+
+    def height(self, xy: ArrayLike) -> NDArray[np.float32]:
+        """Terrain height in m at world points (m, 2); beyond the map that of its nearest edge."""
+        points = np.asarray(xy, np.float64)
+        out = np.empty(len(points), np.float32)
+        _sample(self.map.heights, *self.map.origin_w, points, out)
+        return out
+
+    def foot_heights(self, foot_xy: ArrayLike, yaw: ArrayLike, offsets: ArrayLike) -> NDArray[np.float32]:
+        """Heights in m (n, 4, p) at `offsets` (p, 2) turned by `yaw` (n,) rad from the feet at `foot_xy` (n, 4, 2)."""
+        feet = np.asarray(foot_xy, np.float64)
+        points = np.asarray(offsets, np.float64)
+        out = np.empty((*feet.shape[:2], len(points)), np.float32)
+        _sample_rings(self.map.heights, *self.map.origin_w, feet, np.asarray(yaw, np.float64), points, out)
+        return out
+
+    def max_height(self, xy: ArrayLike, radius: float) -> NDArray[np.float32]:
+        """A height in m that no point of the terrain within `radius` m of each world point (m, 2) exceeds, (m,)."""
+        points = np.asarray(xy, np.float64)
+        out = np.empty(len(points), np.float32)
+        _highest(self.map.heights, *self.map.origin_w, points, radius / RESOLUTION, out)
+        return out
+
+    def add_to_spec(self, spec: mujoco.MjSpec) -> None:
+        """Add the terrain to the world as heightfield geom "terrain"; `write_to_model` fills in its heights."""
+        rows, columns = self.map.heights.shape
+        half = [(columns - 1) * RESOLUTION / 2.0, (rows - 1) * RESOLUTION / 2.0]
+        low, span = self._range()
+        spec.add_hfield(
+            name=HFIELD, nrow=rows, ncol=columns, size=[*half, span, BASE_THICKNESS], userdata=np.zeros(rows * columns)
+        )
+        spec.worldbody.add_geom(
+            name=HFIELD,
+            type=mujoco.mjtGeom.mjGEOM_HFIELD,
+            hfieldname=HFIELD,
+            pos=[self.map.origin_w[0] + half[0], self.map.origin_w[1] + half[1], low],
+            contype=0,
+            conaffinity=1,
+            material="ground",
+        )
+
+    def write_to_model(self, model: mujoco.MjModel) -> None:
+        """Write the heights into a compiled model, as MuJoCo keeps them: fractions of the vertical range."""
+        low, span = self._range()
+        first = model.hfield_adr[model.hfield(HFIELD).id]
+        data = (self.map.heights.astype(np.float64) - low) / span
+        model.hfield_data[first : first + data.size] = data.ravel()
+
+    def _range(self) -> tuple[float, float]:
+        """Lowest height and vertical extent in m; MuJoCo needs an extent above zero even for flat ground."""
+        low, high = float(self.map.heights.min()), float(self.map.heights.max())
+        return low, max(high - low, 0.01)
