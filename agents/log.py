@@ -1,0 +1,173 @@
+"""Console line, TensorBoard and curves.csv of a training run: every metric of every iteration."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import math
+import os
+from collections import deque
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import torch
+from rsl_rl.utils.logger import Logger
+
+from anymal_policy.layout import POLICY_DT
+
+LoggerName = Literal["tensorboard", "wandb"]
+CURVES_FILE = "curves.csv"
+HEADER_EVERY = 25  # lines
+COLUMNS = (  # title, width, metric, format
+    ("samples", 8, "train/samples", "{:.2f}M"),
+    ("reward/s", 8, "train/reward", "{:.3f}"),
+    ("lin", 6, "tracking/linear", "{:.3f}"),
+    ("ang", 6, "tracking/angular", "{:.3f}"),
+    ("falls/min", 9, "falls_per_minute", "{:.2f}"),
+    ("terrain", 7, "terrain", "{:.3f}"),
+    ("std", 5, "policy/std", "{:.2f}"),
+    ("steps/s", 8, "perf/steps_per_second", "{:.0f}"),
+)
+
+
+def require_logger(logger: LoggerName) -> None:
+    """Refuse a logger whose package is missing, before anything is simulated."""
+    if logger == "wandb" and importlib.util.find_spec("wandb") is None:
+        raise ValueError("--logger wandb needs the package wandb: pip install wandb, then wandb login.")
+
+
+class RunLog(Logger):
+    """rsl_rl's logger interface with our metrics; its `writer` stays None, so that the runner alone saves."""
+
+    def __init__(self, env: Any, cfg: dict, run_dir: Path, total_iterations: int, logger: LoggerName) -> None:
+        """Log into `run_dir`; files are opened at the first iteration."""
+        super().__init__(str(run_dir), cfg, env.cfg, env.num_envs, False, 1, 0, "cpu")
+        self.env, self.run_dir, self.backend = env, run_dir, logger
+        self.total_iterations = total_iterations
+        self.seconds = 0.0
+        self.scalars: Any = None
+        self.curves: Curves | None = None
+        self.rewards: list[torch.Tensor] = []
+        self.recent_seconds: deque[float] = deque(maxlen=20)
+        self.lines = 0
+
+    def open(self, iteration: int) -> None:
+        """Continue the files at `iteration`, dropping what a killed run logged beyond its last save."""
+        self.curves = Curves(self.run_dir / CURVES_FILE, iteration)
+        if self.backend == "wandb":
+            from rsl_rl.utils.wandb_log_writer import WandbLogWriter
+
+            self.scalars = WandbLogWriter(str(self.run_dir), project_name="anymal")
+            self.scalars.store_config(self.env_cfg, self.cfg)
+        else:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.scalars = SummaryWriter(str(self.run_dir), purge_step=iteration + 1, flush_secs=10)
+
+    def close(self) -> None:
+        """Flush and close every file."""
+        if self.scalars is not None:
+            self.scalars.close()
+            if self.backend == "wandb":
+                self.scalars.stop()
+
+    def init_logging_writer(self) -> None:
+        """Nothing: rsl_rl calls this at every `learn`, the files are opened once."""
+
+    def process_env_step(self, rewards: torch.Tensor, *_: Any) -> None:
+        """Note the mean reward of one policy step."""
+        self.rewards.append(rewards.mean())
+
+    def log(self, it: int, collect_time: float, learn_time: float, loss_dict: dict, **values: Any) -> None:
+        """Write one finished iteration (rsl_rl counts from 0, the files from 1)."""
+        iteration_time = collect_time + learn_time
+        samples = self.num_envs * self.cfg["num_steps_per_env"]
+        self.seconds += iteration_time
+        self.recent_seconds.append(iteration_time)
+        metrics = {
+            "train/samples": float((it + 1) * samples),
+            "train/seconds": self.seconds,
+            "train/reward": torch.stack(self.rewards).mean().item() / POLICY_DT,
+            "policy/std": values["action_std"].mean().item(),
+            "policy/learning_rate": values["learning_rate"],
+            **{f"loss/{name}": loss for name, loss in loss_dict.items()},
+            "perf/steps_per_second": samples / iteration_time,
+            "perf/collect_seconds": collect_time,
+            "perf/learn_seconds": learn_time,
+            **self.env.metrics(),
+        }
+        self.rewards.clear()
+        self._write(it + 1, metrics)
+
+    def _write(self, iteration: int, metrics: dict[str, float]) -> None:
+        for name, value in metrics.items():
+            self.scalars.add_scalar(name, value, iteration)
+        if self.curves is not None:
+            self.curves.append({"iteration": iteration, **metrics})
+        if self.lines % HEADER_EVERY == 0:
+            print(header(self.total_iterations), flush=True)
+        self.lines += 1
+        remaining = (self.total_iterations - iteration) * sum(self.recent_seconds) / len(self.recent_seconds)
+        print(line(iteration, self.total_iterations, metrics, remaining), flush=True)
+
+
+def header(total: int) -> str:
+    """Titles above the console lines."""
+    titles = [f"{title:>{width}}" for title, width, _, _ in COLUMNS]
+    return "  ".join([f"{'iteration':>{_counter_width(total)}}", *titles, "    left"])
+
+
+def line(iteration: int, total: int, metrics: dict[str, float], remaining: float) -> str:
+    """One iteration on one console line; `remaining` s are left."""
+    shown = metrics | {"train/samples": metrics["train/samples"] / 1e6}
+    levels = [value for name, value in metrics.items() if name.startswith("terrain/")]
+    falls = [value for name, value in metrics.items() if name.startswith("falls_per_minute/")]
+    shown |= {"terrain": sum(levels) / len(levels)} if levels else {}
+    shown |= {"falls_per_minute": sum(falls)} if falls else {}
+    cells = [f"{form.format(shown[key]) if key in shown else '-':>{width}}" for _, width, key, form in COLUMNS]
+    return "  ".join(
+        [f"{f'{iteration}/{total}':>{_counter_width(total)}}", *cells, f"{timedelta(seconds=round(remaining))!s:>8}"]
+    )
+
+
+def _counter_width(total: int) -> int:
+    return max(len("iteration"), 2 * len(str(total)) + 1)
+
+
+class Curves:
+    """A CSV file of one row per iteration, whose columns grow when a new metric appears."""
+
+    def __init__(self, path: Path, iteration: int) -> None:
+        """Continue the file after `iteration`."""
+        self.path = path
+        self.columns: list[str] = []
+        rows: list[dict[str, Any]] = []
+        if path.is_file():
+            with path.open(newline="") as file:
+                rows = [row for row in csv.DictReader(file) if int(row["iteration"]) <= iteration]
+        self._rewrite(rows)
+
+    def append(self, row: dict[str, float]) -> None:
+        """Add one iteration, to six digits."""
+        text = {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in row.items()}
+        if not set(text) <= set(self.columns):
+            with self.path.open(newline="") as file:
+                rows = list(csv.DictReader(file))
+            self._rewrite([*rows, text])
+            return
+        with self.path.open("a", newline="") as file:
+            self._writer(file).writerow(text)
+
+    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
+        self.columns = list(dict.fromkeys(name for row in rows for name in row))
+        temporary = self.path.with_suffix(".tmp")
+        with temporary.open("w", newline="") as file:
+            if rows:
+                writer = self._writer(file)
+                writer.writeheader()
+                writer.writerows(rows)
+        os.replace(temporary, self.path)
+
+    def _writer(self, file: TextIO) -> csv.DictWriter:
+        return csv.DictWriter(file, self.columns, restval=math.nan, lineterminator="\n")

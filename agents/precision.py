@@ -1,0 +1,33 @@
+"""Arithmetic of the update: bfloat16 where the CPU multiplies it in hardware, float32 elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "bf16", "fp32"]
+BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def cpu_flags(cpuinfo: str) -> set[str]:
+    """Instruction-set flags named in the text of /proc/cpuinfo (x86 `flags` lines)."""
+    lines = (line.partition(":") for line in cpuinfo.splitlines())
+    return {flag for key, _, value in lines if key.strip() == "flags" for flag in value.split()}
+
+
+def has_bf16_units() -> bool:
+    """Whether this CPU has bfloat16 dot-product units, by its flags and never by timing: runs stay reproducible."""
+    try:
+        return bool(BF16_FLAGS & cpu_flags(CPUINFO.read_text()))
+    except OSError:
+        return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
+
+
+def resolve_precision(precision: Precision) -> Literal["bf16", "fp32"]:
+    """The precision that a run uses, and its checkpoints record."""
+    if precision == "auto":
+        return "bf16" if has_bf16_units() else "fp32"
+    return precision

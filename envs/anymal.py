@@ -1,0 +1,260 @@
+"""ANYmal on terrain as a batched Markov decision process: the rsl_rl VecEnv that everything else drives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from einops import repeat
+from rsl_rl.env import VecEnv
+from tensordict import TensorDict
+from torch import Tensor
+
+from anymal_policy import gait, layout
+from envs import observations, randomization, rewards, terminations
+from envs.commands import Commands
+from envs.config import EnvConfig
+from envs.curriculum import curriculum_factor
+from envs.frames import multiply, roll_pitch_quaternion, yaw, yaw_quaternion
+from envs.metrics import Metrics
+from envs.placement import make_placement
+from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
+from envs.simulation import Simulation
+from envs.state import State, push
+from envs.terrains import Surface, Tile
+
+
+class AnymalEnv(VecEnv):
+    """n robots, each on a tile of the terrain; observations and rewards of Miki et al. 2022.
+
+    Without `tiles` the curriculum chooses among the training bank's tiles; with them robot i stays on tile i modulo their number.
+    """
+
+    num_actions = layout.size(layout.ACTION)
+    device = "cpu"
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def __init__(self, cfg: EnvConfig, tiles: Sequence[Tile] | None = None) -> None:
+        self.cfg, self.num_envs = cfg, cfg.num_envs
+        self.generator = torch.Generator().manual_seed(cfg.seed)
+        self.samples = 0
+        self.placement = make_placement(cfg, tiles, self.generator)
+        self.surface = Surface(self.placement.map)
+        self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt, cfg.collider)
+        self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
+        self.metrics_since = Metrics()
+        self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
+        self.episode_length_buf = torch.zeros(cfg.num_envs, dtype=torch.long)
+        self.ring_offsets = layout.ring_offsets()
+        self.state = self._blank_state()
+        self._reset(torch.arange(cfg.num_envs))
+        self._command()
+        self.observations = self._observe()
+
+    @property
+    def unwrapped(self) -> AnymalEnv:
+        """Itself; rsl_rl asks for it."""
+        return self
+
+    def get_observations(self) -> TensorDict:
+        """The observations of the current state, cached."""
+        return self.observations
+
+    @torch.no_grad()
+    def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
+        """Act for 20 ms: actions (n, 16) -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself."""
+        with torch.inference_mode(False):
+            self._act(actions.clone().nan_to_num_(0.0).clamp_(-self.cfg.action_limit, self.cfg.action_limit))
+            falls = {name: term(self.state) for name, term in terminations.TERMS.items()}
+            failed = self.simulation.failed.clone()
+            fell = torch.stack([*falls.values(), failed]).any(0)
+            time_outs = self._timed_out() & ~fell
+            terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt)
+            reward = (torch.stack(list(terms.values())).sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
+            done = fell | time_outs
+            self.metrics_since.add_step(self.state, terms, reward, falls, failed, self.cfg.dt)
+            self.placement.observe(self.state)
+            self._finish(done, fell)
+            self._reset(torch.nonzero(done).squeeze(-1))
+            self._command()
+            self.observations = self._observe()
+        return self.observations, reward, done, {"time_outs": time_outs, "falls": fell}
+
+    def _act(self, actions: Tensor) -> None:
+        """Gait, physics and the state that follows from them."""
+        s, cfg = self.state, self.cfg
+        phase_action, residual = actions[:, :4], actions[:, 4:]
+        phase = gait.advance(s.phase, phase_action, s.base_frequency == 0, cfg.gait)
+        target = gait.joint_targets(phase, residual, cfg.gait)
+        self.simulation.add_velocity(
+            randomization.push(cfg.randomization, self.num_envs, cfg.dt, s.randomization_factor, self.generator)
+        )
+        self.simulation.step(target)
+        self.samples += self.num_envs
+        self.episode_length_buf = self.episode_length_buf + 1
+        robot = self.simulation.read()
+        self.state = State(
+            **vars(robot),
+            command=s.command,
+            phase=phase,
+            phase_offset=phase_action,
+            base_frequency=s.base_frequency,
+            joint_target=target,
+            joint_position_history=push(s.joint_position_history, s.joint_position),
+            joint_velocity_history=push(s.joint_velocity_history, s.joint_velocity),
+            joint_target_history=push(s.joint_target_history, s.joint_target),
+            height_samples=self._height_samples(robot.foot_position_w, robot.base_quaternion),
+            air_time=(s.air_time + cfg.dt) * (1 - robot.foot_contact),
+            friction=s.friction,
+            external_force_w=s.external_force_w,
+            external_torque_w=s.external_torque_w,
+            randomization_factor=curriculum_factor(self.samples, cfg.curriculum),
+        )
+
+    def _timed_out(self) -> Tensor:
+        """Episodes that are over without a fall: out of time, or across the border of their tile, (n,) bool."""
+        return (self.episode_length_buf >= self.max_episode_length) | self.placement.left(self.state.base_position_w)
+
+    def _finish(self, done: Tensor, fell: Tensor) -> None:
+        """Tell curriculum and metrics how the episodes in `done` ended."""
+        rows = torch.nonzero(done).squeeze(-1)
+        self.metrics_since.add_episodes(self.episode_length_buf[rows] * self.cfg.dt, fell[rows])
+        self.placement.finish(rows, fell[rows])
+        self.placement.advance(self.num_envs)
+
+    def _command(self) -> None:
+        """Commands and base frequency for the next step."""
+        s = self.state
+        self.commands.step(yaw(s.base_quaternion), s.randomization_factor)
+        s.command = self.commands.velocity.clone()
+        standing = gait.standing(s.command, s.linear_velocity_b, self.cfg.gait)
+        s.base_frequency = torch.where(standing, 0.0, self.cfg.gait.base_frequency)
+
+    def _reset(self, rows: Tensor) -> None:
+        """Start new episodes in these rows; leaves all others as they are."""
+        if len(rows) == 0:
+            return
+        s, m = self.state, len(rows)
+        self._randomize(rows)
+        phase = gait.start_phase(m, self.generator)
+        target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
+        self.simulation.reset(rows, *self._start(rows, target))
+        self.simulation.set_wrench(rows, s.external_force_w[rows], s.external_torque_w[rows])
+        self.simulation.settle(rows)
+        s.assign(rows, self.simulation.read(rows))
+        s.phase[rows], s.phase_offset[rows] = phase, torch.zeros(m, 4)
+        s.joint_target[rows] = target
+        s.joint_target_history[rows] = repeat(target, "m j -> m t j", t=2)
+        s.joint_position_history[rows] = repeat(s.joint_position[rows], "m j -> m t j", t=3)
+        s.joint_velocity_history[rows] = repeat(s.joint_velocity[rows], "m j -> m t j", t=2)
+        s.air_time[rows] = 0.0
+        s.height_samples[rows] = self._height_samples(s.foot_position_w[rows], s.base_quaternion[rows])
+        self.episode_length_buf[rows] = 0
+        self.commands.resample(rows, yaw(s.base_quaternion[rows]), s.randomization_factor)
+
+    def _start(self, rows: Tensor, joint_target: Tensor) -> tuple[Tensor, Tensor]:
+        """Initial positions (m, 19) and velocities (m, 18) of the physics for these rows."""
+        cfg, m, factor = self.cfg.randomization, len(rows), self.state.randomization_factor
+
+        def spread(columns: int, width: float) -> Tensor:
+            return width * factor * randomization.symmetric((m, columns), self.generator)
+
+        offset = cfg.start_offset * randomization.symmetric((m, 2), self.generator)
+        start, heading = self.placement.start(rows)
+        lean = spread(2, cfg.tilt)
+        position = start[:, :2] + offset
+        ground = torch.from_numpy(self.surface.max_height(position.numpy(), 0.55))
+        height = ground + STANDING_HEIGHT + 0.02
+        quaternion = multiply(yaw_quaternion(heading), roll_pitch_quaternion(lean[:, 0], lean[:, 1]))
+        joints = joint_target + spread(12, cfg.joint_position)
+        qpos = torch.cat([position, height.unsqueeze(-1), quaternion, joints], dim=-1)
+        return qpos, torch.cat([spread(6, cfg.velocity), spread(12, cfg.joint_velocity)], dim=-1)
+
+    def _randomize(self, rows: Tensor) -> None:
+        """New body, motors, feet and external wrench for these rows."""
+        s, cfg, m = self.state, self.cfg.randomization, len(rows)
+        factor = s.randomization_factor
+
+        def uniform(columns: int, width: float) -> Tensor:
+            return width * factor * randomization.symmetric((m, columns), self.generator)
+
+        s.friction[rows] = randomization.friction(cfg, m, self.generator)
+        s.external_force_w[rows], s.external_torque_w[rows] = randomization.wrench(cfg, m, factor, self.generator)
+        self.simulation.set_mass(rows, uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
+        self.simulation.set_strength(rows, 1 + uniform(12, cfg.motor_strength))
+        self.simulation.set_friction(rows, s.friction[rows])
+
+    def _height_samples(self, foot_position_w: Tensor, base_quaternion: Tensor) -> Tensor:
+        """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
+        angle = yaw(base_quaternion).numpy()
+        heights = self.surface.foot_heights(foot_position_w[..., :2].numpy(), angle, self.ring_offsets)
+        return torch.from_numpy(heights) - (foot_position_w[..., 2:] - FOOT_RADIUS)
+
+    def _blank_state(self) -> State:
+        """A state of the right shapes, for the first reset to fill."""
+        n, joints = self.num_envs, layout.JOINTS
+        return State(
+            **vars(self.simulation.read()),
+            command=torch.zeros(n, 3),
+            phase=torch.zeros(n, 4),
+            phase_offset=torch.zeros(n, 4),
+            base_frequency=torch.full((n,), self.cfg.gait.base_frequency),
+            joint_target=torch.zeros(n, len(joints)),
+            joint_position_history=torch.zeros(n, 3, len(joints)),
+            joint_velocity_history=torch.zeros(n, 2, len(joints)),
+            joint_target_history=torch.zeros(n, 2, len(joints)),
+            height_samples=torch.zeros(n, 4, len(self.ring_offsets)),
+            air_time=torch.zeros(n, 4),
+            friction=torch.zeros(n, 4),
+            external_force_w=torch.zeros(n, 3),
+            external_torque_w=torch.zeros(n, 3),
+            randomization_factor=curriculum_factor(0, self.cfg.curriculum),
+        )
+
+    def _observe(self) -> TensorDict:
+        """All observation groups of the current state, in new tensors."""
+        return TensorDict(observations.observe(self.state), batch_size=[self.num_envs])
+
+    def metrics(self) -> dict[str, float]:
+        """Means over everything since the last call, by name; empties them."""
+        return {
+            **self.metrics_since.drain(),
+            **self.placement.metrics(),
+            "curriculum/c_k": self.state.randomization_factor,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the next step depends on, in tensors and numbers."""
+        return {
+            "state": {
+                name: value.clone() if isinstance(value, Tensor) else value for name, value in vars(self.state).items()
+            },
+            "observations": {name: group.clone() for name, group in self.observations.items()},
+            "episode_length": self.episode_length_buf.clone(),
+            "samples": self.samples,
+            "generator": self.generator.get_state(),
+            "simulation": self.simulation.state_dict(),
+            "commands": self.commands.state_dict(),
+            "placement": self.placement.state_dict(),
+        }
+
+    @torch.inference_mode(False)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`; the next step has the same bits as if the environment had gone on."""
+        self.simulation.load_state_dict(state["simulation"])
+        self.commands.load_state_dict(state["commands"])
+        self.placement.load_state_dict(state["placement"])
+        self.generator.set_state(state["generator"])
+        self.state = State(
+            **{name: value.clone() if isinstance(value, Tensor) else value for name, value in state["state"].items()}
+        )
+        self.observations = TensorDict(
+            {name: group.clone() for name, group in state["observations"].items()}, [self.num_envs]
+        )
+        self.episode_length_buf, self.samples = state["episode_length"].clone(), state["samples"]
+        self.metrics_since = Metrics()
+
+    def close(self) -> None:
+        """Nothing to release; here for those who expect it."""

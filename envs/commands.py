@@ -1,0 +1,93 @@
+"""Velocity commands: forward, lateral, yaw rate; resampled, partly with the heading held, with a share of standing still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import torch
+from torch import Tensor
+
+from envs.frames import wrap_angle
+
+
+@dataclass(frozen=True)
+class CommandConfig:
+    """Distribution of the commands; ranges grow with c_k from their start to their end."""
+
+    forward: tuple[float, float] = (0.8, 1.3)
+    """m/s, largest |vx| at the start and at the end of the curriculum (Miki E3: 1.2 m/s)."""
+    lateral: tuple[float, float] = (0.4, 1.1)
+    """m/s, largest |vy| at the start and at the end of the curriculum."""
+    yaw_rate: tuple[float, float] = (0.5, 3.0)
+    """rad/s, largest |wz| at the start and at the end of the curriculum (Miki E3: 3 rad/s)."""
+    heading_share: float = 0.5
+    """Share of the moving commands whose yaw rate holds a random heading instead of being constant."""
+    heading_gain: float = 1.0
+    """1/s, yaw rate per heading error; clipped to 1 rad/s (legged_gym: 0.5, +-1)."""
+    stand_share: float = 0.06
+    """Share of commands that are zero (Isaac Lab: 0.02)."""
+    turn_share: float = 0.06
+    """Share of commands that turn on the spot."""
+    resample_seconds: float = 10.0
+    """s between new commands (legged_gym: 10 s)."""
+    fixed: tuple[float, float, float] | None = None
+    """Forward m/s, lateral m/s and yaw rate rad/s for every robot instead of random ones; with yaw rate 0 the start heading is held."""
+
+
+class Commands:
+    """The commands of n environments and when they change."""
+
+    def __init__(self, cfg: CommandConfig, num_envs: int, dt: float, generator: torch.Generator) -> None:
+        self.cfg, self.generator = cfg, generator
+        self.period = max(1, round(cfg.resample_seconds / dt))
+        self.velocity = torch.zeros(num_envs, 3)
+        self.heading = torch.zeros(num_envs)
+        self.holds_heading = torch.zeros(num_envs, dtype=torch.bool)
+        self.steps_left = torch.zeros(num_envs, dtype=torch.long)
+
+    def resample(self, rows: Tensor, yaw: Tensor, factor: float) -> None:
+        """New commands for these rows; `yaw` (len(rows),) rad is where they look, `factor` 0..1 the curriculum's c_k."""
+        if len(rows) == 0:
+            return
+        if self.cfg.fixed is not None:
+            self.velocity[rows] = torch.tensor(self.cfg.fixed)
+            self.holds_heading[rows] = self.cfg.fixed[2] == 0 and any(self.cfg.fixed)
+            self.heading[rows] = yaw
+        else:
+            self._draw(rows, factor)
+        self.steps_left[rows] = self.period
+
+    def _draw(self, rows: Tensor, factor: float) -> None:
+        cfg, u = self.cfg, torch.rand(len(rows), 6, generator=self.generator)
+        reach = torch.tensor([lo + (hi - lo) * factor for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
+        velocity = (2 * u[:, :3] - 1) * reach
+        stands = u[:, 3] < cfg.stand_share
+        turns = ~stands & (u[:, 3] < cfg.stand_share + cfg.turn_share)
+        velocity[stands] = 0.0
+        velocity[turns, :2] = 0.0
+        self.velocity[rows] = velocity
+        self.holds_heading[rows] = ~stands & ~turns & (u[:, 4] < cfg.heading_share)
+        self.heading[rows] = (2 * u[:, 5] - 1) * pi
+
+    def step(self, yaw: Tensor, factor: float) -> None:
+        """Count down, resample what is due, and turn held headings into yaw rates; `yaw` (n,) rad."""
+        if self.cfg.fixed is None:
+            due = torch.nonzero(self.steps_left <= 0).squeeze(-1)
+            self.resample(due, yaw[due], factor)
+            self.steps_left -= 1
+        self.hold_heading(yaw)
+
+    def hold_heading(self, yaw: Tensor) -> None:
+        """Yaw rate of the rows that hold a heading, from their heading error; `yaw` (n,) rad."""
+        rate = (self.cfg.heading_gain * wrap_angle(self.heading - yaw)).clamp(-1.0, 1.0)
+        self.velocity[:, 2] = torch.where(self.holds_heading, rate, self.velocity[:, 2])
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that resuming needs."""
+        return {name: getattr(self, name).clone() for name in ("velocity", "heading", "holds_heading", "steps_left")}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict`."""
+        for name, value in state.items():
+            getattr(self, name).copy_(value)

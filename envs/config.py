@@ -1,0 +1,70 @@
+"""Configuration of an environment: every number, with its unit and source, is a field; field docstrings are the command line's help."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from anymal_policy.gait import GaitConfig
+from envs.commands import CommandConfig
+from envs.curriculum import CurriculumConfig
+from envs.randomization import RandomizationConfig
+from envs.rewards import RewardWeights
+from envs.simulation import Collider
+
+
+@dataclass(frozen=True)
+class TerrainConfig:
+    """The training terrain: a bank of tiles, one per cell of each type's discretised parameters."""
+
+    types: tuple[str, ...] = ()
+    """Names of the curriculum's terrain types (envs.terrains.TRAINING_TYPES); empty for all of them."""
+    tile_size: float = 8.0
+    """m, side of a square tile; a robot starts in the middle."""
+    border: float = 0.6
+    """m from a tile's edge at which a robot has crossed it: the episode ends there as a time-out."""
+    seed: int = 0
+    """Seed of the tiles' shapes."""
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """One task: world, robot, commands, rewards, schedules."""
+
+    num_envs: int = 512
+    """Robots simulated side by side."""
+    seed: int = 0
+    """Seed of everything random in the environment."""
+    threads: int = 2
+    """Threads of the physics; does not change results."""
+    episode_seconds: float = 20.0
+    """s until an episode times out."""
+    decimation: int = 4
+    """Physics steps per policy step: 4 of 5 ms in 20 ms."""
+    collider: Collider = "exact"
+    """Contacts of the robot with the terrain: exact is ours and fast, stock is MuJoCo's."""
+    fall_penalty: float = 1.0
+    """Subtracted once from the reward when a robot falls (decision 3)."""
+    action_limit: float = 10.0
+    """Actions are clipped to +- this."""
+    terrain: TerrainConfig = field(default_factory=TerrainConfig)
+    """Terrain."""
+    curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
+    """Terrain curriculum and c_k."""
+    commands: CommandConfig = field(default_factory=CommandConfig)
+    """Commands."""
+    randomization: RandomizationConfig = field(default_factory=RandomizationConfig)
+    """Domain randomisation."""
+    rewards: RewardWeights = field(default_factory=RewardWeights)
+    """Reward weights."""
+    gait: GaitConfig = field(default_factory=GaitConfig)
+    """Central pattern generator and action scales."""
+
+    def __post_init__(self) -> None:
+        """Refuse what no environment can be made of."""
+        if min(self.num_envs, self.threads, self.decimation) < 1 or self.episode_seconds < self.dt:
+            raise ValueError("An environment needs at least one robot, thread, physics step and policy step per episode.")
+
+    @property
+    def dt(self) -> float:
+        """s, one policy step."""
+        return self.gait.dt

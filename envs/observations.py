@@ -1,0 +1,63 @@
+"""Observations of Miki et al. Table S3, filled in the order and units of `anymal_policy.layout`, raw SI values."""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor
+
+from anymal_policy import layout
+from envs.frames import rotate_inverse
+from envs.state import State
+
+
+def proprio(s: State) -> dict[str, Tensor]:
+    """Terms of `layout.PROPRIO`, (n, size) each."""
+    return {
+        "command": s.command,
+        "gravity_b": s.gravity_b,
+        "linear_velocity_b": s.linear_velocity_b,
+        "angular_velocity_b": s.angular_velocity_b,
+        "joint_position": s.joint_position,
+        "joint_velocity": s.joint_velocity,
+        "joint_position_history": rearrange(s.joint_position_history, "n t j -> n (t j)"),
+        "joint_velocity_history": rearrange(s.joint_velocity_history, "n t j -> n (t j)"),
+        "joint_target_history": torch.cat([s.joint_target, s.joint_target_history[:, 0]], dim=-1),
+        "phase_offset": s.phase_offset,
+        "phase_cos": s.phase.cos(),
+        "phase_sin": s.phase.sin(),
+        "base_frequency": s.base_frequency.unsqueeze(-1),
+    }
+
+
+def extero(s: State) -> dict[str, Tensor]:
+    """Terms of `layout.EXTERO`, (n, size) each."""
+    return {"heights": rearrange(s.height_samples, "n foot point -> n (foot point)")}
+
+
+def privileged(s: State) -> dict[str, Tensor]:
+    """Terms of `layout.PRIVILEGED`, (n, size) each; vectors in the base frame."""
+    feet_to_base = repeat(s.base_quaternion, "n q -> n foot q", foot=4)
+    return {
+        "contact_state": s.foot_contact,
+        "contact_force": rearrange(rotate_inverse(feet_to_base, s.foot_force_w), "n foot xyz -> n (foot xyz)"),
+        "contact_normal": rearrange(rotate_inverse(feet_to_base, s.foot_normal_w), "n foot xyz -> n (foot xyz)"),
+        "friction": s.friction,
+        "thigh_contact": s.thigh_contact,
+        "shank_contact": s.shank_contact,
+        "external_force_b": rotate_inverse(s.base_quaternion, s.external_force_w),
+        "external_torque_b": rotate_inverse(s.base_quaternion, s.external_torque_w),
+        "air_time": s.air_time,
+    }
+
+
+GROUPS = {"proprio": proprio, "extero": extero, "privileged": privileged}
+
+
+def observe(s: State) -> dict[str, Tensor]:
+    """Every observation group, (n, 133), (n, 208) and (n, 50) float32, in new tensors."""
+    groups = {}
+    for name, group in GROUPS.items():
+        terms = group(s)
+        groups[name] = torch.cat([terms[term.name] for term in layout.GROUPS[name]], dim=-1)
+    return groups

@@ -1,0 +1,130 @@
+"""Which tile each robot stands on: chosen by the curriculum in training, fixed in play and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import pi
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from envs.config import EnvConfig
+from envs.curriculum import ParticleFilter, progress_label
+from envs.state import State
+from envs.terrains import TerrainMap, Tile, TrainingBank, build_map
+
+
+class Placement:
+    """Robots on fixed tiles: robot i on tile i modulo their number."""
+
+    def __init__(self, cfg: EnvConfig, terrain: TerrainMap, generator: torch.Generator) -> None:
+        self.cfg, self.map, self.generator = cfg, terrain, generator
+        self.starts = torch.from_numpy(terrain.tile_start_w).float()
+        self.low = torch.from_numpy(terrain.tile_corner_w).float() + cfg.terrain.border
+        self.high = self.low + torch.from_numpy(terrain.tile_size).float() - 2 * cfg.terrain.border
+        self.headings = torch.tensor([float("nan") if tile.heading is None else tile.heading for tile in terrain.tiles])
+        self.tile = torch.arange(cfg.num_envs) % len(terrain.tiles)
+
+    def start(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Start points in the world (m, 3) m and headings (m,) rad for new episodes of these rows."""
+        self._choose(rows)
+        anywhere = (2 * torch.rand(len(rows), generator=self.generator) - 1) * pi
+        fixed = self.headings[self.tile[rows]]
+        return self.starts[self.tile[rows]], torch.where(fixed.isnan(), anywhere, fixed)
+
+    def left(self, base_position_w: Tensor) -> Tensor:
+        """Robots that have crossed the border of their tile, (n,) bool."""
+        position = base_position_w[:, :2]
+        return ((position < self.low[self.tile]) | (position > self.high[self.tile])).any(-1)
+
+    def _choose(self, rows: Tensor) -> None:
+        """Pick the tiles of these rows' next episodes: here, the same again."""
+
+    def observe(self, s: State) -> None:
+        """Take note of one step of all robots."""
+
+    def finish(self, rows: Tensor, fell: Tensor) -> None:
+        """Take note of episodes that ended in these rows, by a fall or not."""
+
+    def advance(self, samples: int) -> None:
+        """Let time pass, in environment samples."""
+
+    def metrics(self) -> dict[str, float]:
+        """What to log about the terrain."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that resuming needs."""
+        return {"tile": self.tile.clone()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`."""
+        self.tile = state["tile"].clone()
+
+
+class CurriculumPlacement(Placement):
+    """Robots on the tiles that the particle filter finds worth training on; robot i stays with type i modulo their number."""
+
+    def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator) -> None:
+        super().__init__(cfg, bank.map, generator)
+        self.bank = bank
+        names, shapes = [kind.name for kind in bank.types], [kind.shape for kind in bank.types]
+        self.filter = ParticleFilter(names, shapes, cfg.curriculum, generator)
+        self.type = torch.arange(cfg.num_envs) % len(names)
+        self.cell = torch.zeros(cfg.num_envs, dtype=torch.long)
+        self.progress, self.commanded = torch.zeros(cfg.num_envs), torch.zeros(cfg.num_envs)
+        self.steps = torch.zeros(cfg.num_envs)
+        self.samples_to_update = cfg.curriculum.update_samples
+
+    def _choose(self, rows: Tensor) -> None:
+        cells, self.cell[rows] = self.filter.draw(self.type[rows], self.generator)
+        self.tile[rows] = torch.from_numpy(self.bank.tile_index(self.type[rows].numpy(), cells.numpy()))
+
+    def observe(self, s: State) -> None:
+        """Add this step's speed along the command, which stays meaningful while the robot turns."""
+        command, velocity = s.command[:, :2], s.linear_velocity_b[:, :2]
+        speed = command.norm(dim=-1)
+        self.progress += (command * velocity).sum(-1) / speed.clamp(min=1e-6)
+        self.commanded += speed
+        self.steps += 1
+
+    def finish(self, rows: Tensor, fell: Tensor) -> None:
+        """Count the trajectories whose command says something about the ground."""
+        steps = self.steps[rows].clamp(min=1)
+        label, usable = progress_label(
+            self.progress[rows] / steps, self.commanded[rows] / steps, fell, self.cfg.curriculum
+        )
+        self.filter.record(self.type[rows][usable], self.cell[rows][usable], label[usable])
+        self.progress[rows], self.commanded[rows], self.steps[rows] = 0.0, 0.0, 0.0
+
+    def advance(self, samples: int) -> None:
+        """Update the filter when it is due."""
+        self.samples_to_update -= samples
+        if self.samples_to_update <= 0:
+            self.filter.update(self.generator)
+            self.samples_to_update += self.cfg.curriculum.update_samples
+
+    def metrics(self) -> dict[str, float]:
+        """Difficulty and traversability per terrain type."""
+        return self.filter.metrics()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tiles, running trajectories and the filter."""
+        tensors = {name: getattr(self, name).clone() for name in ("tile", "cell", "progress", "commanded", "steps")}
+        return {**tensors, "samples_to_update": self.samples_to_update, "filter": self.filter.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`."""
+        for name in ("tile", "cell", "progress", "commanded", "steps"):
+            setattr(self, name, state[name].clone())
+        self.samples_to_update = state["samples_to_update"]
+        self.filter.load_state_dict(state["filter"])
+
+
+def make_placement(cfg: EnvConfig, tiles: Sequence[Tile] | None, generator: torch.Generator) -> Placement:
+    """On the given tiles, or, without any, on the training bank under the curriculum."""
+    if tiles is not None:
+        return Placement(cfg, build_map(tiles), generator)
+    bank = TrainingBank(cfg.terrain.types, cfg.terrain.tile_size, cfg.terrain.seed)
+    return CurriculumPlacement(cfg, bank, generator)

@@ -1,0 +1,81 @@
+"""Domain randomisation of Miki et al. (Methods; names only there), with numbers from its neighbours; all but friction grow with c_k."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RandomizationConfig:
+    """Ranges at the end of the curriculum; each is multiplied by c_k on the way there."""
+
+    friction: tuple[float, float] = (0.5, 1.25)
+    """Sliding friction of the feet, uniform per robot (legged_gym)."""
+    slippery_share: float = 0.08
+    """Share of feet that slip (Miki: friction is occasionally low)."""
+    slippery_friction: tuple[float, float] = (0.15, 0.45)
+    """Sliding friction of a slippery foot (Lee et al.: N(0.3, 0.1))."""
+    base_mass: float = 5.0
+    """kg, half-width of the uniform mass added to the base (legged_gym)."""
+    leg_mass: float = 0.1
+    """Relative half-width of the mass of hips, thighs and shanks (MuJoCo Playground)."""
+    motor_strength: float = 0.1
+    """Relative half-width of a joint's torque for the same command (walk-these-ways)."""
+    force: float = 30.0
+    """N, standard deviation of each component of the constant force on the base of `wrench_share` of the robots."""
+    torque: float = 6.0
+    """N m, standard deviation of each component of the constant torque on the base."""
+    wrench_share: float = 0.3
+    """Share of episodes with a constant external force and torque."""
+    push_velocity: float = 0.7
+    """m/s, half-width of the horizontal velocity added to the base by a push (legged_gym: 1, Isaac Lab: 0.5)."""
+    push_seconds: float = 8.0
+    """s between pushes of a robot, on average."""
+    joint_position: float = 0.2
+    """rad, half-width of the initial joint position around the gait's."""
+    joint_velocity: float = 1.0
+    """rad/s, half-width of the initial joint velocity."""
+    tilt: float = 0.15
+    """rad, half-width of the initial roll and pitch."""
+    velocity: float = 0.5
+    """m/s and rad/s, half-width of the initial base velocity (legged_gym)."""
+    start_offset: float = 0.15
+    """m, half-width of the start position around the tile's start."""
+
+
+NONE = RandomizationConfig(
+    friction=(0.8, 0.8), slippery_share=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0, wrench_share=0.0, push_velocity=0.0,
+    joint_position=0.0, joint_velocity=0.0, tilt=0.0, velocity=0.0, start_offset=0.0,
+)  # fmt: skip
+"""No randomisation at all."""
+
+
+def symmetric(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Uniform samples in [-1, 1)."""
+    return 2 * torch.rand(*shape, generator=generator) - 1
+
+
+def friction(cfg: RandomizationConfig, m: int, generator: torch.Generator) -> Tensor:
+    """Sliding friction of each foot, (m, 4): one value a robot, lower for slippery feet; does not depend on c_k."""
+
+    def uniform(bounds: tuple[float, float], columns: int) -> Tensor:
+        return bounds[0] + (bounds[1] - bounds[0]) * torch.rand(m, columns, generator=generator)
+
+    slippery = torch.rand(m, 4, generator=generator) < cfg.slippery_share
+    return torch.where(slippery, uniform(cfg.slippery_friction, 4), uniform(cfg.friction, 1).expand(m, 4))
+
+
+def wrench(cfg: RandomizationConfig, m: int, factor: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Constant external force and torque on the base in the world frame, N and N m, (m, 3) each."""
+    applied = (torch.rand(m, 1, generator=generator) < cfg.wrench_share) * factor
+    force = cfg.force * torch.randn(m, 3, generator=generator) * applied
+    return force, cfg.torque * torch.randn(m, 3, generator=generator) * applied
+
+
+def push(cfg: RandomizationConfig, n: int, dt: float, factor: float, generator: torch.Generator) -> Tensor:
+    """Horizontal velocity added to each base in this step, m/s in the world frame, (n, 2): zero for most."""
+    pushed = torch.rand(n, 1, generator=generator) < dt / cfg.push_seconds
+    return cfg.push_velocity * factor * symmetric((n, 2), generator) * pushed

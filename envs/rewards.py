@@ -1,0 +1,152 @@
+"""Rewards of Miki et al. S7: one function per term, one table of weights in the paper's order.
+
+Every term maps the batched state to (n,) float32. The weighted sum is multiplied by the policy step (decision 3), so weights read
+as reward per second. Terms that the paper scales with c_k do so themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import pi
+
+import torch
+from torch import Tensor
+
+from envs.state import State
+
+TRACKING_VARIANCE = 0.25
+"""(m/s)^2 and (rad/s)^2: squared error at which a tracking reward has fallen to 1/e."""
+KNEE_THRESHOLD = 1.9
+"""rad of flexion beyond which the knee is penalised (the paper's q_th, not stated there)."""
+CLEARANCE = 0.2
+"""m above every terrain sample beyond which lifting a swing foot is penalised (S7)."""
+
+
+@dataclass(frozen=True)
+class RewardWeights:
+    """Weight of each term, 1/s; the defaults are S7 with the tracking terms of decision 2."""
+
+    linear_tracking: float = 1.5
+    """exp(-|v_des - v|^2 / 0.25): takes the place of r_lv + r_lvo, each 0.75 in S7."""
+    angular_tracking: float = 0.75
+    """exp(-(w_des - w_z)^2 / 0.25): takes the place of r_av."""
+    linear_velocity: float = 0.0
+    """r_lv as printed in S7 (0.75 there)."""
+    angular_velocity: float = 0.0
+    """r_av as printed in S7 (0.75 there)."""
+    orthogonal_velocity: float = 0.0
+    """r_lvo as printed in S7 (0.75 there)."""
+    base_motion: float = 1.0
+    """r_b: vertical velocity, roll and pitch rate of the base."""
+    foot_clearance: float = 0.003
+    """r_fc: swing feet lifted more than 0.2 m over all terrain samples around them."""
+    leg_collision: float = 0.1
+    """r_co: a thigh or shank touches the ground."""
+    joint_motion: float = 0.001
+    """r_j: joint velocity and its change over a step."""
+    knee_flexion: float = 0.08
+    """r_jc: knee bent beyond its threshold."""
+    target_smoothness: float = 0.003
+    """r_s: first and second difference of the joint targets."""
+    torque: float = 1e-6
+    """r_tau: squared joint torque."""
+    slip: float = 0.003
+    """r_slip: velocity of feet in contact."""
+
+
+S7_LITERAL = RewardWeights(
+    linear_tracking=0.0, angular_tracking=0.0, linear_velocity=0.75, angular_velocity=0.75, orthogonal_velocity=0.75
+)
+"""The tracking terms as printed in S7 (decision 2 says what is wrong with them); compared once in docs/results.md."""
+
+
+def linear_tracking(s: State) -> Tensor:
+    """How well the horizontal velocity in the base frame follows the command, 0..1."""
+    return torch.exp(-(s.command[:, :2] - s.linear_velocity_b[:, :2]).square().sum(-1) / TRACKING_VARIANCE)
+
+
+def angular_tracking(s: State) -> Tensor:
+    """How well the yaw rate follows the command, 0..1."""
+    return torch.exp(-(s.command[:, 2] - s.angular_velocity_b[:, 2]).square() / TRACKING_VARIANCE)
+
+
+def linear_velocity(s: State) -> Tensor:
+    """S7 r_lv as printed: projects on the command itself instead of on its direction."""
+    command, velocity = s.command[:, :2], s.linear_velocity_b[:, :2]
+    projection, speed = (command * velocity).sum(-1), command.norm(dim=-1)
+    moving = torch.where(projection > speed, 1.0, torch.exp(-(projection - speed).square()))
+    return torch.where(speed == 0, torch.exp(-velocity.square().sum(-1)), moving)
+
+
+def angular_velocity(s: State) -> Tensor:
+    """S7 r_av as printed."""
+    command, rate = s.command[:, 2], s.angular_velocity_b[:, 2]
+    turning = torch.where(command * rate > command, 1.0, torch.exp(-(command * rate - command).square()))
+    return torch.where(command == 0, torch.exp(-rate.square()), turning)
+
+
+def orthogonal_velocity(s: State) -> Tensor:
+    """S7 r_lvo as printed: velocity beside the command, which is taken as a direction although it is none."""
+    command, velocity = s.command[:, :2], s.linear_velocity_b[:, :2]
+    beside = velocity - (command * velocity).sum(-1, keepdim=True) * command
+    return torch.exp(-3.0 * beside.square().sum(-1))
+
+
+def base_motion(s: State) -> Tensor:
+    """S7 r_b, times c_k (decision 4): vertical velocity squared, roll and pitch rates, of the base."""
+    roll_rate, pitch_rate = s.angular_velocity_b[:, 0].abs(), s.angular_velocity_b[:, 1].abs()
+    return -s.randomization_factor * (1.25 * s.linear_velocity_b[:, 2].square() + 0.4 * roll_rate + 0.4 * pitch_rate)
+
+
+def foot_clearance(s: State) -> Tensor:
+    """S7 r_fc: -1 for each swing foot more than 0.2 m above every terrain sample around it."""
+    too_high = s.height_samples.amax(-1) < -CLEARANCE
+    return -(too_high & (s.phase < pi)).float().sum(-1)
+
+
+def leg_collision(s: State) -> Tensor:
+    """S7 r_co: -c_k if any thigh or shank touches the ground."""
+    return -s.randomization_factor * torch.cat([s.thigh_contact, s.shank_contact], -1).amax(-1)
+
+
+def joint_motion(s: State) -> Tensor:
+    """S7 r_j with the acceleration read as the change of velocity over a policy step (decision 5)."""
+    change = s.joint_velocity - s.joint_velocity_history[:, 0]
+    return -s.randomization_factor * (0.01 * s.joint_velocity.square() + change.square()).sum(-1)
+
+
+def knee_flexion(s: State) -> Tensor:
+    """S7 r_jc: squared excess of knee flexion over its threshold, all four knees."""
+    return -(s.joint_position[:, 2::3].abs() - KNEE_THRESHOLD).clamp(min=0).square().sum(-1)
+
+
+def target_smoothness(s: State) -> Tensor:
+    """S7 r_s: squared first and second differences of the joint targets."""
+    one, two = s.joint_target_history[:, 0], s.joint_target_history[:, 1]
+    first, second = s.joint_target - one, s.joint_target - 2 * one + two
+    return -s.randomization_factor * (first.square() + second.square()).sum(-1)
+
+
+def torque(s: State) -> Tensor:
+    """S7 r_tau: squared joint torques."""
+    return -s.randomization_factor * s.joint_torque.square().sum(-1)
+
+
+def slip(s: State) -> Tensor:
+    """S7 r_slip: squared velocity of feet that touch the ground."""
+    return -s.randomization_factor * (s.foot_velocity_w.square().sum(-1) * s.foot_contact).sum(-1)
+
+
+TERMS = {
+    term.__name__: term
+    for term in (
+        linear_tracking, angular_tracking, linear_velocity, angular_velocity, orthogonal_velocity, base_motion, foot_clearance,
+        leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip,
+    )
+}  # fmt: skip
+"""Name -> function, in the paper's order."""
+
+
+def weighted(s: State, weights: RewardWeights, dt: float) -> dict[str, Tensor]:
+    """Reward of this step by term, (n,) each; terms of weight 0 are left out."""
+    return {name: getattr(weights, name) * dt * term(s) for name, term in TERMS.items() if getattr(weights, name)}

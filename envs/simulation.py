@@ -1,0 +1,206 @@
+"""The physics of n robots on one terrain: MuJoCo's batch behind the few calls that an environment needs.
+
+Everything here is in the world frame and in MuJoCo's conventions; `RobotState` is what comes out. Same bits at any thread count.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import mujoco
+import numpy as np
+import torch
+from mujoco.batch import Batch, SimulationError
+from torch import Tensor
+
+from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
+from envs import robot
+from envs.collider import use_exact
+from envs.frames import rotate_inverse
+from envs.state import RobotState
+from envs.terrains.surface import HFIELD
+
+BAD_STATE = [getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}").value for what in ("QPOS", "QVEL", "QACC", "CTRL")]
+"""MuJoCo's warnings that mean a simulation is beyond repair."""
+PD_GAINS = np.array([4, 6])
+"""Columns of a dcmotor's gainprm that hold its controller's proportional and derivative gain."""
+
+SLIDING = 0
+"""Column of geom_friction of the sliding coefficient."""
+
+
+Collider = Literal["exact", "stock"]
+"""Which function finds the contacts of spheres with the terrain: ours, or MuJoCo's."""
+
+
+class Ground(Protocol):
+    """What the simulation needs of a terrain."""
+
+    def add_to_spec(self, spec: mujoco.MjSpec) -> None:
+        """Add the terrain's geom to the world."""
+        ...
+
+    def write_to_model(self, model: mujoco.MjModel) -> None:
+        """Fill the compiled model with the terrain's heights."""
+        ...
+
+
+def build_model(ground: Ground, collider: Collider = "exact", visual: bool = False) -> mujoco.MjModel:
+    """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
+    spec = robot.robot_spec(visual)
+    ground.add_to_spec(spec)
+    terrain = spec.geom(HFIELD)
+    if collider == "exact" and terrain is not None:
+        use_exact(terrain)
+    model = spec.compile()
+    ground.write_to_model(model)
+    return model
+
+
+class Simulation:
+    """n robots stepped together; randomisation, forces and resets by row."""
+
+    def __init__(
+        self,
+        ground: Ground,
+        num_envs: int,
+        threads: int,
+        decimation: int,
+        policy_dt: float = POLICY_DT,
+        collider: Collider = "exact",
+    ) -> None:
+        """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps."""
+        self.model = build_model(ground, collider)
+        self.model.opt.timestep = policy_dt / decimation
+        self.decimation = decimation
+        self.batch = Batch(self.model, num_envs, threads, persistent=True)
+        self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
+        self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
+        self.sensordata, self.actuator_force = self.batch.bind("sensordata"), self.batch.bind("actuator_force")
+        self.friction = self.batch.expand("geom_friction")
+        self.mass, self.inertia = self.batch.expand("body_mass"), self.batch.expand("body_inertia")
+        self.gain, self.force_range = self.batch.expand("actuator_gainprm"), self.batch.expand("actuator_forcerange")
+        self.base = self.model.body("base").id
+        self.feet = np.array([self.model.geom(f"{leg}_foot").id for leg in LEGS])
+        self.links = np.array(
+            [self.model.body(f"{leg}_{part}").id for leg in LEGS for part in ("HIP", "THIGH", "SHANK")]
+        )
+        self.actuators = np.array([self.model.actuator(joint).id for joint in JOINTS])
+        self.columns = {
+            name: self._columns(name) for name in ("foot_position", "foot_velocity", "foot_force", "foot_normal")
+        }
+        self.columns |= {name: self._columns(name) for name in ("thigh_contact", "shank_contact")}
+        self.base_contact_column = self.model.sensor("base_contact").adr[0]
+        self.failed = torch.zeros(num_envs, dtype=torch.bool)
+        self.batch.forward()
+
+    def _columns(self, quantity: str) -> np.ndarray:
+        """Columns of sensordata of a per-leg sensor, (4, size)."""
+        sensors = [self.model.sensor(f"{leg}_{quantity}") for leg in LEGS]
+        return np.stack([np.arange(s.adr[0], s.adr[0] + s.dim[0]) for s in sensors])
+
+    def step(self, joint_target: Tensor) -> None:
+        """Track joint targets (n, 12) rad for one policy step; rows that MuJoCo gives up on are marked in `failed`."""
+        self.control[:, self.actuators] = joint_target.numpy()
+        warned = self._warnings()
+        self.failed.zero_()
+        try:
+            self.batch.step(nstep=self.decimation, stage=mujoco.mjtStage.mjSTAGE_VEL)
+        except SimulationError as error:
+            self.failed[torch.from_numpy(np.asarray(error.ids, dtype=np.int64))] = True
+        self.failed |= torch.from_numpy(self._warnings() > warned)
+        self.failed |= torch.from_numpy(~(np.isfinite(self.qpos).all(-1) & np.isfinite(self.qvel).all(-1)))
+
+    def _warnings(self) -> np.ndarray:
+        """How often MuJoCo has warned of a bad state, (n,)."""
+        return self.batch.warning[:, BAD_STATE, 1].sum(-1)
+
+    def read(self, rows: Tensor | None = None) -> RobotState:
+        """The robots' state in new tensors, of all rows or of some; failed rows read as zero."""
+        index = slice(None) if rows is None else rows.numpy()
+
+        failed = self.failed[index].unsqueeze(-1)
+
+        def tensor(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array.astype(np.float32)).masked_fill_(failed, 0.0)
+
+        qpos, qvel, sensors = tensor(self.qpos[index]), tensor(self.qvel[index]), tensor(self.sensordata[index])
+        quaternion = qpos[:, 3:7]
+        down = torch.tensor([0.0, 0.0, -1.0]).expand(len(qpos), 3)
+        force = sensors[:, self.columns["foot_force"]]
+        return RobotState(
+            base_position_w=qpos[:, :3],
+            base_quaternion=quaternion,
+            linear_velocity_b=rotate_inverse(quaternion, qvel[:, :3]),
+            angular_velocity_b=qvel[:, 3:6],
+            gravity_b=rotate_inverse(quaternion, down),
+            joint_position=qpos[:, 7:],
+            joint_velocity=qvel[:, 6:],
+            joint_torque=tensor(self.actuator_force[index])[:, self.actuators],
+            foot_position_w=sensors[:, self.columns["foot_position"]],
+            foot_velocity_w=sensors[:, self.columns["foot_velocity"]],
+            foot_contact=(force[..., 0] > 0).float(),
+            foot_force_w=force[..., 1:4],
+            foot_normal_w=sensors[:, self.columns["foot_normal"]],
+            thigh_contact=(sensors[:, self.columns["thigh_contact"][:, 0]] > 0).float(),
+            shank_contact=(sensors[:, self.columns["shank_contact"][:, 0]] > 0).float(),
+            base_contact=(sensors[:, self.base_contact_column] > 0).float(),
+        )
+
+    def reset(self, rows: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        """Put these rows into a state (len(rows), 19) and (len(rows), 18), without memory of what was before."""
+        ids = rows.numpy()
+        self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
+        self.qpos[ids], self.qvel[ids] = qpos.numpy(), qvel.numpy()
+        self.control[np.ix_(ids, self.actuators)] = qpos[:, 7:].numpy()
+        self.batch.warning[ids] = 0
+        self.failed[rows] = False
+
+    def settle(self, rows: Tensor) -> None:
+        """Bring everything that derives from the state of these rows up to date, sensors included."""
+        self.batch.forward(rows.numpy())
+
+    def set_friction(self, rows: Tensor, friction: Tensor) -> None:
+        """Sliding friction of each foot, (len(rows), 4)."""
+        self.friction[rows.numpy()[:, None], self.feet, SLIDING] = friction.numpy()
+
+    def set_mass(self, rows: Tensor, base: Tensor, links: Tensor) -> None:
+        """Mass added to the base (len(rows),) kg, and factors on hips, thighs and shanks (len(rows), 12); inertias scale along."""
+        ids = rows.numpy()
+        factor = np.ones((len(ids), self.model.nbody))
+        factor[:, self.base] += base.numpy() / self.model.body_mass[self.base]
+        factor[:, self.links] = links.numpy()
+        self.mass[ids] = self.model.body_mass * factor
+        self.inertia[ids] = self.model.body_inertia * factor[..., None]
+        self.batch.set_const(ids)
+
+    def set_strength(self, rows: Tensor, strength: Tensor) -> None:
+        """Factor on the torque of each joint's drive, (len(rows), 12)."""
+        ids, factor = rows.numpy(), strength.numpy()[..., None]
+        gains = self.model.actuator_gainprm[np.ix_(self.actuators, PD_GAINS)]
+        self.gain[np.ix_(ids, self.actuators, PD_GAINS)] = gains * factor
+        self.force_range[np.ix_(ids, self.actuators)] = self.model.actuator_forcerange[self.actuators] * factor
+
+    def set_wrench(self, rows: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
+        """Force and torque on the base's centre of mass from now on, N and N m, (len(rows), 3) each."""
+        self.wrench[rows.numpy(), self.base] = torch.cat([force_w, torque_w], dim=-1).numpy()
+
+    def add_velocity(self, velocity_w: Tensor) -> None:
+        """Kick every base horizontally by (n, 2) m/s."""
+        self.qvel[:, :2] += velocity_w.numpy()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The physics of all rows, exact."""
+        arrays = {"state": self.batch.state, "warning": self.batch.warning}
+        arrays |= {name: getattr(self, name) for name in ("friction", "mass", "inertia", "gain", "force_range")}
+        return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict`."""
+        self.batch.state[:] = state["state"].numpy()
+        for name in ("friction", "mass", "inertia", "gain", "force_range"):
+            getattr(self, name)[:] = state[name].numpy()
+        self.batch.set_const()
+        self.batch.state[:] = state["state"].numpy()
+        self.batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+        self.batch.warning[:] = state["warning"].numpy()

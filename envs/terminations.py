@@ -1,0 +1,26 @@
+"""Terminations of Miki et al. (Methods): body contact and large tilt. Torque is clamped by the actuator instead (decision 6)."""
+
+from __future__ import annotations
+
+from math import cos, radians
+
+from torch import Tensor
+
+from envs.state import State
+
+MAX_TILT = radians(60.0)
+"""rad between the base's z axis and the vertical at which the robot counts as fallen."""
+
+
+def base_contact(s: State) -> Tensor:
+    """The base touches the ground, (n,) bool."""
+    return s.base_contact > 0
+
+
+def tilt(s: State) -> Tensor:
+    """The base leans by more than `MAX_TILT`, (n,) bool."""
+    return s.gravity_b[:, 2] > -cos(MAX_TILT)
+
+
+TERMS = {"base_contact": base_contact, "tilt": tilt}
+"""Name -> function; any of them ends the episode as a fall."""

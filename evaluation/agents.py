@@ -1,0 +1,134 @@
+"""What can be put in control of the robots: a trained policy, or the controls of every table, zero and random."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from tensordict import TensorDict
+from torch import Tensor
+
+from agents.checkpoint import Policy, load_policy
+from agents.config import restore
+from anymal_policy import layout
+from envs.config import EnvConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+PRETRAINED = ("pretrained/student.pt", "pretrained/teacher.pt")
+"""Policies that come with the project, the one to prefer first."""
+NUM_ACTIONS = layout.size(layout.ACTION)
+ACTS_THROUGH = ("gait", "action_limit", "decimation")
+"""Settings of an environment that give a policy's actions their meaning."""
+
+
+class Agent(Protocol):
+    """Acts on the observations of n robots."""
+
+    name: str
+    """How it was asked for."""
+    env: EnvConfig
+    """Default configuration with the gait, clipping and rate that its actions are made for."""
+    meta: dict[str, Any]
+    """What its checkpoint says about it; empty for the controls."""
+
+    def start(self, num_robots: int, seed: int) -> None:
+        """Begin anew with this many robots; the seed makes repeatable what is random."""
+        ...
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """Actions (n, 16) for the observation groups of n robots."""
+        ...
+
+    def reset(self, done: Tensor) -> None:
+        """Forget the robots whose episode is over, (n,) bool."""
+        ...
+
+
+class ZeroAgent:
+    """Every action is zero: the gait alone, stepping on the spot."""
+
+    name = "zero"
+
+    def __init__(self) -> None:
+        """Made for the default environment."""
+        self.env, self.meta = EnvConfig(), {}
+
+    def start(self, num_robots: int, seed: int) -> None:
+        """Nothing to begin."""
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """Zeros (n, 16)."""
+        return torch.zeros(len(obs), NUM_ACTIONS)
+
+    def reset(self, done: Tensor) -> None:
+        """Nothing to forget."""
+
+
+class RandomAgent(ZeroAgent):
+    """Every action is uniform in [-1, 1], anew at each step."""
+
+    name = "random"
+
+    def __init__(self) -> None:
+        """Repeatable from the start."""
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(0)
+
+    def start(self, num_robots: int, seed: int) -> None:
+        """Draw from the beginning of the seed's sequence."""
+        self.generator.manual_seed(seed)
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """Uniform samples (n, 16)."""
+        return 2 * torch.rand(len(obs), NUM_ACTIONS, generator=self.generator) - 1
+
+
+class TrainedAgent:
+    """A policy from a checkpoint, without exploration."""
+
+    def __init__(self, name: str, policy: Policy) -> None:
+        """Act in the gait, clipping and rate that the policy was trained with."""
+        self.name, self.policy = name, policy
+        self.meta = policy.meta
+        self.env = trained_for(policy.meta["env"])
+
+    def start(self, num_robots: int, seed: int) -> None:
+        """Forget all robots."""
+        self.policy.reset(torch.ones(num_robots, dtype=torch.bool))
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """The policy's mean actions (n, 16)."""
+        return self.policy.act(obs)
+
+    def reset(self, done: Tensor) -> None:
+        """Forget the robots whose episode is over, (n,) bool."""
+        self.policy.reset(done)
+
+
+def trained_for(env: Mapping[str, Any]) -> EnvConfig:
+    """The default environment with what a policy's recorded configuration says about the meaning of its actions."""
+    return restore(EnvConfig(), {name: env[name] for name in ACTS_THROUGH if name in env})
+
+
+CONTROLS = {control.name: control for control in (ZeroAgent, RandomAgent)}
+"""Agents that need no checkpoint, by name."""
+
+
+def load_agent(name: str | Path | None = None) -> Agent:
+    """The control of that name, the policy in that file or run directory, or the pretrained policy for None."""
+    if name is None:
+        pretrained = find_pretrained()
+        return TrainedAgent(pretrained, load_policy(ROOT / pretrained))
+    if str(name) in CONTROLS:
+        return CONTROLS[str(name)]()
+    return TrainedAgent(str(name), load_policy(name))
+
+
+def find_pretrained() -> str:
+    """The preferred pretrained policy, as a path within the project."""
+    for path in PRETRAINED:
+        if (ROOT / path).is_file():
+            return path
+    raise ValueError(f"There is no {' or '.join(PRETRAINED)}: train a policy and name it with --checkpoint.")

@@ -1,0 +1,109 @@
+"""The grounds of an evaluation: which terrains at which difficulties or parameters, each with new tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+from envs.terrains import FAMILIES, Tile, make_tile, parameters
+from envs.terrains.table import family_named
+from envs.terrains.user import load_heightmap
+
+TILES = 8
+"""Tiles per cell, of equal parameters and different seeds."""
+TILE_SIZE = (12.0, 12.0)
+"""m, sides of a tile that is walked from its middle: room for the distance in every direction."""
+SMALLEST_HEIGHTMAP = 11.0
+"""m, shortest side of a user's heightmap that has this room."""
+FIRST_SEED = 2**32
+"""Smallest seed of an evaluation's tiles; those of training are smaller, so that no policy has seen them."""
+HEIGHTMAPS = (".npy", ".png")
+
+Values = Mapping[str, Sequence[float]]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of ground to cross."""
+
+    terrain: str
+    """Name of a family, or file of a heightmap."""
+    difficulty: float | None = None
+    """0..1, None where it would change nothing."""
+    parameters: dict[str, float] = field(default_factory=dict)
+    """Every parameter of the family; of a heightmap, how its file was read."""
+    heightmap: Tile | None = None
+    """The tile from the file."""
+
+    def tiles(self, seed: int) -> list[Tile]:
+        """The tiles that the robots share out among themselves."""
+        if self.heightmap is not None:
+            return [self.heightmap]
+        return [self.tile(tile_seed) for tile_seed in tile_seeds(seed)]
+
+    def tile(self, tile_seed: int) -> Tile:
+        """One tile of the family: a lane of its own size, or one to be walked from the middle."""
+        size = TILE_SIZE if family_named(self.terrain).heading is None else None
+        return make_tile(self.terrain, 0.0, tile_seed, size, **self.parameters)
+
+
+def tile_seeds(seed: int) -> list[int]:
+    """Seeds of a cell's tiles, the same for every cell of an evaluation with this seed."""
+    return [FIRST_SEED + TILES * seed + number for number in range(TILES)]
+
+
+def make_cells(
+    terrains: Sequence[str],
+    difficulties: Sequence[float],
+    explicit: Values,
+    resolution: float | None = None,
+    scale: float | None = None,
+) -> list[Cell]:
+    """Every terrain at every difficulty and combination of explicit values, each different ground once.
+
+    An explicit parameter goes to the terrains that have it. What cannot be made is refused here, with a ValueError.
+    """
+    files = [name for name in terrains if Path(name).suffix.lower() in HEIGHTMAPS]
+    families = [name for name in terrains if name not in files]
+    if not files and (resolution is not None or scale is not None):
+        raise ValueError("--resolution and --scale describe a heightmap file; name one in --terrains.")
+    refuse_unused(families, explicit)
+    cells = [cell for name in dict.fromkeys(families) for cell in family_cells(name, difficulties, explicit)]
+    for cell in cells:
+        cell.tile(FIRST_SEED)
+    return cells + [heightmap_cell(name, resolution, scale) for name in dict.fromkeys(files)]
+
+
+def refuse_unused(families: Sequence[str], explicit: Values) -> None:
+    """Raise a ValueError for a parameter that none of the families has."""
+    known = {name: [parameter.name for parameter in family_named(name).parameters] for name in families}
+    unused = [name for name in explicit if not any(name in names for names in known.values())]
+    if unused:
+        valid = "; ".join(f"{family} has {', '.join(names) or 'none'}" for family, names in known.items())
+        raise ValueError(f"--{unused[0]} is no parameter of the terrains: {valid or 'heightmap files have none'}.")
+
+
+def family_cells(family: str, difficulties: Sequence[float], explicit: Values) -> list[Cell]:
+    """The cells of one family; difficulties that lead to the same parameters make one cell."""
+    own = {p.name: explicit[p.name] for p in FAMILIES[family].parameters if p.name in explicit}
+    cells = []
+    for combination in product(*own.values()):
+        values = dict(zip(own, combination, strict=True))
+        varies = parameters(family, 0.0, **values) != parameters(family, 1.0, **values)
+        for difficulty in difficulties:
+            cell = Cell(family, difficulty if varies else None, parameters(family, difficulty, **values))
+            if cell not in cells:
+                cells.append(cell)
+    return cells
+
+
+def heightmap_cell(path: str, resolution: float | None, scale: float | None) -> Cell:
+    """A user's heightmap, walked from its middle in any direction."""
+    tile = load_heightmap(path, resolution, scale)
+    if min(tile.size) < SMALLEST_HEIGHTMAP:
+        size = f"{tile.size[0]:g} x {tile.size[1]:g} m"
+        raise ValueError(f"{path} is {size}, but an evaluation needs {SMALLEST_HEIGHTMAP:g} m along both sides.")
+    given = {"resolution": resolution, "scale": scale}
+    return Cell(path, parameters={name: value for name, value in given.items() if value is not None}, heightmap=tile)

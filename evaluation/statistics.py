@@ -1,0 +1,35 @@
+"""Confidence intervals of what an evaluation counts and measures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean, stdev
+
+Z95 = 1.96
+"""Standard normal quantile of a two-sided 95 % interval."""
+
+
+def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
+    """Score interval (lo, hi) of a success probability after `successes` in `n` trials (Wilson 1927)."""
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"A success rate needs 0 <= successes <= n and n >= 1, not {successes} of {n}.")
+    share = successes / n
+    scale = 1 + z**2 / n
+    centre = (share + z**2 / (2 * n)) / scale
+    half_width = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / scale
+    return (
+        0.0 if successes == 0 else centre - half_width,
+        1.0 if successes == n else centre + half_width,
+    )
+
+
+def mean_interval(values: Sequence[float], z: float = Z95) -> tuple[float, tuple[float, float] | None]:
+    """Mean of independent values and the normal interval (lo, hi) of that mean, None for a single value."""
+    if not values or not all(math.isfinite(value) for value in values):
+        raise ValueError("A mean needs at least one value, and all of them finite.")
+    mean = fmean(values)
+    if len(values) == 1:
+        return mean, None
+    half_width = z * stdev(values) / math.sqrt(len(values))
+    return mean, (mean - half_width, mean + half_width)

@@ -1,0 +1,31 @@
+"""Policy files as training writes them, with untrained networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from agents import archive
+from anymal_policy import layout
+from anymal_policy.normalizer import Normalizer
+from anymal_policy.teacher import Teacher
+from envs.config import EnvConfig
+
+
+def write_policy(path: Path, env: EnvConfig) -> None:
+    """A Teacher that was trained in `env` for no time at all."""
+    torch.manual_seed(0)
+    width = sum(layout.size(layout.GROUPS[group]) for group in ("proprio", "extero", "privileged"))
+    record = {
+        "kind": "teacher",
+        "task": "anymal_rough",
+        "env": env,
+        "agent": {},
+        "network": Teacher(16).state_dict(),
+        "critic": {},
+        "normalizer": Normalizer(width).state_dict(),
+        "std": {},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    archive.write(path, record)
