@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import random
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads spin, and stall physics and neighbours
+
 import torch
 import tyro
 
@@ -20,6 +20,7 @@ from agents import checkpoint
 from agents.config import PRESETS, TeacherConfig, differences, restore
 from agents.log import LoggerName, require_logger
 from agents.precision import Precision, resolve_precision
+from agents.rng import seed_everything
 from agents.runner import TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
@@ -42,7 +43,7 @@ class Args:
 
     env: EnvConfig
     agent: TeacherConfig
-    task: Literal["anymal_flat", "anymal_rough"] = "anymal_rough"
+    task: Literal["anymal_flat", "anymal_rough", "anymal_rough_s7"] = "anymal_rough"
     """Where to learn to walk."""
     stage: Literal["teacher"] = "teacher"
     """What to train: the Teacher, by PPO."""
@@ -69,17 +70,19 @@ class Args:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Train as the command line says; exit code 0 when finished or interrupted, 2 for a request that cannot be met."""
+    """Train as the command line says; exit code 0 when finished or stopped, 2 for a request that cannot be met."""
     try:
         runner = build(parse(sys.argv[1:] if argv is None else argv))
     except (ValueError, OSError) as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 2
+        return fail(error, 2)
+    except KeyboardInterrupt:
+        return fail("aborted before the first iteration.", 130)
     try:
         finished = runner.train()
     except KeyboardInterrupt:
-        print("Aborted.", file=sys.stderr)
-        return 130
+        return fail(f"aborted; go on from the last save with --resume {runner.run_dir}.", 130)
+    except (FloatingPointError, OSError) as error:
+        return fail(error, 1)
     finally:
         runner.env.close()  # type: ignore
     print(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
@@ -87,6 +90,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not finished:
         print(f"Go on with: python train.py --resume {runner.run_dir}")
     return 0
+
+
+def fail(reason: Exception | str, code: int) -> int:
+    """Say in one line on stderr why there is no result; returns the exit code."""
+    print(f"train.py: {reason}", file=sys.stderr)
+    return code
 
 
 def parse(argv: Sequence[str]) -> Args:
@@ -149,38 +158,37 @@ def refuse_changes(args: Args, default: Args) -> None:
         print("Note: with other threads or precision the run goes on, but not to the same bits.", file=sys.stderr)
 
 
+def note_versions(old: dict[str, str], new: dict[str, str]) -> None:
+    """Tell the user when a resumed run meets other libraries than it was started with."""
+    changed = [
+        f"{name} {old.get(name)} -> {new[name]}" for name in new if name != "commit" and old.get(name) != new[name]
+    ]
+    if changed:
+        print(f"Note: {', '.join(changed)}; the run goes on, but not to the same bits.", file=sys.stderr)
+
+
 def build(args: Args) -> TeacherRunner:
     """Environment and runner, ready to train."""
     require_logger(args.logger)
     record = checkpoint.read_resume(args.resume) if args.resume is not None else None
     policy = checkpoint.read_policy(args.init_from) if args.init_from is not None else None
-    run_dir = args.resume or create_run_dir(args.run_dir, args.task)
-    seed_everything(args.env.seed, args.env.threads)
+    run_dir = args.resume or checkpoint.create_run_dir(args.run_dir or default_run_dir(args.task))
+    seed_everything(args.env.seed)
+    torch.set_num_threads(args.env.threads)
     env = AnymalEnv(args.env)
     runner = TeacherRunner(env, args.agent, args.task, run_dir, resolve_precision(args.agent.precision), args.logger)
     if record is not None:
         runner.restore(record)
+        note_versions(record["versions"], runner.versions)
     if policy is not None:
         runner.init_from(policy)
     print(f"Training {args.task} in {run_dir}: {args.env.num_envs} robots, seed {args.env.seed}, {runner.precision}.")
     return runner
 
 
-def create_run_dir(run_dir: Path | None, task: str) -> Path:
-    """An empty directory for a new run; one that already holds a run is refused."""
-    path = run_dir or Path("runs") / f"{task}_{datetime.now():%Y-%m-%d_%H-%M-%S}"
-    if (path / checkpoint.RESUME_FILE).exists():
-        raise ValueError(f"{path} already holds a run: continue it with --resume {path}, or name another --run-dir.")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def seed_everything(seed: int, threads: int) -> None:
-    """Same seed and threads, same bits."""
-    random.seed(seed)
-    np.random.seed(seed % 2**32)
-    torch.manual_seed(seed)
-    torch.set_num_threads(threads)
+def default_run_dir(task: str) -> Path:
+    """A directory named after task and time."""
+    return Path("runs") / f"{task}_{datetime.now():%Y-%m-%d_%H-%M-%S}"
 
 
 def usable_cores() -> int:

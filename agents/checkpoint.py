@@ -24,7 +24,7 @@ RESUME = "resume"
 TEACHER = "teacher"
 TEACHER_GROUPS = ("proprio", "extero", "privileged")
 
-__all__ = ["CheckpointError", "Policy", "load_policy", "read_policy", "read_resume", "versions"]
+__all__ = ["CheckpointError", "Policy", "create_run_dir", "load_policy", "read_policy", "read_resume", "versions"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,14 @@ def read_policy(path: Path | str) -> dict[str, Any]:
 def read_resume(run_dir: Path | str) -> dict[str, Any]:
     """The record from which a run directory's training continues."""
     return archive.read(_file(Path(run_dir), RESUME_FILE), RESUME)
+
+
+def create_run_dir(path: Path) -> Path:
+    """The directory for a new run; one that already holds a run is refused."""
+    if (path / RESUME_FILE).exists():
+        raise ValueError(f"{path} already holds a run: continue it with --resume {path}, or name another --run-dir.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _file(path: Path, name: str) -> Path:

@@ -39,9 +39,7 @@ class TeacherPPO(PPO):
         losses = super().update()
         self.storage.observations = observations
         if not all(math.isfinite(loss) for loss in losses.values()):
-            raise FloatingPointError(
-                f"Training diverged, losses {losses}: resume with a smaller --agent.learning-rate."
-            )
+            raise FloatingPointError(f"training diverged, losses {losses}; start anew with a smaller learning rate.")
         kl, explained = self._policy_change(observations[-1]), self._explained_variance()
         self.update_normalizer(observations.flatten(0, 1))
         self.samples += self.storage.num_envs * self.storage.num_transitions_per_env

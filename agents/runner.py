@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
-import random
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rsl_rl.env import VecEnv
 from rsl_rl.runners import OnPolicyRunner
@@ -22,6 +20,7 @@ from agents.interrupt import StopRequest
 from agents.log import LoggerName, RunLog
 from agents.models import SplitTeacher, TeacherModel
 from agents.ppo import TeacherPPO
+from agents.rng import restore_rng, rng_state
 
 SAVE_SECONDS = 30.0
 
@@ -116,7 +115,6 @@ class TeacherRunner(OnPolicyRunner):
             self.actor.distribution.load_state_dict(record["std"])  # type: ignore
         except RuntimeError as error:
             raise CheckpointError("The policy's networks have another shape than this version's Teacher.") from error
-        self.fresh = False
 
     def policy_record(self) -> dict[str, Any]:
         """The policy with all that is needed to use it, judge it or train it further."""
@@ -181,18 +179,3 @@ class TeacherRunner(OnPolicyRunner):
 def split_teacher(model: Any) -> SplitTeacher:
     """The network inside an actor or critic."""
     return model.mlp
-
-
-def rng_state() -> dict[str, Any]:
-    """State of the global random generators of torch, numpy and Python."""
-    name, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore
-    numpy_state = (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached)
-    return {"torch": torch.get_rng_state(), "numpy": numpy_state, "python": random.getstate()}
-
-
-def restore_rng(state: dict[str, Any]) -> None:
-    """Set the global random generators back to `rng_state`."""
-    name, keys, *rest = state["numpy"]
-    torch.set_rng_state(state["torch"])
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
-    random.setstate(state["python"])

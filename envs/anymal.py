@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,7 +28,8 @@ from envs.terrains import Surface, Tile
 class AnymalEnv(VecEnv):
     """n robots, each on a tile of the terrain; observations and rewards of Miki et al. 2022.
 
-    Without `tiles` the curriculum chooses among the training bank's tiles; with them robot i stays on tile i modulo their number.
+    Without `tiles` the curriculum chooses among the training bank's tiles; with them robot i stays on tile i modulo
+    their number.
     """
 
     num_actions = layout.size(layout.ACTION)
@@ -37,12 +38,13 @@ class AnymalEnv(VecEnv):
     @torch.inference_mode(False)
     @torch.no_grad()
     def __init__(self, cfg: EnvConfig, tiles: Sequence[Tile] | None = None) -> None:
+        """Build terrain and physics, and start the first episodes."""
         self.cfg, self.num_envs = cfg, cfg.num_envs
         self.generator = torch.Generator().manual_seed(cfg.seed)
         self.samples = 0
         self.placement = make_placement(cfg, tiles, self.generator)
-        self.surface = Surface(self.placement.map)
-        self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt, cfg.collider)
+        self.surface = Surface(self.placement.map, cfg.collider)
+        self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
         self.metrics_since = Metrics()
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
@@ -64,7 +66,7 @@ class AnymalEnv(VecEnv):
 
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
-        """Act for 20 ms: actions (n, 16) -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself."""
+        """Act (n, 16) for 20 ms -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself."""
         with torch.inference_mode(False):
             self._act(actions.clone().nan_to_num_(0.0).clamp_(-self.cfg.action_limit, self.cfg.action_limit))
             falls = {name: term(self.state) for name, term in terminations.TERMS.items()}
@@ -228,9 +230,7 @@ class AnymalEnv(VecEnv):
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, in tensors and numbers."""
         return {
-            "state": {
-                name: value.clone() if isinstance(value, Tensor) else value for name, value in vars(self.state).items()
-            },
+            "state": copies(vars(self.state)),
             "observations": {name: group.clone() for name, group in self.observations.items()},
             "episode_length": self.episode_length_buf.clone(),
             "samples": self.samples,
@@ -247,9 +247,7 @@ class AnymalEnv(VecEnv):
         self.commands.load_state_dict(state["commands"])
         self.placement.load_state_dict(state["placement"])
         self.generator.set_state(state["generator"])
-        self.state = State(
-            **{name: value.clone() if isinstance(value, Tensor) else value for name, value in state["state"].items()}
-        )
+        self.state = State(**copies(state["state"]))
         self.observations = TensorDict(
             {name: group.clone() for name, group in state["observations"].items()}, [self.num_envs]
         )
@@ -258,3 +256,8 @@ class AnymalEnv(VecEnv):
 
     def close(self) -> None:
         """Nothing to release; here for those who expect it."""
+
+
+def copies(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values by name, tensors as copies of their own."""
+    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in values.items()}

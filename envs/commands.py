@@ -1,4 +1,4 @@
-"""Velocity commands: forward, lateral, yaw rate; resampled, partly with the heading held, with a share of standing still."""
+"""Velocity commands: forward, lateral, yaw rate; resampled, some with the heading held, some for standing still."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class CommandConfig:
 
     forward: tuple[float, float] = (0.8, 1.3)
     """m/s, largest |vx| at the start and at the end of the curriculum (Miki E3: 1.2 m/s)."""
-    lateral: tuple[float, float] = (0.4, 1.1)
+    lateral: tuple[float, float] = (0.4, 1.3)
     """m/s, largest |vy| at the start and at the end of the curriculum."""
-    yaw_rate: tuple[float, float] = (0.5, 3.0)
+    yaw_rate: tuple[float, float] = (0.5, 3.3)
     """rad/s, largest |wz| at the start and at the end of the curriculum (Miki E3: 3 rad/s)."""
     heading_share: float = 0.5
     """Share of the moving commands whose yaw rate holds a random heading instead of being constant."""
@@ -32,13 +32,14 @@ class CommandConfig:
     resample_seconds: float = 10.0
     """s between new commands (legged_gym: 10 s)."""
     fixed: tuple[float, float, float] | None = None
-    """Forward m/s, lateral m/s and yaw rate rad/s for every robot instead of random ones; with yaw rate 0 the start heading is held."""
+    """Forward m/s, lateral m/s, yaw rate rad/s for every robot, not random; at yaw rate 0 the start heading is held."""
 
 
 class Commands:
     """The commands of n environments and when they change."""
 
     def __init__(self, cfg: CommandConfig, num_envs: int, dt: float, generator: torch.Generator) -> None:
+        """Nothing is commanded until the first `resample`."""
         self.cfg, self.generator = cfg, generator
         self.period = max(1, round(cfg.resample_seconds / dt))
         self.velocity = torch.zeros(num_envs, 3)
@@ -47,11 +48,11 @@ class Commands:
         self.steps_left = torch.zeros(num_envs, dtype=torch.long)
 
     def resample(self, rows: Tensor, yaw: Tensor, factor: float) -> None:
-        """New commands for these rows; `yaw` (len(rows),) rad is where they look, `factor` 0..1 the curriculum's c_k."""
+        """New commands for these rows, which look at `yaw` (len(rows),) rad; `factor` 0..1 is the curriculum's c_k."""
         if len(rows) == 0:
             return
         if self.cfg.fixed is not None:
-            self.velocity[rows] = torch.tensor(self.cfg.fixed)
+            self.velocity[rows] = torch.tensor(self.cfg.fixed, dtype=self.velocity.dtype)
             self.holds_heading[rows] = self.cfg.fixed[2] == 0 and any(self.cfg.fixed)
             self.heading[rows] = yaw
         else:

@@ -1,4 +1,4 @@
-"""Configuration of an environment: every number, with its unit and source, is a field; field docstrings are the command line's help."""
+"""Configuration of an environment: every number, with its unit and source; field docstrings are the CLI's help."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
 from envs.randomization import RandomizationConfig
 from envs.rewards import RewardWeights
-from envs.simulation import Collider
+from envs.terrains.surface import Collider
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class EnvConfig:
     decimation: int = 4
     """Physics steps per policy step: 4 of 5 ms in 20 ms."""
     collider: Collider = "exact"
-    """Contacts of the robot with the terrain: exact is ours and fast, stock is MuJoCo's."""
+    """Contacts with the terrain: exact is ours, fast and with vertical risers; stock is MuJoCo's, with sloped ones."""
     fall_penalty: float = 1.0
     """Subtracted once from the reward when a robot falls (decision 3)."""
     action_limit: float = 10.0
@@ -62,7 +62,7 @@ class EnvConfig:
     def __post_init__(self) -> None:
         """Refuse what no environment can be made of."""
         if min(self.num_envs, self.threads, self.decimation) < 1 or self.episode_seconds < self.dt:
-            raise ValueError("An environment needs at least one robot, thread, physics step and policy step per episode.")
+            raise ValueError("An environment needs at least one robot, one thread, one physics and one policy step.")
 
     @property
     def dt(self) -> float:

@@ -1,7 +1,7 @@
 """Frames and rotations, once for the whole package.
 
-World frame `_w`: z up. Base frame `_b`: x forward, y left, z up, at the base origin. Yaw frame `_y`: the world frame turned
-about z by the base's yaw. Quaternions are (w, x, y, z) and turn base vectors into world vectors.
+World frame `_w`: z up. Base frame `_b`: x forward, y left, z up, at the base origin. Yaw frame `_y`: the world frame
+turned about z by the base's yaw. Quaternions are (w, x, y, z) and turn base vectors into world vectors.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ class Metrics:
     """Sums over robots and steps, turned into means when drained."""
 
     def __init__(self) -> None:
+        """Nothing has been seen yet."""
         self._sums: dict[str, float] = defaultdict(float)
         self._weights: dict[str, float] = defaultdict(float)
 

@@ -19,6 +19,7 @@ class Placement:
     """Robots on fixed tiles: robot i on tile i modulo their number."""
 
     def __init__(self, cfg: EnvConfig, terrain: TerrainMap, generator: torch.Generator) -> None:
+        """Robots on the tiles of `terrain`; the generator draws their headings."""
         self.cfg, self.map, self.generator = cfg, terrain, generator
         self.starts = torch.from_numpy(terrain.tile_start_w).float()
         self.low = torch.from_numpy(terrain.tile_corner_w).float() + cfg.terrain.border
@@ -64,9 +65,10 @@ class Placement:
 
 
 class CurriculumPlacement(Placement):
-    """Robots on the tiles that the particle filter finds worth training on; robot i stays with type i modulo their number."""
+    """Robots on the tiles that the particle filter finds worth training on; robot i has type i modulo their number."""
 
     def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator) -> None:
+        """A particle filter over the types of the bank."""
         super().__init__(cfg, bank.map, generator)
         self.bank = bank
         names, shapes = [kind.name for kind in bank.types], [kind.shape for kind in bank.types]

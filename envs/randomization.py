@@ -1,4 +1,4 @@
-"""Domain randomisation of Miki et al. (Methods; names only there), with numbers from its neighbours; all but friction grow with c_k."""
+"""Domain randomisation of Miki et al. (Methods), with numbers from its neighbours; grows with c_k but for friction."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class RandomizationConfig:
 
 
 NONE = RandomizationConfig(
-    friction=(0.8, 0.8), slippery_share=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0, wrench_share=0.0, push_velocity=0.0,
-    joint_position=0.0, joint_velocity=0.0, tilt=0.0, velocity=0.0, start_offset=0.0,
+    friction=(0.8, 0.8), slippery_share=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0, wrench_share=0.0,
+    push_velocity=0.0, joint_position=0.0, joint_velocity=0.0, tilt=0.0, velocity=0.0, start_offset=0.0,
 )  # fmt: skip
 """No randomisation at all."""
 

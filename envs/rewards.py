@@ -1,7 +1,7 @@
 """Rewards of Miki et al. S7: one function per term, one table of weights in the paper's order.
 
-Every term maps the batched state to (n,) float32. The weighted sum is multiplied by the policy step (decision 3), so weights read
-as reward per second. Terms that the paper scales with c_k do so themselves.
+Every term maps the batched state to (n,) float32. The weighted sum is multiplied by the policy step (decision 3), so
+weights read as reward per second. Terms that the paper scales with c_k do so themselves.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def slip(s: State) -> Tensor:
 TERMS = {
     term.__name__: term
     for term in (
-        linear_tracking, angular_tracking, linear_velocity, angular_velocity, orthogonal_velocity, base_motion, foot_clearance,
-        leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip,
+        linear_tracking, angular_tracking, linear_velocity, angular_velocity, orthogonal_velocity, base_motion,
+        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip,
     )
 }  # fmt: skip
 """Name -> function, in the paper's order."""

@@ -1,11 +1,12 @@
 """The physics of n robots on one terrain: MuJoCo's batch behind the few calls that an environment needs.
 
-Everything here is in the world frame and in MuJoCo's conventions; `RobotState` is what comes out. Same bits at any thread count.
+Everything here is in the world frame and in MuJoCo's conventions; `RobotState` is what comes out. Same bits at any
+thread count.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Protocol
 
 import mujoco
 import numpy as np
@@ -15,10 +16,8 @@ from torch import Tensor
 
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
-from envs.collider import use_exact
 from envs.frames import rotate_inverse
 from envs.state import RobotState
-from envs.terrains.surface import HFIELD
 
 BAD_STATE = [getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}").value for what in ("QPOS", "QVEL", "QACC", "CTRL")]
 """MuJoCo's warnings that mean a simulation is beyond repair."""
@@ -27,10 +26,6 @@ PD_GAINS = np.array([4, 6])
 
 SLIDING = 0
 """Column of geom_friction of the sliding coefficient."""
-
-
-Collider = Literal["exact", "stock"]
-"""Which function finds the contacts of spheres with the terrain: ours, or MuJoCo's."""
 
 
 class Ground(Protocol):
@@ -45,13 +40,10 @@ class Ground(Protocol):
         ...
 
 
-def build_model(ground: Ground, collider: Collider = "exact", visual: bool = False) -> mujoco.MjModel:
+def build_model(ground: Ground, visual: bool = False) -> mujoco.MjModel:
     """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
     spec = robot.robot_spec(visual)
     ground.add_to_spec(spec)
-    terrain = spec.geom(HFIELD)
-    if collider == "exact" and terrain is not None:
-        use_exact(terrain)
     model = spec.compile()
     ground.write_to_model(model)
     return model
@@ -61,16 +53,10 @@ class Simulation:
     """n robots stepped together; randomisation, forces and resets by row."""
 
     def __init__(
-        self,
-        ground: Ground,
-        num_envs: int,
-        threads: int,
-        decimation: int,
-        policy_dt: float = POLICY_DT,
-        collider: Collider = "exact",
+        self, ground: Ground, num_envs: int, threads: int, decimation: int, policy_dt: float = POLICY_DT
     ) -> None:
         """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps."""
-        self.model = build_model(ground, collider)
+        self.model = build_model(ground)
         self.model.opt.timestep = policy_dt / decimation
         self.decimation = decimation
         self.batch = Batch(self.model, num_envs, threads, persistent=True)
@@ -165,7 +151,7 @@ class Simulation:
         self.friction[rows.numpy()[:, None], self.feet, SLIDING] = friction.numpy()
 
     def set_mass(self, rows: Tensor, base: Tensor, links: Tensor) -> None:
-        """Mass added to the base (len(rows),) kg, and factors on hips, thighs and shanks (len(rows), 12); inertias scale along."""
+        """Mass added to the base (m,) kg, and factors on hips, thighs and shanks (m, 12); inertias scale along."""
         ids = rows.numpy()
         factor = np.ones((len(ids), self.model.nbody))
         factor[:, self.base] += base.numpy() / self.model.body_mass[self.base]

@@ -1,4 +1,4 @@
-"""The batched state: every quantity that a reward, observation or termination may use, with its frame, unit and shape."""
+"""The batched state: every quantity that rewards, observations and terminations use, with its frame, unit and shape."""
 
 from __future__ import annotations
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from envs.config import EnvConfig, TerrainConfig
+from envs.rewards import S7_LITERAL
 
 TASKS: dict[str, EnvConfig] = {
     "anymal_flat": EnvConfig(terrain=TerrainConfig(types=("flat",), tile_size=20.0)),
     "anymal_rough": EnvConfig(),
+    "anymal_rough_s7": EnvConfig(rewards=S7_LITERAL),
 }
 """Task name -> configuration."""
 

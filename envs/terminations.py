@@ -1,4 +1,4 @@
-"""Terminations of Miki et al. (Methods): body contact and large tilt. Torque is clamped by the actuator instead (decision 6)."""
+"""Terminations of Miki et al. (Methods): body contact, large tilt. The actuator clamps the torque (decision 6)."""
 
 from __future__ import annotations
 

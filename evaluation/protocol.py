@@ -36,6 +36,7 @@ MAX_ROBOTS = 600
 """Robots simulated at once."""
 CONDITIONS = EnvConfig(
     episode_seconds=2 * SECONDS,
+    collider="exact",
     curriculum=CurriculumConfig(initial_factor=1.0),
     commands=CommandConfig(fixed=(0.7, 0.0, 0.0), heading_gain=1.0),
     randomization=RandomizationConfig(
@@ -170,6 +171,7 @@ def settings(agents: Sequence[Agent], episodes: int, seed: int) -> dict[str, Any
         "tile_seeds": tile_seeds(seed),
         "tile_size": list(TILE_SIZE),
         "batches": batches(episodes),
+        "collider": CONDITIONS.collider,
         "c_k": CONDITIONS.curriculum.initial_factor,
         "command": list(CONDITIONS.commands.fixed or ()),
         "heading_gain": CONDITIONS.commands.heading_gain,

@@ -122,7 +122,7 @@ def test_diverged_update_is_reported_not_saved() -> None:
     alg, env = build()
     rollout(alg, env)
     alg.storage.returns[:] = math.inf
-    with pytest.raises(FloatingPointError, match="learning-rate"):
+    with pytest.raises(FloatingPointError, match="learning rate"):
         alg.update()
 
 

@@ -1,11 +1,8 @@
-"""The training run: it learns, resumes to the same bits, and leaves cleanly when asked to."""
+"""The training run: it learns, resumes to the same bits, and saves in time."""
 
 from __future__ import annotations
 
-import csv
-import os
 import random
-import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,49 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from fake_env import FakeConfig, FakeEnv
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from fake_run import resume, rows, start, training_hash
 
 from agents import archive
-from agents.archive import CheckpointError, content_hash, plain
+from agents.archive import CheckpointError, plain
 from agents.checkpoint import load_policy, read_policy, read_resume
-from agents.config import TeacherConfig
-from agents.log import Curves, header, line
-from agents.runner import TeacherRunner, restore_rng, rng_state
+from agents.rng import restore_rng, rng_state
+from agents.runner import TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.tasks import TASKS
-
-SMALL = {"num_steps_per_env": 4, "num_learning_epochs": 2, "num_mini_batches": 2, "warm_up_steps": 3}
-
-
-def start(
-    path: Path, iterations: int, precision: str = "fp32", seed: int = 1, env: Any = None, **settings: Any
-) -> TeacherRunner:
-    path.mkdir(exist_ok=True)
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
-    env = env or FakeEnv(FakeConfig(num_envs=8, seed=seed))
-    return TeacherRunner(
-        env, TeacherConfig(max_iterations=iterations, **{**SMALL, **settings}), "fake", path, precision
-    )
-
-
-def resume(path: Path, iterations: int, precision: str = "fp32") -> TeacherRunner:
-    continued = start(path, iterations, precision, seed=99)
-    continued.restore(read_resume(path))
-    return continued
-
-
-def training_hash(path: Path) -> str:
-    """Hash of all that the next iteration depends on."""
-    record = read_resume(path)
-    return content_hash({name: record[name] for name in ("algorithm", "env_state", "rng", "iteration", "samples")})
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with (path / "curves.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_policy_learns_the_rewarded_action(tmp_path: Path) -> None:
@@ -95,45 +58,6 @@ def test_real_environment_and_curriculum_resume_to_the_same_bits(tmp_path: Path)
     parts.restore(read_resume(tmp_path / "parts"))
     parts.train()
     assert training_hash(tmp_path / "parts") == training_hash(tmp_path / "whole")
-
-
-class Signalled(FakeEnv):
-    """Receives a signal in the middle of a rollout, at these steps."""
-
-    steps_to_signal: tuple[int, ...] = ()
-    number: signal.Signals = signal.SIGINT
-    steps = 0
-
-    def step(self, actions: torch.Tensor) -> Any:
-        """Step, after raising the signal where due."""
-        self.steps += 1
-        if self.steps in self.steps_to_signal:
-            os.kill(os.getpid(), self.number)
-        return super().step(actions)
-
-
-def signalled(path: Path, steps: tuple[int, ...], number: signal.Signals) -> TeacherRunner:
-    env = Signalled(FakeConfig(num_envs=8))
-    env.steps_to_signal, env.number = steps, number
-    return start(path, 4, env=env)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_first_signal_finishes_the_iteration_saves_and_keeps_the_bits(tmp_path: Path, number: signal.Signals) -> None:
-    handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
-    stopped = signalled(tmp_path / "parts", (SMALL["warm_up_steps"] + 6,), number)
-    assert not stopped.train()
-    assert stopped.iteration == read_resume(tmp_path / "parts")["iteration"] == 2
-    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == handlers
-    assert resume(tmp_path / "parts", 4).train()
-    start(tmp_path / "whole", 4).train()
-    assert training_hash(tmp_path / "parts") == training_hash(tmp_path / "whole")
-
-
-def test_second_signal_aborts_and_the_last_save_remains(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt):
-        signalled(tmp_path, (SMALL["warm_up_steps"] + 6, SMALL["warm_up_steps"] + 7), signal.SIGINT).train()
-    assert read_resume(tmp_path)["iteration"] == 0
 
 
 def test_start_is_resumable_before_the_first_iteration(tmp_path: Path) -> None:
@@ -195,7 +119,7 @@ def test_init_from_takes_networks_normaliser_and_noise_but_no_progress(tmp_path:
         target.alg.critic(obs), source.alg.critic(obs)
     )
     assert torch.equal(target.actor.distribution.log_std_param, source.actor.distribution.log_std_param)  # type: ignore
-    assert target.iteration == 0 and target.alg.samples == 0 and not target.fresh
+    assert target.iteration == 0 and target.alg.samples == 0
 
 
 def test_resume_into_another_environment_is_refused(tmp_path: Path) -> None:
@@ -204,42 +128,6 @@ def test_resume_into_another_environment_is_refused(tmp_path: Path) -> None:
     del record["env_state"]["generator"]
     with pytest.raises(CheckpointError, match="does not fit"):
         start(tmp_path, 2).restore(record)
-
-
-def test_every_iteration_has_one_row_of_all_metrics_in_csv_and_tensorboard(tmp_path: Path) -> None:
-    start(tmp_path, 2).train()
-    resume(tmp_path, 3).train()
-    table = rows(tmp_path)
-    assert [row["iteration"] for row in table] == ["1", "2", "3"]
-    assert [float(row["train/samples"]) for row in table] == [32, 64, 96]
-    assert {"tracking/linear", "loss/value", "policy/std", "policy/learning_rate", "terrain/rough"} <= set(table[0])
-    events = EventAccumulator(str(tmp_path)).Reload()
-    assert [event.step for event in events.Scalars("tracking/linear")] == [1, 2, 3]
-    assert set(events.Tags()["scalars"]) == set(table[0]) - {"iteration"}
-
-
-def test_rows_beyond_the_last_save_are_dropped_and_new_columns_added(tmp_path: Path) -> None:
-    path = tmp_path / "curves.csv"
-    curves = Curves(path, 0)
-    for iteration in (1, 2, 3):
-        curves.append({"iteration": iteration, "a": 0.5})
-    curves = Curves(path, 2)
-    curves.append({"iteration": 3, "a": 0.25, "b": 1.0})
-    curves.append({"iteration": 4, "b": 2.0})
-    assert path.read_text() == "iteration,a,b\n1,0.5,nan\n2,0.5,nan\n3,0.25,1\n4,nan,2\n"
-
-
-def test_console_line_shows_mean_terrain_and_all_falls_under_its_titles() -> None:
-    metrics = {
-        "train/samples": 2.5e6,
-        "terrain/a": 0.2,
-        "terrain/b": 0.4,
-        "falls_per_minute/tilt": 1.0,
-        "falls_per_minute/base": 0.5,
-    }
-    text = line(7, 1500, metrics, 3661)
-    assert text.split() == ["7/1500", "2.50M", "-", "-", "-", "1.50", "0.300", "-", "-", "1:01:01"]
-    assert len(text) == len(header(1500))
 
 
 def test_random_generators_return_to_the_saved_state() -> None:

@@ -38,7 +38,7 @@ def ray_heights(model, points):
 def rugged():
     rng = np.random.default_rng(0)
     white_noise = tile_of(rng.uniform(-0.3, 0.5, (60, 80)))
-    return Surface(build_map([white_noise, tile_of(rng.uniform(-2.0, -1.0, (60, 80))), white_noise]))
+    return Surface(build_map([white_noise, tile_of(rng.uniform(-2.0, -1.0, (60, 80))), white_noise]), "stock")
 
 
 def points_on(surface, count, seed=1, inset=0.01):
@@ -56,7 +56,7 @@ def test_height_is_mujocos_heightfield(rugged):
 
 @pytest.mark.parametrize("name", ["flat", "step_down", "stairs_up", "slope_down", "boxes"])
 def test_every_kind_of_map_compiles_to_its_own_heights(name):
-    surface = Surface(build_map([make_tile(name, 1.0)]))
+    surface = Surface(build_map([make_tile(name, 1.0)]), "stock")
     points = points_on(surface, 300)
     np.testing.assert_allclose(surface.height(points), ray_heights(model_of(surface), points), atol=1e-4)
 
@@ -121,6 +121,14 @@ def test_max_height_bounds_every_point_of_the_disc_and_little_more(rugged):
     step = Surface(build_map([make_tile("step_up", height=0.4)]))
     ahead = np.array([[x, 0.0] for x in (-0.5, -0.38, -0.28, 0.5)]) + (-2.5, 0.0)
     np.testing.assert_allclose(step.max_height(ahead, 0.3), [0.0, 0.0, 0.4, 0.4], atol=1e-6)
+
+
+@pytest.mark.parametrize(("collider", "halfway"), [("exact", (0.0, 0.2)), ("stock", (0.08, 0.12))])
+def test_risers_stand_upright_halfway_between_samples_or_slope_over_one_cell(collider, halfway):
+    surface = Surface(build_map([make_tile("step_up", height=0.2)]), collider)
+    edge = float(surface.map.tile_corner_w[0, 0]) + 2.5 - 0.025
+    heights = surface.height([[edge + dx, 0.3] for dx in (-0.06, -0.005, 0.005, 0.06)])
+    np.testing.assert_allclose(heights, [0.0, *halfway, 0.2], atol=1e-5)
 
 
 def test_ball_comes_to_rest_on_the_surface():

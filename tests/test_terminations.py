@@ -28,4 +28,7 @@ def test_a_robot_has_fallen_when_it_leans_by_more_than_sixty_degrees(roll: float
 
 
 def test_the_table_names_every_termination() -> None:
-    assert terminations.TERMS == {"base_contact": terminations.base_contact, "tilt": terminations.tilt}
+    assert list(terminations.TERMS.items()) == [
+        ("base_contact", terminations.base_contact),
+        ("tilt", terminations.tilt),
+    ]

@@ -10,7 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 import torch
@@ -71,6 +71,11 @@ def test_presets_set_robots_and_training(preset: str) -> None:
     args = train.parse(["--preset", preset, "--task", "anymal_flat"])
     assert args.env == replace(TASKS["anymal_flat"], num_envs=PRESETS[preset].num_envs, threads=train.usable_cores())
     assert args.agent == PRESETS[preset].agent
+
+
+def test_every_task_and_preset_can_be_named() -> None:
+    hints = get_type_hints(train.Args)
+    assert get_args(hints["task"]) == tuple(TASKS) and get_args(hints["preset"]) == tuple(PRESETS)
 
 
 def test_laptop_on_rough_terrain_is_the_default() -> None:
@@ -134,6 +139,20 @@ def test_resume_warns_when_threads_or_precision_change_the_bits(run_dir: Path, c
     args = train.parse(["--resume", str(run_dir), "--threads", "2", "--precision", "fp32", "--max-iterations", "9"])
     assert args.env.threads == 2 and args.agent.max_iterations == 9
     assert "not to the same bits" in capsys.readouterr().err
+
+
+def test_resume_with_other_libraries_is_noted(capsys: Any) -> None:
+    train.note_versions({"torch": "2.0", "numpy": "1", "commit": "a"}, {"torch": "2.1", "numpy": "1", "commit": "b"})
+    assert "torch 2.0 -> 2.1;" in capsys.readouterr().err
+
+
+def test_diverged_training_ends_with_one_sentence(run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    def diverge(_: Any) -> None:
+        raise FloatingPointError("training diverged.")
+
+    monkeypatch.setattr(train.TeacherRunner, "train", diverge)
+    assert train.main(["--resume", str(run_dir)]) == 1
+    assert capsys.readouterr().err == "train.py: training diverged.\n"
 
 
 def test_run_directory_that_cannot_be_made_is_refused(tmp_path: Path, capsys: Any) -> None:

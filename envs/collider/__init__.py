@@ -1,6 +1,7 @@
 """Our own collision of spheres with the terrain: risers stand vertical, contacts are few, and it is fast.
 
-`use_exact(spec, geom, risers)` makes a heightfield geom collide by it; other heightfields keep MuJoCo's collider.
+`use_exact(geom)` makes a heightfield geom collide by it, `stand_risers(spec, geom, risers)` also makes its risers
+vertical; heightfields without either keep MuJoCo's collider.
 """
 
 from __future__ import annotations
@@ -16,24 +17,29 @@ _installed: list[Any] = []
 """What MuJoCo's table points to, kept alive; empty until the first use."""
 
 
-def use_exact(spec: mujoco.MjSpec, name: str, risers: NDArray[np.uint8]) -> None:
-    """Let spheres collide with heightfield geom `name` by our collider, in every model compiled from this spec.
-
-    `risers` (ny, nx) has the bits RISER_X and RISER_Y of envs.terrains.grid. They travel in the model as the bytes of
-    a custom numeric, which the geom's user values point to.
-    """
-    geom = spec.geom(name)
-    field = spec.hfield(geom.hfieldname)
-    if risers.shape != (field.nrow, field.ncol):
-        raise ValueError(f"Risers {risers.shape} must have the shape of the heightfield, ({field.nrow}, {field.ncol}).")
+def use_exact(geom: mujoco.MjsGeom) -> None:
+    """Let spheres collide with this heightfield geom by our collider, in every model compiled from its spec."""
     if not _installed:
         _installed.append(_install())
     from envs.collider.native import MARK
 
+    geom.userdata = [MARK]
+
+
+def stand_risers(spec: mujoco.MjSpec, geom: mujoco.MjsGeom, risers: NDArray[np.uint8]) -> None:
+    """Let spheres collide with this heightfield geom by our collider, with vertical walls at its risers.
+
+    `risers` (ny, nx) has the bits RISER_X and RISER_Y of envs.terrains.grid. They travel in the model, as the bytes of
+    a custom numeric, which the geom's second user value counts from 1.
+    """
+    field = spec.hfield(geom.hfieldname)
+    if risers.shape != (field.nrow, field.ncol):
+        raise ValueError(f"Risers {risers.shape} must have the shape of the heightfield, ({field.nrow}, {field.ncol}).")
+    use_exact(geom)
     data = np.zeros(-(-risers.size // 8), np.float64)
     data.view(np.uint8)[: risers.size] = risers.ravel()
-    geom.userdata = [MARK, len(spec.numerics)]
-    spec.add_numeric(name=f"{name}_risers", size=len(data), data=data)
+    spec.add_numeric(name=f"{geom.name}_risers", size=len(data), data=data)
+    geom.userdata = [*geom.userdata, len(spec.numerics)]
 
 
 def _install() -> Any:

@@ -19,7 +19,7 @@ PARALLEL = 0.95
 ABOVE = 1e-3
 """Sphere radii by which a point must lie above the tangent plane of a deeper contact to be a contact of its own."""
 SIDEWAYS = -1e-6
-"""Least vertical part of a normal: a surface without overhangs touches nothing from above, but walls may be vertical."""
+"""Least vertical part of a normal: ground without overhangs never pushes down, and walls push sideways."""
 TOUCHING = 1e-9
 """m between the sphere's centre and a surface below which their direction is taken from the surface."""
 SMALLEST = 1e-12

@@ -7,8 +7,8 @@ import math
 from numba import njit
 from numpy.typing import NDArray
 
-from envs.collider.geometry import Vector, finish, offer_triangle, put, select
-from envs.terrains.cells import Corners, corners_of, has_riser, height_in_cell, middle_height, side_height, sides_of
+from envs.collider.geometry import Vector, along, finish, offer_triangle, put, select, subtract
+from envs.terrains.cells import Corners, corners_of, has_riser, height_at, middle_height, side_height, sides_of
 
 CORNER_X, CORNER_Y = (0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)
 """Where a cell's corners are in it, counter-clockwise."""
@@ -38,9 +38,13 @@ def collide(
         return 0
     west, east = math.floor((c[0] - reach) / dx), math.floor((c[0] + reach) / dx)
     south, north = math.floor((c[1] - reach) / dy), math.floor((c[1] + reach) / dy)
-    bottom = (c[2] - reach) / spacing[2]
-    if not any_above(heights, bottom, west, east + 1, south, north + 1):
+    gap = c[2] - spacing[2] * highest(heights, west, east + 1, south, north + 1)
+    if gap >= reach:
         return 0
+    if gap > 0.0:
+        aside = math.sqrt(reach * reach - gap * gap)
+        west, east = math.floor((c[0] - aside) / dx), math.floor((c[0] + aside) / dx)
+        south, north = math.floor((c[1] - aside) / dy), math.floor((c[1] + aside) / dy)
     ground = spacing[2] * height_at(heights, risers, c[0] / dx, c[1] / dy)
     buried = c[2] < ground
     n = 0
@@ -50,9 +54,16 @@ def collide(
     for iy in range(south, north + 1):
         for ix in range(west, east + 1):
             corners = corners_of(heights, ix, iy)
-            if max(corners[0], corners[1], corners[2], corners[3]) >= bottom:
-                sides = sides_of(risers, ix, iy)
-                n = offer_cell(contacts, n, buried, reach, c, spacing, ix, iy, corners, sides)
+            limit = contacts[0, 0] if buried else reach
+            top = spacing[2] * max(corners[0], corners[1], corners[2], corners[3])
+            if squared_gap(c, spacing, ix, iy, 1.0, top) >= limit * limit:
+                continue
+            sides = sides_of(risers, ix, iy)
+            if sides == 0:
+                n = offer_triangles(contacts, n, buried, reach, c, spacing, ix, iy, corners)
+            else:
+                for corner in range(4):
+                    n = offer_quarter(contacts, n, buried, reach, c, spacing, ix, iy, corners, sides, corner)
     if not buried:
         n = select(contacts, n, radius)
     finish(contacts, n, buried, radius, c, origin)
@@ -60,25 +71,46 @@ def collide(
 
 
 @njit(cache=True, error_model="numpy")
-def any_above(heights: NDArray, bottom: float, west: int, east: int, south: int, north: int) -> bool:
-    """Whether any sample of a window, ends included, is at least as high as `bottom`."""
+def highest(heights: NDArray, west: int, east: int, south: int, north: int) -> float:
+    """Largest height as stored of the samples in a window, ends included; beyond the map those of its nearest edge."""
     rows, columns = heights.shape
-    for iy in range(south, north + 1):
-        for ix in range(west, east + 1):
-            if heights[min(max(iy, 0), rows - 1), min(max(ix, 0), columns - 1)] >= bottom:
-                return True
-    return False
+    top = -math.inf
+    for iy in range(min(max(south, 0), rows - 1), min(max(north, 0), rows - 1) + 1):
+        for ix in range(min(max(west, 0), columns - 1), min(max(east, 0), columns - 1) + 1):
+            top = max(top, float(heights[iy, ix]))
+    return top
 
 
 @njit(cache=True, error_model="numpy")
-def height_at(heights: NDArray, risers: NDArray, x: float, y: float) -> float:
-    """Height as stored at sample coordinates (x, y)."""
-    ix, iy = math.floor(x), math.floor(y)
-    return height_in_cell(corners_of(heights, ix, iy), sides_of(risers, ix, iy), x - ix, y - iy)
+def squared_gap(c: Vector, spacing: Vector, x: float, y: float, side: float, top: float) -> float:
+    """Square of the distance in m from c to the box over `side` spacings from (x, y) on, and under `top` m."""
+    gap_x = max(x * spacing[0] - c[0], c[0] - (x + side) * spacing[0], 0.0)
+    gap_y = max(y * spacing[1] - c[1], c[1] - (y + side) * spacing[1], 0.0)
+    gap_z = max(c[2] - top, 0.0)
+    return gap_x * gap_x + gap_y * gap_y + gap_z * gap_z
 
 
 @njit(cache=True, error_model="numpy")
-def offer_cell(
+def offer_triangles(
+    contacts: NDArray,
+    n: int,
+    buried: bool,
+    reach: float,
+    c: Vector,
+    spacing: Vector,
+    ix: int,
+    iy: int,
+    corners: Corners,
+) -> int:
+    """Add the closest points of the two triangles of cell (ix, iy) without risers to n candidates; their new number."""
+    near, far = place(spacing, ix, iy, corners[0]), place(spacing, ix + 1, iy + 1, corners[2])
+    right, left = place(spacing, ix + 1, iy, corners[1]), place(spacing, ix, iy + 1, corners[3])
+    n = offer_triangle(contacts, n, buried, reach, c, near, right, far)
+    return offer_triangle(contacts, n, buried, reach, c, near, far, left)
+
+
+@njit(cache=True, error_model="numpy")
+def offer_quarter(
     contacts: NDArray,
     n: int,
     buried: bool,
@@ -89,29 +121,50 @@ def offer_cell(
     iy: int,
     corners: Corners,
     sides: int,
+    corner: int,
 ) -> int:
-    """Add the closest points of the surfaces of cell (ix, iy) to n candidates; their new number."""
-    if sides == 0:
-        a, b = place(spacing, ix, iy, corners[0]), place(spacing, ix + 1, iy, corners[1])
-        d, e = place(spacing, ix + 1, iy + 1, corners[2]), place(spacing, ix, iy + 1, corners[3])
-        n = offer_triangle(contacts, n, buried, reach, c, a, b, d)
-        return offer_triangle(contacts, n, buried, reach, c, a, d, e)
-    for side in range(4):
-        ahead = (side + 1) & 3
-        x, y = ix + CORNER_X[side], iy + CORNER_Y[side]
-        x_ahead, y_ahead = ix + CORNER_X[ahead], iy + CORNER_Y[ahead]
-        x_side, y_side = 0.5 * (x + x_ahead), 0.5 * (y + y_ahead)
-        middle = place(spacing, ix + 0.5, iy + 0.5, middle_height(corners, sides, side))
-        middle_ahead = place(spacing, ix + 0.5, iy + 0.5, middle_height(corners, sides, ahead))
-        edge = place(spacing, x_side, y_side, side_height(corners, sides, side, side))
-        edge_ahead = place(spacing, x_side, y_side, side_height(corners, sides, side, ahead))
-        n = offer_triangle(contacts, n, buried, reach, c, middle, place(spacing, x, y, corners[side]), edge)
-        corner_ahead = place(spacing, x_ahead, y_ahead, corners[ahead])
-        n = offer_triangle(contacts, n, buried, reach, c, middle_ahead, edge_ahead, corner_ahead)
-        if has_riser(sides, side):
-            n = offer_triangle(contacts, n, buried, reach, c, edge, edge_ahead, middle_ahead)
-            n = offer_triangle(contacts, n, buried, reach, c, edge, middle_ahead, middle)
+    """Add the closest points of a quarter of cell (ix, iy) and of the wall ahead of it to n candidates."""
+    ahead, behind = (corner + 1) & 3, (corner + 3) & 3
+    x, y = CORNER_X[corner], CORNER_Y[corner]
+    x_ahead, y_ahead = ix + 0.5 * (x + CORNER_X[ahead]), iy + 0.5 * (y + CORNER_Y[ahead])
+    x_behind, y_behind = ix + 0.5 * (x + CORNER_X[behind]), iy + 0.5 * (y + CORNER_Y[behind])
+    tip = place(spacing, ix + x, iy + y, corners[corner])
+    middle = place(spacing, ix + 0.5, iy + 0.5, middle_height(corners, sides, corner))
+    edge = place(spacing, x_ahead, y_ahead, side_height(corners, sides, corner, corner))
+    edge_behind = place(spacing, x_behind, y_behind, side_height(corners, sides, behind, corner))
+    top = max(tip[2], middle[2], edge[2], edge_behind[2])
+    if squared_gap(c, spacing, ix + 0.5 * x, iy + 0.5 * y, 0.5, top) < reach * reach:
+        n = offer_triangle(contacts, n, buried, reach, c, middle, tip, edge)
+        n = offer_triangle(contacts, n, buried, reach, c, middle, edge_behind, tip)
+    if has_riser(sides, corner):
+        middle_beyond = place(spacing, ix + 0.5, iy + 0.5, middle_height(corners, sides, ahead))
+        edge_beyond = place(spacing, x_ahead, y_ahead, corners[ahead])
+        n = offer_wall(contacts, n, buried, reach, c, edge, edge_beyond, middle, middle_beyond)
     return n
+
+
+@njit(cache=True, error_model="numpy")
+def offer_wall(
+    contacts: NDArray,
+    n: int,
+    buried: bool,
+    reach: float,
+    c: Vector,
+    edge: Vector,
+    edge_beyond: Vector,
+    middle: Vector,
+    middle_beyond: Vector,
+) -> int:
+    """Add the closest points of the wall between two pieces, from a side to the cell's middle, to n candidates.
+
+    It faces the lower piece; where that changes on the way, it is two triangles with a common tip.
+    """
+    at_edge, at_middle = edge[2] - edge_beyond[2], middle[2] - middle_beyond[2]
+    first, second = middle_beyond, edge
+    if at_edge * at_middle < 0.0:
+        first = second = along(edge, subtract(middle, edge), at_edge / (at_edge - at_middle))
+    n = offer_triangle(contacts, n, buried, reach, c, edge, edge_beyond, first)
+    return offer_triangle(contacts, n, buried, reach, c, second, middle_beyond, middle)
 
 
 @njit(cache=True, error_model="numpy")

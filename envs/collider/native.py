@@ -21,7 +21,7 @@ from envs.collider.heightfield import collide
 from envs.collider.layout import words
 
 MARK = 20220119.0
-"""First user value of a heightfield geom that is ours: the day the paper came out."""
+"""First user value of a heightfield geom that is ours; the second is 1 + the number of the numeric with its risers."""
 COLLISION = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_double
 )
@@ -78,12 +78,15 @@ def build(stock: Any) -> Any:
         user = array(m, geom_user, np.float64)[users * g1 : users * g1 + users]
         frame = array(d, geom_frame, np.float64)[9 * g1 : 9 * g1 + 9]
         upright = frame[0] == 1.0 and frame[4] == 1.0 and frame[8] == 1.0
-        if users < 2 or user[0] != MARK or not upright:
+        if users < 1 or user[0] != MARK or not upright:
             return stock(m, d, con, g1, g2, margin)
         field = array(m, geom_field, np.int32)[g1]
         shape = array(m, field_rows, np.int32)[field], array(m, field_columns, np.int32)[field]
         heights = matrix(m, field_data, 4 * array(m, field_first, np.int32)[field], shape, np.float32)
-        risers = matrix(m, numeric_data, 8 * array(m, numeric_first, np.int32)[int(user[1])], shape, np.uint8)
+        numeric = int(user[1]) if users > 1 else 0
+        risers = matrix(m, numeric_data, 0, (0, 0), np.uint8)
+        if numeric > 0:
+            risers = matrix(m, numeric_data, 8 * array(m, numeric_first, np.int32)[numeric - 1], shape, np.uint8)
         size = array(m, field_size, np.float64)[4 * field : 4 * field + 3]
         spacing = (2.0 * size[0] / (shape[1] - 1), 2.0 * size[1] / (shape[0] - 1), size[2])
         position = array(d, geom_position, np.float64)

@@ -4,11 +4,13 @@ A cell's corners are numbered round about: 0 near (0, 0), 1 right (1, 0), 2 far 
 corners i and i + 1, and is bit i of the cell's `sides` if a riser crosses it. A riser stands in the middle of the side
 and runs to the middle of the cell, so that walls are whole sample spacings apart. Corners without a riser between them
 form one piece. Each quarter of a cell with risers is two triangles: from the cell's middle, where a piece has the mean
-height of its corners, to the middle of a side and on to the corner. In the middle of a side with a riser a piece has its
-corner's height, in that of another side the mean of both corners, so that neighbouring cells join without gaps.
+height of its corners, to the middle of a side and on to the corner. In the middle of a side with a riser a piece has
+its corner's height, in that of another side the mean of both corners: neighbouring cells join without gaps.
 """
 
 from __future__ import annotations
+
+import math
 
 from numba import njit
 from numpy.typing import NDArray
@@ -37,8 +39,11 @@ def sides_of(risers: NDArray, ix: int, iy: int) -> int:
     """The sides of cell (ix, iy) that risers cross; beyond the map those of its nearest edge run on.
 
     RISER_X is bit 0 and RISER_Y bit 1, as are the sides 0 and 1 that they cross; the opposite sides are two bits on.
+    An array without elements means that there are no risers.
     """
     rows, columns = risers.shape
+    if rows == 0:
+        return 0
     west, east = min(max(ix, 0), columns - 1), min(max(ix + 1, 0), columns - 1)
     south, north = min(max(iy, 0), rows - 1), min(max(iy + 1, 0), rows - 1)
     sides = 0
@@ -96,3 +101,10 @@ def height_in_cell(corners: Corners, sides: int, u: float, v: float) -> float:
         return middle + (side - middle) * to_y + (corners[corner] - side) * to_x
     side = side_height(corners, sides, side_y, corner)
     return middle + (side - middle) * to_x + (corners[corner] - side) * to_y
+
+
+@njit(cache=True, error_model="numpy")
+def height_at(heights: NDArray, risers: NDArray, x: float, y: float) -> float:
+    """Height as stored at sample coordinates (x, y)."""
+    ix, iy = math.floor(x), math.floor(y)
+    return height_in_cell(corners_of(heights, ix, iy), sides_of(risers, ix, iy), x - ix, y - iy)

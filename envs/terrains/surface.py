@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import mujoco
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from envs.collider import stand_risers
+from envs.terrains.cells import height_in_cell, sides_of
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.map import TerrainMap
 
 HFIELD = "terrain"
 """Name of MuJoCo's heightfield and of its geom."""
+Collider = Literal["exact", "stock"]
+"""Which function finds the contacts of spheres with the terrain: ours, with vertical risers, or MuJoCo's."""
 BASE_THICKNESS = 0.5
 """m of solid ground under the lowest height."""
 
@@ -26,30 +31,40 @@ def _grid_coordinate(position: float, origin: float, count: int) -> float:
 
 
 @njit(cache=True)
-def _height(heights: NDArray, x0: float, y0: float, x: float, y: float) -> float:
-    """Height on MuJoCo's triangles, cells cut from (ix, iy) to (ix + 1, iy + 1); beyond the map that of its edge."""
-    rows, columns = heights.shape
-    cx, cy = _grid_coordinate(x, x0, columns), _grid_coordinate(y, y0, rows)
-    ix, iy = min(int(cx), columns - 2), min(int(cy), rows - 2)
-    u, v = cx - ix, cy - iy
-    near, far = heights[iy, ix], heights[iy + 1, ix + 1]
-    if u > v:
-        corner = heights[iy, ix + 1]
-        return near + (corner - near) * u + (far - corner) * v
-    corner = heights[iy + 1, ix]
-    return near + (far - corner) * u + (corner - near) * v
+def _cell_sides(risers: NDArray, out: NDArray) -> None:
+    """The sides that risers cross, of every cell (ny, nx); looked up once instead of at every sample."""
+    for iy in range(out.shape[0]):
+        for ix in range(out.shape[1]):
+            out[iy, ix] = sides_of(risers, ix, iy)
 
 
 @njit(cache=True)
-def _sample(heights: NDArray, x0: float, y0: float, xy: NDArray, out: NDArray) -> None:
+def _height(heights: NDArray, sides: NDArray, x0: float, y0: float, x: float, y: float) -> float:
+    """Height of the ground; beyond the map that of its edge."""
+    rows, columns = heights.shape
+    cx, cy = _grid_coordinate(x, x0, columns), _grid_coordinate(y, y0, rows)
+    ix, iy = min(int(cx), columns - 2), min(int(cy), rows - 2)
+    corners = (heights[iy, ix], heights[iy, ix + 1], heights[iy + 1, ix + 1], heights[iy + 1, ix])
+    return height_in_cell(corners, sides[iy, ix], cx - ix, cy - iy)
+
+
+@njit(cache=True)
+def _sample(heights: NDArray, sides: NDArray, x0: float, y0: float, xy: NDArray, out: NDArray) -> None:
     """Heights at points (m, 2)."""
     for i in range(xy.shape[0]):
-        out[i] = _height(heights, x0, y0, xy[i, 0], xy[i, 1])
+        out[i] = _height(heights, sides, x0, y0, xy[i, 0], xy[i, 1])
 
 
 @njit(cache=True)
 def _sample_rings(
-    heights: NDArray, x0: float, y0: float, foot_xy: NDArray, yaw: NDArray, offsets: NDArray, out: NDArray
+    heights: NDArray,
+    sides: NDArray,
+    x0: float,
+    y0: float,
+    foot_xy: NDArray,
+    yaw: NDArray,
+    offsets: NDArray,
+    out: NDArray,
 ) -> None:
     """Heights at each robot's feet plus the offsets, turned by the robot's yaw."""
     for i in range(foot_xy.shape[0]):
@@ -58,17 +73,18 @@ def _sample_rings(
             dx = c * offsets[p, 0] - s * offsets[p, 1]
             dy = s * offsets[p, 0] + c * offsets[p, 1]
             for foot in range(foot_xy.shape[1]):
-                out[i, foot, p] = _height(heights, x0, y0, foot_xy[i, foot, 0] + dx, foot_xy[i, foot, 1] + dy)
+                x, y = foot_xy[i, foot, 0] + dx, foot_xy[i, foot, 1] + dy
+                out[i, foot, p] = _height(heights, sides, x0, y0, x, y)
 
 
 @njit(cache=True)
-def _highest(heights: NDArray, x0: float, y0: float, xy: NDArray, radius: float, out: NDArray) -> None:
+def _highest(heights: NDArray, sides: NDArray, x0: float, y0: float, xy: NDArray, radius: float, out: NDArray) -> None:
     """Largest height of the samples of all cells that a disc of `radius` sample spacings around each point touches."""
     rows, columns = heights.shape
     reach = radius + math.sqrt(2.0)
     for i in range(xy.shape[0]):
         cx, cy = _grid_coordinate(xy[i, 0], x0, columns), _grid_coordinate(xy[i, 1], y0, rows)
-        highest = _height(heights, x0, y0, xy[i, 0], xy[i, 1])
+        highest = _height(heights, sides, x0, y0, xy[i, 0], xy[i, 1])
         for iy in range(max(math.ceil(cy - reach), 0), min(math.floor(cy + reach), rows - 1) + 1):
             for ix in range(max(math.ceil(cx - reach), 0), min(math.floor(cx + reach), columns - 1) + 1):
                 if (ix - cx) ** 2 + (iy - cy) ** 2 <= reach**2:
@@ -77,17 +93,24 @@ def _highest(heights: NDArray, x0: float, y0: float, xy: NDArray, radius: float,
 
 
 class Surface:
-    """The surface of a terrain map, in world coordinates; positions in m as arrays or anything numpy can read."""
+    """The surface of a terrain map, in world coordinates; positions in m as arrays or anything numpy can read.
 
-    def __init__(self, map: TerrainMap) -> None:
+    With the exact collider risers stand vertical, in heights and contacts alike; with the stock collider both are
+    MuJoCo's triangles, and a riser is one cell wide.
+    """
+
+    def __init__(self, map: TerrainMap, collider: Collider = "exact") -> None:
         """Keep the map, whose heights are read in place."""
-        self.map = map
+        self.map, self.collider = map, collider
+        self._sides = np.zeros(map.heights.shape, np.uint8)
+        if collider == "exact":
+            _cell_sides(map.risers, self._sides)
 
     def height(self, xy: ArrayLike) -> NDArray[np.float32]:
         """Terrain height in m at world points (m, 2); beyond the map that of its nearest edge."""
         points = np.asarray(xy, np.float64)
         out = np.empty(len(points), np.float32)
-        _sample(self.map.heights, *self.map.origin_w, points, out)
+        _sample(self.map.heights, self._sides, *self.map.origin_w, points, out)
         return out
 
     def foot_heights(self, foot_xy: ArrayLike, yaw: ArrayLike, offsets: ArrayLike) -> NDArray[np.float32]:
@@ -95,14 +118,14 @@ class Surface:
         feet = np.asarray(foot_xy, np.float64)
         points = np.asarray(offsets, np.float64)
         out = np.empty((*feet.shape[:2], len(points)), np.float32)
-        _sample_rings(self.map.heights, *self.map.origin_w, feet, np.asarray(yaw, np.float64), points, out)
+        _sample_rings(self.map.heights, self._sides, *self.map.origin_w, feet, np.asarray(yaw, np.float64), points, out)
         return out
 
     def max_height(self, xy: ArrayLike, radius: float) -> NDArray[np.float32]:
         """A height in m that no point of the terrain within `radius` m of each world point (m, 2) exceeds, (m,)."""
         points = np.asarray(xy, np.float64)
         out = np.empty(len(points), np.float32)
-        _highest(self.map.heights, *self.map.origin_w, points, radius / RESOLUTION, out)
+        _highest(self.map.heights, self._sides, *self.map.origin_w, points, radius / RESOLUTION, out)
         return out
 
     def add_to_spec(self, spec: mujoco.MjSpec) -> None:
@@ -113,7 +136,7 @@ class Surface:
         spec.add_hfield(
             name=HFIELD, nrow=rows, ncol=columns, size=[*half, span, BASE_THICKNESS], userdata=np.zeros(rows * columns)
         )
-        spec.worldbody.add_geom(
+        geom = spec.worldbody.add_geom(
             name=HFIELD,
             type=mujoco.mjtGeom.mjGEOM_HFIELD,
             hfieldname=HFIELD,
@@ -122,6 +145,8 @@ class Surface:
             conaffinity=1,
             material="ground",
         )
+        if self.collider == "exact":
+            stand_risers(spec, geom, self.map.risers)
 
     def write_to_model(self, model: mujoco.MjModel) -> None:
         """Write the heights into a compiled model, as MuJoCo keeps them: fractions of the vertical range."""

@@ -1,0 +1,31 @@
+"""The global random generators of Python, numpy and torch: seeded, saved and restored together."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def seed_everything(seed: int) -> None:
+    """Same seed, same bits."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def rng_state() -> dict[str, Any]:
+    """State of the global random generators of torch, numpy and Python."""
+    name, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore
+    numpy_state = (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached)
+    return {"torch": torch.get_rng_state(), "numpy": numpy_state, "python": random.getstate()}
+
+
+def restore_rng(state: dict[str, Any]) -> None:
+    """Set the global random generators back to `rng_state`."""
+    name, keys, *rest = state["numpy"]
+    torch.set_rng_state(state["torch"])
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    random.setstate(state["python"])

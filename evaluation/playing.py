@@ -1,0 +1,80 @@
+"""One robot walking in front of a screen, and what it achieved."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from envs.anymal import AnymalEnv
+from envs.state import State
+from evaluation.agents import Agent
+from evaluation.recording import Screen
+
+
+@dataclass
+class Walk:
+    """What one robot did so far under its commands."""
+
+    dt: float
+    """s, one step."""
+    steps: int = 0
+    falls: int = 0
+    distance: float = 0.0
+    """m, travelled along the command."""
+    commanded: float = 0.0
+    """m, that the commands asked for."""
+    velocity_error: float = 0.0
+    """m/s, sum over the steps."""
+    yaw_rate_error: float = 0.0
+    """rad/s, sum over the steps."""
+    measured: int = 0
+    """Steps that ended in the episode in which they began."""
+
+    def add(self, s: State, command: Tensor, done: bool, fell: bool) -> None:
+        """One step under `command` (3,) that led to `s`, or, if `done`, to the next episode."""
+        self.steps += 1
+        self.falls += fell
+        if done:
+            return
+        velocity, wanted = s.linear_velocity_b[0, :2], command[:2]
+        speed = float(wanted.norm())
+        self.measured += 1
+        self.distance += float(velocity @ wanted) / max(speed, 1e-6) * self.dt
+        self.commanded += speed * self.dt
+        self.velocity_error += float((velocity - wanted).norm())
+        self.yaw_rate_error += abs(float(s.angular_velocity_b[0, 2] - command[2]))
+
+    def __str__(self) -> str:
+        """Distance, falls and mean errors, a line each."""
+        n, distance = max(self.measured, 1), round(self.distance, 2) + 0.0  # no "-0.00"
+        return (
+            f"Distance: {distance:.2f} m along the command, {self.commanded:.2f} m asked for, "
+            f"in {self.steps * self.dt:.2f} s\n"
+            f"Falls: {self.falls}\n"
+            f"Mean velocity error: {self.velocity_error / n:.3f} m/s, {self.yaw_rate_error / n:.3f} rad/s"
+        )
+
+
+def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) -> Walk:
+    """Let the agent control the environment's first robot until `steps` are over, nobody looks any more, or Ctrl-C."""
+    walk, obs = Walk(env.cfg.dt), env.get_observations()
+    agent.start(env.num_envs, seed)
+    with suppress(KeyboardInterrupt):
+        while walk.steps < steps:
+            command = env.state.command[0]
+            obs, _, done, extras = env.step(agent.act(obs))
+            agent.reset(done)
+            walk.add(env.state, command, bool(done[0]), bool(extras["falls"][0]))
+            progress(walk, steps)
+            if not screen.show():
+                break
+    return walk
+
+
+def progress(walk: Walk, steps: int) -> None:
+    """Say how far the play is, on a terminal."""
+    if sys.stderr.isatty():
+        print(f"\r{walk.steps * walk.dt:6.2f} s of {steps * walk.dt:.2f} s", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,130 @@
+"""Where play shows a robot: a video file, a folder of pictures, or MuJoCo's window."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+import imageio_ffmpeg
+import mujoco
+from PIL import Image
+
+from envs.anymal import AnymalEnv
+from envs.rendering import FollowCamera, Renderer, pose, visual_model
+
+QUALITY = 6
+"""Of the video, 1 to 10; still clean at 6."""
+
+
+class Screen(Protocol):
+    """Shows what the first robot of an environment does."""
+
+    def show(self) -> bool:
+        """Show it as it is now; False when nobody looks any more."""
+        ...
+
+
+class Recorder:
+    """Draws the robot into a video, a folder of pictures, or both."""
+
+    def __init__(self, renderer: Renderer, rate: int, video: Path | None, frames: Path | None) -> None:
+        """Open the files for `rate` pictures per second: an .mp4, and a folder for frame_00000.png and so on."""
+        self.renderer, self.frames, self.count = renderer, frames, 0
+        for folder in (video.parent if video else None, frames):
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
+        self.video = open_video(video, renderer.size, rate) if video else None
+
+    def show(self) -> bool:
+        """Add a picture of the robot as it is now."""
+        picture = self.renderer.draw()
+        if self.video is not None:
+            self.video.send(picture)
+        if self.frames is not None:
+            Image.fromarray(picture).save(self.frames / f"frame_{self.count:05d}.png")
+        self.count += 1
+        return True
+
+    def close(self) -> None:
+        """Finish the video."""
+        if self.video is not None:
+            self.video.close()
+
+
+def open_video(path: Path, size: tuple[int, int], rate: int) -> Any:
+    """A generator to send RGB pictures of `size` pixels to, which writes them as H.264 at `rate` per second."""
+    writer = imageio_ffmpeg.write_frames(path, size, fps=rate, codec="libx264", quality=QUALITY, macro_block_size=2)
+    writer.send(None)
+    return writer
+
+
+@contextmanager
+def recording(
+    env: AnymalEnv, size: tuple[int, int], video: Path | None = None, frames: Path | None = None
+) -> Iterator[Recorder]:
+    """A recorder whose files are whole afterwards, even after an interruption."""
+    if video is not None and (video.suffix.lower() != ".mp4" or video.is_dir()):
+        raise ValueError(f"A video must be an .mp4 file, not {video}.")
+    if frames is not None and frames.exists() and not frames.is_dir():
+        raise ValueError(f"Frames need a folder, and {frames} is a file.")
+    rate = round(1 / env.cfg.dt)
+    with closing(Renderer(env, size)) as renderer, closing(Recorder(renderer, rate, video, frames)) as recorder:
+        yield recorder
+
+
+class Window:
+    """MuJoCo's viewer in real time; the camera stays with the robot and turns with the mouse."""
+
+    def __init__(self, env: AnymalEnv, viewer: ModuleType) -> None:
+        """Show `env` through `viewer`, the module mujoco.viewer."""
+        self.env, self.model = env, visual_model(env.surface)
+        self.data = mujoco.MjData(self.model)
+        view = FollowCamera(env.surface, env.cfg.dt).follow(*pose(self.model, self.data, env))
+        others = threading.enumerate()
+        self.handle = viewer.launch_passive(self.model, self.data, show_left_ui=False, show_right_ui=False)
+        self.threads = [thread for thread in threading.enumerate() if thread not in others]
+        with self.handle.lock():
+            camera = self.handle.cam
+            camera.type, camera.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING.value, self.model.body("base").id
+            camera.distance, camera.azimuth, camera.elevation = view.distance, view.azimuth, view.elevation
+        self.due = time.monotonic()
+
+    def show(self) -> bool:
+        """Show the robot as it is now, once the last step has lasted its time; False when the window is closed."""
+        self.due = max(self.due + self.env.cfg.dt, time.monotonic())
+        time.sleep(max(0.0, self.due - time.monotonic()))
+        with self.handle.lock():
+            pose(self.model, self.data, self.env)
+        self.handle.sync()
+        return self.handle.is_running()
+
+    def close(self) -> None:
+        """Close the window and wait until it is gone: the viewer's thread crashes if the interpreter ends before it."""
+        self.handle.close()
+        for thread in self.threads:
+            thread.join(timeout=5.0)
+
+
+def find_viewer() -> ModuleType | None:
+    """The module mujoco.viewer where it can open a window, else None."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return None
+    if sys.platform == "darwin" and Path(sys.executable).name != "mjpython":
+        return None
+    try:
+        glfw = importlib.import_module("glfw")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            screen = glfw.init()
+        return importlib.import_module("mujoco.viewer") if screen else None
+    except (ImportError, RuntimeError):
+        return None

@@ -1,0 +1,163 @@
+"""Look at a policy on terrain: `python play.py --checkpoint`; `--help` names every setting."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from envs.anymal import AnymalEnv
+from envs.commands import CommandConfig
+from envs.config import EnvConfig
+from envs.randomization import NONE
+from envs.rendering import SIZE
+from envs.terrains import Tile, load_heightmap, make_tile
+from evaluation.agents import Agent, find_pretrained, load_agent
+from evaluation.cells import HEIGHTMAPS
+from evaluation.playing import play
+from evaluation.recording import Screen, Window, find_viewer, recording
+
+PARAMETERS = ("height", "depth", "width", "slope", "amplitude", "feature", "levels", "density", "direction")
+RECORDING_SECONDS, LONGEST = 10.0, 3600.0
+"""s, length of a recording by default, and of the longest play."""
+FASTEST = 5.0
+"""m/s and rad/s, largest command."""
+
+
+@dataclass(frozen=True)
+class Args:
+    """Look at a policy on terrain: in a window where there is a screen, else in a video."""
+
+    checkpoint: tuple[Path, ...] = ()
+    """Policy file or run directory; the bare flag, or none, means the pretrained policy."""
+    agent: Literal["policy", "zero", "random"] = "policy"
+    """zero (the gait alone) and random need no checkpoint."""
+    terrain: str = "stairs_up"
+    """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .png)."""
+    difficulty: float | None = None
+    """0 to 1, linear over the family's range; default 0.5."""
+    height: float | None = None
+    """m, height of steps, risers, columns or boxes, in place of what the difficulty gives."""
+    depth: float | None = None
+    """m, depth of a stair's tread."""
+    width: float | None = None
+    """m, width of large steps, step stairs or columns."""
+    slope: float | None = None
+    """Degrees, inclination."""
+    amplitude: float | None = None
+    """m, amplitude of rough ground."""
+    feature: float | None = None
+    """m, size of the bumps of rough ground."""
+    levels: float | None = None
+    """Number of heights of discrete rough ground."""
+    density: float | None = None
+    """Boxes per m^2."""
+    direction: float | None = None
+    """1 for stairs that rise, -1 for stairs that fall."""
+    resolution: float | None = None
+    """m between the samples of a heightmap file; default 0.05."""
+    scale: float | None = None
+    """m, height of full white in a PNG heightmap."""
+    command: tuple[float, float, float] = (0.7, 0.0, 0.0)
+    """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
+    seconds: float | None = None
+    """s to play; default 10 for a recording, and until it is closed for a window."""
+    seed: int = 0
+    """Seed of terrain, start and the random agent."""
+    video: Path | None = None
+    """Video to write (.mp4) instead of opening a window; default play_<terrain>.mp4 where there is no screen."""
+    frames: Path | None = None
+    """Folder to write every picture to as a PNG."""
+    size: tuple[int, int] = SIZE
+    """Pixels, width and height of the pictures."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Play as the command line says; exit code 0 when finished or interrupted, 2 for a request that cannot be met."""
+    args = tyro.cli(Args, args=argv, prog="play.py")
+    try:
+        refuse_nonsense(args)
+        agent, tile = choose_agent(args), make_terrain(args)
+        env = AnymalEnv(make_config(args, agent), [tile])
+        with ExitStack() as stack:
+            screen, seconds, written = open_screen(args, env, stack)
+            ground = ", ".join([args.terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
+            print(f"{agent.name} on {ground}; command {' '.join(f'{part:g}' for part in args.command)}", flush=True)
+            walk = play(env, agent, screen, max(1, round(seconds / env.cfg.dt)), args.seed)
+    except (ValueError, OSError) as error:
+        print(f"play.py: {error}", file=sys.stderr)
+        return 2
+    print(walk)
+    print(*(f"Wrote {path}" for path in written), sep="\n", end="\n" if written else "")
+    return 0
+
+
+def refuse_nonsense(args: Args) -> None:
+    """Raise a ValueError for numbers that make no sense."""
+    if len(args.checkpoint) > 1:
+        raise ValueError("--checkpoint takes one policy; evaluate.py compares several.")
+    if not all(abs(part) <= FASTEST for part in args.command):
+        raise ValueError(f"--command takes three numbers within -{FASTEST:g} and {FASTEST:g}: m/s, m/s and rad/s.")
+    if args.seconds is not None and not 0.0 < args.seconds <= LONGEST:
+        raise ValueError(f"--seconds must be above 0 and at most {LONGEST:g}, not {args.seconds:g}.")
+    if args.seed < 0:
+        raise ValueError(f"--seed must be 0 or larger, not {args.seed}.")
+
+
+def choose_agent(args: Args) -> Agent:
+    """Who walks: a control, the policy that was named, or the pretrained one."""
+    if args.agent != "policy":
+        if args.checkpoint:
+            raise ValueError(f"--agent {args.agent} takes no checkpoint; leave out {args.checkpoint[0]}.")
+        return load_agent(args.agent)
+    if args.checkpoint:
+        return load_agent(args.checkpoint[0])
+    try:
+        find_pretrained()
+    except ValueError as error:
+        raise ValueError(
+            "There is no pretrained policy: train one with train.py and name its folder with --checkpoint, "
+            "or look at the gait alone with --agent zero."
+        ) from error
+    return load_agent()
+
+
+def make_terrain(args: Args) -> Tile:
+    """The ground: a family's tile, or a user's heightmap."""
+    explicit = {name: getattr(args, name) for name in PARAMETERS if getattr(args, name) is not None}
+    if Path(args.terrain).suffix.lower() not in HEIGHTMAPS:
+        if args.resolution is not None or args.scale is not None:
+            raise ValueError("--resolution and --scale describe a heightmap file; name one as --terrain.")
+        return make_tile(args.terrain, args.difficulty, args.seed, **explicit)
+    if explicit or args.difficulty is not None:
+        name = next(iter(explicit), "difficulty")
+        raise ValueError(f"--{name} shapes a terrain family; leave it out for the heightmap file {args.terrain}.")
+    return load_heightmap(args.terrain, args.resolution, args.scale)
+
+
+def make_config(args: Args, agent: Agent) -> EnvConfig:
+    """One robot as it comes, without randomisation, under a constant command."""
+    commands = CommandConfig(fixed=args.command)
+    robot = replace(agent.env, num_envs=1, threads=1, seed=args.seed)
+    return replace(robot, commands=commands, randomization=NONE, episode_seconds=2 * LONGEST)
+
+
+def open_screen(args: Args, env: AnymalEnv, stack: ExitStack) -> tuple[Screen, float, list[Path]]:
+    """Where to look at it, for how many s, and the files that this writes; `stack` closes it."""
+    video = args.video
+    if video is None and args.frames is None:
+        if (viewer := find_viewer()) is not None:
+            return stack.enter_context(closing(Window(env, viewer))), args.seconds or LONGEST, []
+        video = Path(f"play_{Path(args.terrain).stem}.mp4")
+    screen = stack.enter_context(recording(env, args.size, video, args.frames))
+    written = [path for path in (video, args.frames) if path is not None]
+    return screen, args.seconds or RECORDING_SECONDS, written
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,388 @@
+"""The environment as a contract: what a step gives back, when episodes end, and that its bits can be had again."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import pytest
+import torch
+from einops import rearrange
+from torch import Tensor
+from torch.testing import assert_close
+from worlds import environment, plane_tile
+
+from anymal_policy import gait, layout
+from envs import rewards
+from envs.anymal import AnymalEnv
+from envs.commands import CommandConfig
+from envs.config import EnvConfig, TerrainConfig
+from envs.curriculum import CurriculumConfig
+from envs.randomization import NONE, RandomizationConfig
+from envs.robot import FOOT_RADIUS
+from envs.tasks import TASKS, task_config
+from envs.terrains import make_tile
+
+WILD: dict[str, Any] = {
+    "commands": CommandConfig(resample_seconds=0.3),
+    "curriculum": CurriculumConfig(initial_factor=0.9, update_samples=150),
+    "randomization": RandomizationConfig(push_seconds=0.5),
+    "episode_seconds": 0.9,
+    "terrain": TerrainConfig(types=("slope_up", "flat"), tile_size=4.0),
+}
+"""Everything random, often: commands, pushes, resets and curriculum updates within a second."""
+TAME: dict[str, Any] = {"randomization": NONE, "commands": CommandConfig(fixed=(0.5, 0.0, 0.2))}
+"""Nothing random once a robot has started."""
+PROPRIO, PRIVILEGED = layout.slices(layout.PROPRIO), layout.slices(layout.PRIVILEGED)
+
+
+@pytest.fixture(autouse=True)
+def _logs_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings to the working directory
+
+
+def actions(env: AnymalEnv, steps: int, seed: int = 0) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(env.num_envs, 16, generator=generator) for _ in range(steps)]
+
+
+def rollout(env: AnymalEnv, steps: int, seed: int = 0) -> list[Tensor]:
+    """Everything that the environment gives back for random actions."""
+    given = []
+    for action in actions(env, steps, seed):
+        observed, reward, done, extras = env.step(action)
+        given += [*(observed[name] for name in sorted(observed.keys())), reward, done, *extras.values()]
+    return given
+
+
+def same(a: list[Tensor], b: list[Tensor]) -> bool:
+    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def turn_over(env: AnymalEnv, row: int) -> None:
+    """Lift a robot and lay it on its back in the air."""
+    env.simulation.qpos[row, 2:7] = 3.0, 0.0, 1.0, 0.0, 0.0
+
+
+def observed(env: AnymalEnv, name: str) -> Tensor:
+    """One term of the current observations."""
+    group, places = ("proprio", PROPRIO) if name in PROPRIO else ("privileged", PRIVILEGED)
+    return env.get_observations()[group][:, places[name]]
+
+
+def test_spaces_have_the_sizes_that_the_agents_expect() -> None:
+    env = environment(3)
+    groups = {name: tuple(group.shape) for name, group in env.get_observations().items()}
+    assert groups == {"proprio": (3, 133), "extero": (3, 208), "privileged": (3, 50)}
+    assert (env.num_actions, env.num_envs, env.max_episode_length) == (16, 3, 1000)
+    _, reward, done, extras = env.step(torch.zeros(3, 16))
+    for value, dtype in ((reward, torch.float32), (done, torch.bool), (extras["time_outs"], torch.bool)):
+        assert (value.shape, value.dtype) == ((3,), dtype)
+
+
+def test_what_a_step_has_given_never_changes_afterwards() -> None:
+    env = environment(4, **WILD)
+    kept = [group for _, group in sorted(env.get_observations().items())]
+    before = [value.clone() for value in kept]
+    for action in actions(env, 60):
+        observations, reward, done, extras = env.step(action)
+        kept += [*observations.values(), reward, done, *extras.values()]
+        before += [value.clone() for value in (*observations.values(), reward, done, *extras.values())]
+    assert same(kept, before)
+
+
+def test_every_step_gives_tensors_and_extras_of_its_own() -> None:
+    env = environment(2)
+    first, second = env.step(torch.zeros(2, 16)), env.step(torch.zeros(2, 16))
+    assert first[3] is not second[3]
+    assert first[0] is not second[0]
+    assert env.get_observations() is second[0]
+
+
+def test_actions_are_not_changed() -> None:
+    env = environment(2)
+    action = torch.tensor([[torch.nan, 100.0, *[0.5] * 14]] * 2)
+    before = action.clone()
+    env.step(action)
+    assert torch.equal(action.nan_to_num(7.0), before.nan_to_num(7.0))
+    assert_close(observed(env, "phase_offset")[0, :2], torch.tensor([0.0, 10.0]))
+
+
+def test_looking_changes_nothing() -> None:
+    env, other = environment(3, **WILD), environment(3, **WILD)
+    for _ in range(3):
+        env.get_observations(), env.metrics(), env.state_dict()
+    assert same(rollout(env, 5), rollout(other, 5))
+
+
+def test_commands_are_seen_and_rewarded_from_the_first_step_on() -> None:
+    env = environment(2, **TAME)
+    command = torch.tensor([[0.5, 0.0, 0.2]]).expand(2, 3)
+    assert_close(observed(env, "command"), command)
+    env.step(torch.zeros(2, 16))
+    assert_close(env.state.command, command)
+    standing = environment(2, commands=CommandConfig(fixed=(0, 0, 0)), randomization=NONE)
+    assert_close(observed(standing, "base_frequency"), torch.zeros(2, 1))
+    assert_close(observed(env, "base_frequency"), torch.full((2, 1), 1.25))
+
+
+def test_histories_are_one_two_and_three_policy_steps_old() -> None:
+    env = environment(2, **TAME)
+    seen: list[dict[str, Tensor]] = []
+    for action in actions(env, 5):
+        env.step(0.3 * action)
+        names = ("joint_position", "joint_velocity", "joint_target_history")
+        seen.append({name: observed(env, name) for name in names})
+    positions, velocities = observed(env, "joint_position_history"), observed(env, "joint_velocity_history")
+    for age in (1, 2, 3):
+        assert torch.equal(positions[:, 12 * age - 12 : 12 * age], seen[-1 - age]["joint_position"])
+    for age in (1, 2):
+        assert torch.equal(velocities[:, 12 * age - 12 : 12 * age], seen[-1 - age]["joint_velocity"])
+    assert torch.equal(seen[-1]["joint_target_history"][:, 12:], seen[-2]["joint_target_history"][:, :12])
+    assert not torch.equal(seen[-1]["joint_target_history"][:, 12:], seen[-1]["joint_target_history"][:, :12])
+    assert torch.equal(env.state.joint_target_history[:, 1], seen[-3]["joint_target_history"][:, :12])
+
+
+def test_an_action_moves_phase_and_joint_targets_of_the_same_step() -> None:
+    env = environment(2, **TAME)
+    phase, action = env.state.phase.clone(), actions(env, 1)[0]
+    env.step(action)
+    moved = gait.advance(phase, action[:, :4], torch.zeros(2, dtype=torch.bool), env.cfg.gait)
+    assert_close(observed(env, "phase_cos"), moved.cos())
+    assert_close(observed(env, "phase_offset"), action[:, :4])
+    assert_close(observed(env, "joint_target_history")[:, :12], gait.joint_targets(moved, action[:, 4:], env.cfg.gait))
+    controls = torch.from_numpy(env.simulation.control[:, env.simulation.actuators]).float()
+    assert_close(controls, env.state.joint_target)
+
+
+def test_air_time_counts_steps_without_contact() -> None:
+    env = environment(1, **TAME)
+    contacts, airs = [], []
+    for _ in range(60):
+        env.step(torch.zeros(1, 16))
+        contacts.append(observed(env, "contact_state")[0])
+        airs.append(observed(env, "air_time")[0])
+    expected = torch.zeros(4)
+    for contact, air in zip(contacts, airs, strict=True):
+        expected = torch.where(contact > 0, 0.0, expected + 0.02)
+        assert_close(air, expected)
+    assert torch.stack(airs).max() > 0.2
+
+
+def test_heights_are_those_of_the_surface_around_each_foot_turned_with_the_robot() -> None:
+    env = environment(6, [make_tile("stairs_standard", 0.7, size=(4.0, 4.0), height=0.12)], randomization=NONE)
+    for action in actions(env, 8):
+        env.step(0.2 * action)
+    offsets = layout.ring_offsets()
+    samples = rearrange(env.get_observations()["extero"], "n (foot point) -> n foot point", foot=4)
+    assert samples.std() > 0.02
+    for row in range(6):
+        matrix = np.zeros(9)
+        mujoco.mju_quat2Mat(matrix, env.simulation.qpos[row, 3:7])
+        forward = matrix.reshape(3, 3)[:2, 0] / np.linalg.norm(matrix.reshape(3, 3)[:2, 0])
+        left = np.array([-forward[1], forward[0]])
+        for foot in range(4):
+            x, y, z = env.state.foot_position_w[row, foot].double().numpy()
+            points = np.array([x, y]) + offsets[:, :1] * forward + offsets[:, 1:] * left
+            expected = env.surface.height(points) - (z - FOOT_RADIUS)
+            np.testing.assert_allclose(samples[row, foot].numpy(), expected, atol=1e-4)
+
+
+def test_heights_around_a_standing_foot_on_level_ground_are_zero() -> None:
+    env = environment(1, commands=CommandConfig(fixed=(0, 0, 0)), randomization=NONE)
+    for _ in range(80):
+        env.step(torch.zeros(1, 16))
+    assert_close(env.get_observations()["extero"], torch.zeros(1, 208), atol=3e-3, rtol=0)
+
+
+def test_reward_is_the_sum_of_the_weighted_terms_and_a_fall_costs_once() -> None:
+    env = environment(2, **TAME)
+    turn_over(env, 1)
+    _, reward, done, _ = env.step(torch.zeros(2, 16))
+    assert done.tolist() == [False, True]
+    terms = rewards.weighted(env.state, env.cfg.rewards, env.cfg.dt)
+    assert_close(reward[0], torch.stack(list(terms.values())).sum(0)[0])
+    assert -1.2 < reward[1].item() < -0.9
+
+
+def test_a_fall_is_no_time_out_and_the_end_of_time_is_no_fall() -> None:
+    env = environment(3, **TAME, episode_seconds=0.1)
+    env.episode_length_buf[:] = torch.tensor([4, 4, 0])
+    turn_over(env, 1)
+    _, _, done, extras = env.step(torch.zeros(3, 16))
+    assert done.tolist() == [True, True, False]
+    assert extras["time_outs"].tolist() == [True, False, False]
+    assert extras["falls"].tolist() == [False, True, False]
+    assert env.episode_length_buf.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_crossing_the_border_of_the_tile_is_a_time_out(axis: int) -> None:
+    env = environment(2, [plane_tile(side=4.0)], **TAME)
+    env.simulation.qpos[0, axis] += 1.0
+    env.simulation.qpos[1, axis] += 1.45
+    _, reward, done, extras = env.step(torch.zeros(2, 16))
+    assert done.tolist() == extras["time_outs"].tolist() == [False, True]
+    assert reward[1] > -0.5
+    assert env.state.base_position_w[1, axis].abs() < 0.5
+
+
+def test_a_finished_episode_shows_the_first_observation_of_the_next() -> None:
+    env = environment(3, **TAME, episode_seconds=0.2)
+    for action in actions(env, 9):
+        assert not env.step(action)[2].any()
+    env.episode_length_buf[2] = 0
+    done = env.step(actions(env, 1)[0])[2]
+    assert done.tolist() == [True, True, False]
+    for row in range(2):
+        position = observed(env, "joint_position")[row]
+        assert_close(observed(env, "joint_position_history")[row], position.repeat(3))
+        assert_close(observed(env, "joint_velocity_history")[row], observed(env, "joint_velocity")[row].repeat(2))
+        targets = observed(env, "joint_target_history")[row]
+        assert_close(targets[:12], targets[12:])
+        assert_close(position, targets[:12])
+        assert not observed(env, "phase_offset")[row].any() and not observed(env, "air_time")[row].any()
+        assert not observed(env, "linear_velocity_b")[row].any()
+    assert observed(env, "phase_offset")[2].any()
+    assert not torch.equal(observed(env, "phase_cos")[0], observed(env, "phase_cos")[1])
+    fresh = env.simulation.read()
+    assert_close(env.state.foot_position_w, fresh.foot_position_w)
+    assert_close(env.state.foot_force_w[:2], torch.zeros(2, 4, 3))
+
+
+def test_a_broken_robot_is_reset_alone_and_counted() -> None:
+    broken, undisturbed = environment(3, **TAME), environment(3, **TAME)
+    for env in (broken, undisturbed):
+        rollout(env, 3)
+        env.metrics()
+    broken.simulation.qvel[1, 8] = np.inf
+    steps = [env.step(actions(env, 1, seed=1)[0]) for env in (broken, undisturbed)]
+    observations, reward, done, extras = steps[0]
+    assert done.tolist() == extras["falls"].tolist() == [False, True, False]
+    assert not extras["time_outs"].any()
+    assert reward[1] == 0
+    assert all(group.isfinite().all() for group in observations.values())
+    assert observations["proprio"][1, PROPRIO["gravity_b"]].tolist() == [0, 0, -1]
+    metrics = broken.metrics()
+    assert metrics["physics/non_finite"] == 1
+    assert all(np.isfinite(value) and abs(value) < 1e5 for value in metrics.values())
+    assert undisturbed.metrics()["physics/non_finite"] == 0
+    others = [0, 2]
+    after = [rollout(env, 15, seed=2) for env in (broken, undisturbed)]
+    for a, b in zip(*after, strict=True):
+        assert torch.equal(a[others], b[others])
+    assert broken.metrics()["physics/non_finite"] == 0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_same_seed_gives_the_same_rollout_at_any_thread_count(threads: int) -> None:
+    changes = {**WILD, "threads": threads}
+    expected = rollout(environment(6, **WILD, seed=3), 60)
+    assert same(rollout(environment(6, **changes, seed=3), 60), expected)
+    assert not same(rollout(environment(6, **changes, seed=4), 5), expected[: 5 * 7])
+
+
+def test_a_restored_environment_goes_on_with_the_same_bits() -> None:
+    env, other = environment(6, **WILD, seed=1), environment(6, **WILD, seed=2)
+    rollout(env, 50)
+    rollout(other, 13)
+    file = io.BytesIO()
+    torch.save(env.state_dict(), file)
+    env.metrics()
+    expected, state = rollout(env, 60, seed=5), env.state_dict()
+    file.seek(0)
+    other.load_state_dict(torch.load(file, weights_only=True))
+    assert same(rollout(other, 60, seed=5), expected)
+    assert other.metrics() == env.metrics()
+    cells = [each["placement"]["filter"]["cells"] for each in (state, other.state_dict())]
+    assert torch.equal(*cells)
+    assert other.samples == env.samples == 110 * 6
+
+
+def test_a_restored_environment_shows_the_observations_it_was_saved_with() -> None:
+    env, other = environment(3, seed=1), environment(3, seed=2)
+    rollout(env, 4)
+    other.load_state_dict(env.state_dict())
+    for name, group in env.get_observations().items():
+        assert torch.equal(other.get_observations()[name], group)
+    other.step(torch.ones(3, 16))
+    assert not torch.equal(other.get_observations()["proprio"], env.get_observations()["proprio"])
+
+
+def test_inference_mode_changes_nothing_and_leaves_ordinary_tensors() -> None:
+    expected = rollout(environment(4, **WILD), 60)
+    with torch.inference_mode():
+        env = environment(4, **WILD)
+        given = rollout(env, 50)
+        saved = env.state_dict()
+    given += rollout_from(env, 50, 60)
+    assert same(given, expected)
+    assert not any(tensor.is_inference() for tensor in given)
+    with torch.inference_mode():
+        env.load_state_dict(saved)
+    rollout(env, 10)
+
+
+def rollout_from(env: AnymalEnv, first: int, last: int) -> list[Tensor]:
+    """The rest of a rollout of `last` steps whose first ones are done."""
+    given = []
+    for action in actions(env, last)[first:]:
+        observations, reward, done, extras = env.step(action)
+        given += [*(observations[name] for name in sorted(observations.keys())), reward, done, *extras.values()]
+    return given
+
+
+def test_c_k_grows_with_the_samples_of_all_robots() -> None:
+    env = environment(5, curriculum=CurriculumConfig(initial_factor=0.3, factor_exponent=0.98, episode_samples=10))
+    assert env.metrics()["curriculum/c_k"] == pytest.approx(0.3)
+    for _ in range(4):
+        env.step(torch.zeros(5, 16))
+    assert env.state.randomization_factor == pytest.approx(0.3 ** (0.98**2))
+    assert env.metrics()["curriculum/c_k"] == pytest.approx(0.3 ** (0.98**2))
+
+
+def test_metrics_are_means_since_they_were_last_asked_for() -> None:
+    env = environment(2, **TAME)
+    rollout(env, 10)
+    env.metrics()
+    turn_over(env, 0)
+    _, reward, _, _ = env.step(torch.zeros(2, 16))
+    metrics = env.metrics()
+    assert metrics["reward/total"] == pytest.approx(reward.sum().item() / 0.04, rel=1e-5)
+    assert metrics["falls_per_minute"] == metrics["falls_per_minute/tilt"] == pytest.approx(60 / 0.04)
+    assert metrics["falls_per_minute/base_contact"] == 0
+    assert metrics["episode/falls"] == 1
+    assert metrics["episode/seconds"] == pytest.approx(11 * 0.02)
+    assert 0 <= metrics["tracking/linear"] <= 1
+    env.step(torch.zeros(2, 16))
+    assert env.metrics()["falls_per_minute"] == 0
+    assert "reward/total" not in env.metrics()
+
+
+def test_random_episode_lengths_can_be_set_from_outside() -> None:
+    env = environment(2, **TAME)
+    env.episode_length_buf = torch.tensor([env.max_episode_length - 1, 3])
+    assert env.step(torch.zeros(2, 16))[3]["time_outs"].tolist() == [True, False]
+
+
+def test_an_untrained_gait_prior_stands() -> None:
+    env = environment(8, commands=CommandConfig(fixed=(0, 0, 0)), randomization=NONE)
+    for _ in range(100):
+        assert not env.step(torch.zeros(8, 16))[2].any()
+
+
+@pytest.mark.parametrize("change", [{"num_envs": 0}, {"threads": -1}, {"decimation": 0}, {"episode_seconds": 0.0}])
+def test_impossible_environments_are_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        replace(EnvConfig(), **change)
+
+
+def test_tasks_are_known_by_name() -> None:
+    assert set(TASKS) == {"anymal_flat", "anymal_rough"}
+    assert task_config("anymal_rough") is TASKS["anymal_rough"]
+    with pytest.raises(ValueError, match="anymal_flat, anymal_rough"):
+        task_config("anymal_moon")

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from envs.terrains import TRAINING_TYPES
+from envs.terrains.bank import tile_requests
+from evaluation import trial
+from evaluation.cells import FIRST_SEED, make_cells, tile_seeds
+from evaluation.protocol import CONDITIONS
+
+
+def test_tiles_are_none_of_training_and_new_for_every_seed() -> None:
+    kinds = TRAINING_TYPES.values()
+    training = {request.seed for seed in (0, 1) for kind in kinds for request in tile_requests(kind, seed)}
+    assert max(training) < FIRST_SEED <= min(tile_seeds(0))
+    assert len({*tile_seeds(0), *tile_seeds(1), *tile_seeds(2)}) == 24
+    first, second = make_cells(["rough"], [0.5], {})[0].tiles(0)[:2]
+    assert not np.array_equal(first.heights, second.heights)
+
+
+def test_training_families_are_walked_from_the_middle_of_tiles_with_room_and_lanes_along_x() -> None:
+    tile = make_cells(["slope_up"], [0.5], {})[0].tiles(0)[0]
+    room = min(tile.start) - CONDITIONS.terrain.border - CONDITIONS.randomization.start_offset * math.sqrt(2)
+    assert tile.heading is None and tile.size == pytest.approx((12.0, 12.0))
+    assert room > math.hypot(trial.DISTANCE, trial.LANE_HALF_WIDTH)
+    lane = make_cells(["stairs_up"], [0.5], {})[0].tiles(0)[0]
+    assert lane.heading == 0.0
+    side = lane.size[1] / 2 - CONDITIONS.terrain.border - CONDITIONS.randomization.start_offset
+    assert side > trial.LANE_HALF_WIDTH
+
+
+def test_explicit_values_go_to_the_terrains_that_have_them_and_replace_difficulties() -> None:
+    cells = make_cells(["flat", "rough", "step_up", "stairs_up"], [0.5, 1.0], {"height": [0.1, 0.15]})
+    assert [(cell.terrain, cell.difficulty, cell.parameters.get("height")) for cell in cells] == [
+        ("flat", None, None),
+        ("rough", 0.5, None),
+        ("rough", 1.0, None),
+        ("step_up", None, 0.1),
+        ("step_up", None, 0.15),
+        ("stairs_up", None, 0.1),
+        ("stairs_up", None, 0.15),
+    ]
+    assert cells[1].parameters["amplitude"] == pytest.approx(0.05)
+
+
+def test_every_combination_of_explicit_values_is_a_cell() -> None:
+    cells = make_cells(["stairs_up"], [0.5], {"height": [0.1, 0.15], "depth": [0.3, 0.25]})
+    assert {(cell.parameters["height"], cell.parameters["depth"]) for cell in cells} == {
+        (h, d) for h in (0.1, 0.15) for d in (0.3, 0.25)
+    }
+    partly = make_cells(["stairs_up"], [0.0, 1.0], {"depth": [0.25]})
+    assert [(cell.difficulty, cell.parameters["height"]) for cell in partly] == [(0.0, 0.01), (1.0, 0.22)]

@@ -1,0 +1,64 @@
+"""Who may import whom (design.md section 2)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = {"anymal_policy", "agents", "envs", "evaluation", "train", "play", "evaluate", "benchmarks"}
+ALLOWED = {
+    "anymal_policy": ("anymal_policy",),
+    "agents": ("agents", "anymal_policy"),
+    "envs": ("envs", "anymal_policy.gait", "anymal_policy.layout"),
+    "evaluation": ("evaluation", "agents", "envs", "anymal_policy"),
+}
+SIMULATOR_AND_TRAINER = {"mujoco", "rsl_rl", "gymnasium", "tensordict", "numba", "scipy", "tyro", "matplotlib"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Full names of everything that a file imports, wherever in the file."""
+    package = path.relative_to(ROOT).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = [*package[: len(package) - node.level], *([node.module] if node.module else [])]
+            module = ".".join(start) if node.level else str(node.module)
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def files(package: str) -> list[Path]:
+    found = sorted((ROOT / package).rglob("*.py"))
+    assert found, package
+    return found
+
+
+def is_within(name: str, allowed: tuple[str, ...]) -> bool:
+    return any(name == other or name.startswith(f"{other}.") for other in allowed)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_packages_import_only_those_below_them(package: str) -> None:
+    for path in files(package):
+        ours = {name for name in imports(path) if name.split(".")[0] in OURS}
+        forbidden = {name for name in ours if not is_within(name, ALLOWED[package])}
+        assert not forbidden, f"{path.relative_to(ROOT)} imports {forbidden}"
+
+
+def test_the_policy_needs_neither_simulator_nor_trainer() -> None:
+    for path in files("anymal_policy"):
+        assert not {name.split(".")[0] for name in imports(path)} & SIMULATOR_AND_TRAINER, path
+
+
+def test_the_layout_needs_numpy_alone() -> None:
+    third_party = {name.split(".")[0] for name in imports(ROOT / "anymal_policy" / "layout.py")} & {"torch", "einops"}
+    assert not third_party
+
+
+def test_agents_know_tensors_but_no_physics() -> None:
+    for path in files("agents"):
+        assert "mujoco" not in {name.split(".")[0] for name in imports(path)}, path

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from worlds import plane_tile
+
+from envs.anymal import AnymalEnv
+from envs.camera import FollowCamera
+from envs.randomization import NONE
+from envs.rendering import Renderer, RenderingError, pose, visual_model
+from envs.tasks import TASKS
+from envs.terrains import Surface, Tile, build_map, make_tile
+
+SIZE = (160, 90)
+CENTRE = np.zeros(3)
+
+
+def camera(tile: Tile, dt: float = 0.02) -> FollowCamera:
+    return FollowCamera(Surface(build_map([tile])), dt)
+
+
+def world(tile: Tile | None = None) -> AnymalEnv:
+    cfg = replace(TASKS["anymal_rough"], num_envs=2, threads=1, randomization=NONE)
+    return AnymalEnv(cfg, [tile or plane_tile()])
+
+
+@pytest.fixture
+def renderer() -> Renderer:
+    try:
+        return Renderer(world(), SIZE)
+    except RenderingError as error:
+        pytest.skip(str(error))
+
+
+def red(picture: np.ndarray) -> np.ndarray:
+    """Pixels of ANYmal's covers, (k, 2) rows and columns."""
+    r, g, b = (picture[..., channel].astype(int) for channel in range(3))
+    return np.argwhere((r > 90) & (r > 2 * g) & (r > 2 * b))
+
+
+def test_camera_starts_at_the_robot_and_follows_with_a_lag_of_its_time_constant() -> None:
+    follower = camera(plane_tile())
+    base_w = np.array([0.0, 0.0, 0.5])
+    assert np.array_equal(follower.follow(base_w, 0.0).lookat, base_w)
+    for _ in range(round(follower.following / 0.02)):
+        view = follower.follow(base_w + [0.6, 0.0, 0.0], 0.0)
+    assert view.lookat[0] == pytest.approx(0.6 * (1 - np.exp(-1)), rel=0.05)
+
+
+def test_camera_does_not_fly_after_a_robot_that_starts_anew_elsewhere() -> None:
+    follower = camera(plane_tile())
+    follower.follow(CENTRE, 0.0)
+    assert follower.follow(CENTRE + [3.0, 0.0, 0.0], 0.0).lookat[0] == 3.0
+
+
+def test_camera_looks_from_the_right_turning_with_the_first_heading_only() -> None:
+    follower = camera(plane_tile())
+    first = follower.follow(CENTRE, 0.5).azimuth
+    assert first == pytest.approx(np.degrees(0.5) + 70.0)
+    assert follower.follow(CENTRE, 2.0).azimuth == first
+
+
+def test_camera_sees_falling_ground_from_ahead_with_the_sun_behind_the_robot() -> None:
+    rising, falling = camera(plane_tile((0.2, 0.0))), camera(plane_tile((-0.2, 0.0)))
+    assert rising.follow(CENTRE, 0.0).azimuth < 90.0 < falling.follow(CENTRE, 0.0).azimuth
+    assert rising.sun_w[0] < 0.0 < falling.sun_w[0]
+
+
+def test_camera_rises_where_terrain_would_hide_the_robot() -> None:
+    base_w = np.array([0.0, 0.0, 0.5])
+    open_ground = camera(plane_tile()).follow(base_w, 0.0).elevation
+    pit = camera(make_tile("stairs_standard", 1.0)).follow(base_w, 0.0).elevation
+    assert open_ground == FollowCamera.elevations[0]
+    assert pit < open_ground - 5.0
+
+
+def test_visual_model_takes_the_pose_of_the_robot_in_its_row() -> None:
+    env = world()
+    env.step(torch.tensor([[0.0] * 16, [1.0] * 16]))
+    model = visual_model(env.surface)
+    data = __import__("mujoco").MjData(model)
+    for row in range(2):
+        base_w, _ = pose(model, data, env, row)
+        feet = np.stack([data.site(f"{leg}_foot").xpos for leg in ("LF", "RF", "LH", "RH")])
+        assert base_w == pytest.approx(env.state.base_position_w[row].numpy(), abs=1e-5)
+        assert feet == pytest.approx(env.state.foot_position_w[row].numpy(), abs=1e-5)
+
+
+def test_robot_is_in_the_middle_of_the_picture(renderer: Renderer) -> None:
+    picture = renderer.draw()
+    assert picture.shape == (90, 160, 3)
+    row, column = red(picture).mean(0)
+    assert len(red(picture)) > 30
+    assert abs(row - 45) < 15
+    assert abs(column - 80) < 15
+
+
+def test_sky_is_above_the_ground_in_the_picture(renderer: Renderer) -> None:
+    picture = renderer.draw().astype(int)
+    assert (picture[:5, :, 2] > picture[:5, :, 0]).all()
+    assert (picture[-5:, :, 2] <= picture[-5:, :, 0]).all()
+
+
+def test_pictures_follow_the_simulation_and_belong_to_the_caller(renderer: Renderer) -> None:
+    first = renderer.draw()
+    kept = first.copy()
+    again = renderer.draw()
+    renderer.env.step(torch.ones(2, 16))
+    moved = renderer.draw()
+    assert np.array_equal(first, kept)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, moved)
+
+
+@pytest.mark.parametrize("size", [(161, 90), (160, 8), (160, 10000)])
+def test_sizes_that_cannot_be_drawn_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=f"not {size[0]} x {size[1]}"):
+        Renderer(world(), size)
