@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 TERRAINS := flat,rough,slope_up,step_up,stairs_up,stairs_down
 
-.PHONY: install train play evaluate test test-all lint
+.PHONY: install train play evaluate test test-all lint bench
 
 install: .venv/installed
 
@@ -29,3 +29,6 @@ lint: install
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/pyright
+
+bench: install
+	$(PYTHON) -m benchmarks.physics

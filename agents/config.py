@@ -88,7 +88,12 @@ PRESETS: dict[str, Preset] = {
     "full": Preset(
         1000,
         TeacherConfig(
-            max_iterations=4000, num_steps_per_env=250, num_learning_epochs=2, num_mini_batches=30, gamma=0.996
+            max_iterations=4000,
+            num_steps_per_env=250,
+            num_learning_epochs=2,
+            num_mini_batches=30,
+            gamma=0.996,
+            entropy=0.005,
         ),
     ),
 }

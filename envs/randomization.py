@@ -25,25 +25,25 @@ class RandomizationConfig:
     motor_strength: float = 0.1
     """Relative half-width of a joint's torque for the same command (walk-these-ways)."""
     force: float = 30.0
-    """N, standard deviation of each component of the constant force on the base of `wrench_share` of the robots."""
+    """N, standard deviation of each component of a constant force on the base (Lee et al. test with 50 N)."""
     torque: float = 6.0
-    """N m, standard deviation of each component of the constant torque on the base."""
+    """N m, standard deviation of each component of a constant torque on the base (the force at 0.2 m; ours)."""
     wrench_share: float = 0.3
-    """Share of episodes with a constant external force and torque."""
+    """Share of episodes with a constant external force and torque (ours)."""
     push_velocity: float = 0.7
     """m/s, half-width of the horizontal velocity added to the base by a push (legged_gym: 1, Isaac Lab: 0.5)."""
     push_seconds: float = 8.0
-    """s between pushes of a robot, on average."""
+    """s between pushes of a robot, on average (legged_gym: 15, Isaac Lab: 10 to 15)."""
     joint_position: float = 0.2
-    """rad, half-width of the initial joint position around the gait's."""
+    """rad, half-width of the initial joint position around the gait's (legged_gym: half to one and a half times it)."""
     joint_velocity: float = 1.0
-    """rad/s, half-width of the initial joint velocity."""
+    """rad/s, half-width of the initial joint velocity (ours)."""
     tilt: float = 0.15
-    """rad, half-width of the initial roll and pitch."""
+    """rad, half-width of the initial roll and pitch (ours)."""
     velocity: float = 0.5
     """m/s and rad/s, half-width of the initial base velocity (legged_gym)."""
     start_offset: float = 0.15
-    """m, half-width of the start position around the tile's start."""
+    """m, half-width of the start position around the tile's start (ours: the feet stay on its flat platform)."""
 
 
 NONE = RandomizationConfig(

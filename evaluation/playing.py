@@ -68,13 +68,14 @@ def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) ->
             obs, _, done, extras = env.step(agent.act(obs))
             agent.reset(done)
             walk.add(env.state, command, bool(done[0]), bool(extras["falls"][0]))
-            progress(walk, steps)
+            say(f"\r{walk.steps * walk.dt:.2f} s of {steps * walk.dt:.2f} s")
             if not screen.show():
                 break
+    say("\n")
     return walk
 
 
-def progress(walk: Walk, steps: int) -> None:
-    """Say how far the play is, on a terminal."""
+def say(progress: str) -> None:
+    """Tell somebody who waits at a terminal."""
     if sys.stderr.isatty():
-        print(f"\r{walk.steps * walk.dt:6.2f} s of {steps * walk.dt:.2f} s", end="", file=sys.stderr, flush=True)
+        print(progress, end="", file=sys.stderr, flush=True)

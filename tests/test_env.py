@@ -382,7 +382,7 @@ def test_impossible_environments_are_refused(change: dict[str, Any]) -> None:
 
 
 def test_tasks_are_known_by_name() -> None:
-    assert set(TASKS) == {"anymal_flat", "anymal_rough"}
+    assert set(TASKS) == {"anymal_flat", "anymal_rough", "anymal_rough_s7"}
     assert task_config("anymal_rough") is TASKS["anymal_rough"]
     with pytest.raises(ValueError, match="anymal_flat, anymal_rough"):
         task_config("anymal_moon")

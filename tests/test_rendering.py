@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 import pytest
 import torch
@@ -81,7 +82,7 @@ def test_visual_model_takes_the_pose_of_the_robot_in_its_row() -> None:
     env = world()
     env.step(torch.tensor([[0.0] * 16, [1.0] * 16]))
     model = visual_model(env.surface)
-    data = __import__("mujoco").MjData(model)
+    data = mujoco.MjData(model)
     for row in range(2):
         base_w, _ = pose(model, data, env, row)
         feet = np.stack([data.site(f"{leg}_foot").xpos for leg in ("LF", "RF", "LH", "RH")])

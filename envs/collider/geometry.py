@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
 from numpy.typing import NDArray
+
+from envs.terrains.compiled import compiled
 
 Vector = tuple[float, float, float]
 
@@ -28,31 +29,31 @@ DISTANCE, POINT, NORMAL, RECORD = 0, slice(1, 4), slice(4, 7), 10
 """Columns of a contact in MuJoCo's mjPreContact: dist, pos, normal, tangent; and their number."""
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def subtract(a: Vector, b: Vector) -> Vector:
     """Difference a - b."""
     return a[0] - b[0], a[1] - b[1], a[2] - b[2]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def dot(a: Vector, b: Vector) -> float:
     """Scalar product."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def cross(a: Vector, b: Vector) -> Vector:
     """Vector product."""
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def along(a: Vector, direction: Vector, length: float) -> Vector:
     """The point a + length * direction."""
     return a[0] + length * direction[0], a[1] + length * direction[1], a[2] + length * direction[2]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def closest_point(c: Vector, p: Vector, q: Vector, r: Vector) -> Vector:
     """The point of triangle p, q, r that is closest to c, by the Voronoi region that c lies in."""
     pq, pr, pc = subtract(q, p), subtract(r, p), subtract(c, p)
@@ -80,7 +81,7 @@ def closest_point(c: Vector, p: Vector, q: Vector, r: Vector) -> Vector:
     return along(along(p, pq, over_q * share), pr, over_r * share)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def put(contacts: NDArray, i: int, distance: float, point: Vector, normal: Vector) -> None:
     """Write contact i."""
     contacts[i, 0] = distance
@@ -89,7 +90,7 @@ def put(contacts: NDArray, i: int, distance: float, point: Vector, normal: Vecto
     contacts[i, 7], contacts[i, 8], contacts[i, 9] = 0.0, 0.0, 0.0
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def offer_triangle(
     contacts: NDArray, n: int, buried: bool, reach: float, c: Vector, p: Vector, q: Vector, r: Vector
 ) -> int:
@@ -121,7 +122,7 @@ def offer_triangle(
     return min(n + 1, MOST_CONTACTS)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def farthest(contacts: NDArray, n: int) -> int:
     """The candidate of n with the largest distance."""
     place = 0
@@ -131,7 +132,7 @@ def farthest(contacts: NDArray, n: int) -> int:
     return place
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def is_own(contacts: NDArray, i: int, k: int, radius: float) -> bool:
     """Whether candidate i is a contact besides the deeper contact k.
 
@@ -145,14 +146,14 @@ def is_own(contacts: NDArray, i: int, k: int, radius: float) -> bool:
     return aligned < PARALLEL and above > ABOVE * radius
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def move(contacts: NDArray, to: int, source: int) -> None:
     """Overwrite a candidate by another."""
     for column in range(RECORD):
         contacts[to, column] = contacts[source, column]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def select(contacts: NDArray, n: int, radius: float) -> int:
     """Keep, deepest first, those of n candidates that are contacts of their own; their number."""
     kept = 0
@@ -172,7 +173,7 @@ def select(contacts: NDArray, n: int, radius: float) -> int:
     return kept
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def finish(contacts: NDArray, n: int, buried: bool, radius: float, c: Vector, origin: Vector) -> None:
     """Turn candidates into contacts in the world: signed distance of the sphere, and the point midway in the overlap.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
 from numpy.typing import NDArray
 
 from envs.collider.geometry import Vector, along, finish, offer_triangle, put, select, subtract
 from envs.terrains.cells import Corners, corners_of, has_riser, height_at, middle_height, side_height, sides_of
+from envs.terrains.compiled import compiled
 
 CORNER_X, CORNER_Y = (0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)
 """Where a cell's corners are in it, counter-clockwise."""
@@ -16,7 +16,7 @@ FARTHEST = 1e6
 """Sample spacings from the first sample beyond which there is no ground; keeps indices in range."""
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def collide(
     heights: NDArray,
     risers: NDArray,
@@ -70,7 +70,7 @@ def collide(
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def highest(heights: NDArray, west: int, east: int, south: int, north: int) -> float:
     """Largest height as stored of the samples in a window, ends included; beyond the map those of its nearest edge."""
     rows, columns = heights.shape
@@ -81,7 +81,7 @@ def highest(heights: NDArray, west: int, east: int, south: int, north: int) -> f
     return top
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def squared_gap(c: Vector, spacing: Vector, x: float, y: float, side: float, top: float) -> float:
     """Square of the distance in m from c to the box over `side` spacings from (x, y) on, and under `top` m."""
     gap_x = max(x * spacing[0] - c[0], c[0] - (x + side) * spacing[0], 0.0)
@@ -90,7 +90,7 @@ def squared_gap(c: Vector, spacing: Vector, x: float, y: float, side: float, top
     return gap_x * gap_x + gap_y * gap_y + gap_z * gap_z
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def offer_triangles(
     contacts: NDArray,
     n: int,
@@ -109,7 +109,7 @@ def offer_triangles(
     return offer_triangle(contacts, n, buried, reach, c, near, far, left)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def offer_quarter(
     contacts: NDArray,
     n: int,
@@ -143,7 +143,7 @@ def offer_quarter(
     return n
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def offer_wall(
     contacts: NDArray,
     n: int,
@@ -167,7 +167,7 @@ def offer_wall(
     return offer_triangle(contacts, n, buried, reach, c, second, middle_beyond, middle)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def place(spacing: Vector, x: float, y: float, height: float) -> Vector:
     """The point in m of sample coordinates and a height as stored."""
     return x * spacing[0], y * spacing[1], height * spacing[2]

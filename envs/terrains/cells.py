@@ -12,15 +12,15 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
 from numpy.typing import NDArray
 
+from envs.terrains.compiled import compiled
 from envs.terrains.grid import RISER_X, RISER_Y
 
 Corners = tuple[float, float, float, float]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def corners_of(heights: NDArray, ix: int, iy: int) -> Corners:
     """Heights of the corners of cell (ix, iy) as stored; beyond the map those of its nearest edge."""
     rows, columns = heights.shape
@@ -34,7 +34,7 @@ def corners_of(heights: NDArray, ix: int, iy: int) -> Corners:
     )
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def sides_of(risers: NDArray, ix: int, iy: int) -> int:
     """The sides of cell (ix, iy) that risers cross; beyond the map those of its nearest edge run on.
 
@@ -54,27 +54,25 @@ def sides_of(risers: NDArray, ix: int, iy: int) -> int:
     return sides
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def has_riser(sides: int, side: int) -> bool:
     """Whether a riser crosses a side, numbered modulo 4."""
     return bool(sides >> (side & 3) & 1)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def middle_height(corners: Corners, sides: int, corner: int) -> float:
     """Height in the cell's middle of the piece that a corner belongs to."""
-    total, count = corners[corner], 1
-    ahead = behind = corner
-    while count < 4 and not has_riser(sides, ahead):
-        ahead = (ahead + 1) & 3
-        total, count = total + corners[ahead], count + 1
-    while count < 4 and not has_riser(sides, behind + 3):
-        behind = (behind + 3) & 3
-        total, count = total + corners[behind], count + 1
-    return total / count
+    if sides & (sides - 1) == 0:
+        return 0.25 * (corners[0] + corners[1] + corners[2] + corners[3])
+    ahead = not has_riser(sides, corner)
+    behind = not has_riser(sides, corner + 3)
+    opposite = (ahead and not has_riser(sides, corner + 1)) or (behind and not has_riser(sides, corner + 2))
+    total = corners[corner] + ahead * corners[(corner + 1) & 3] + behind * corners[(corner + 3) & 3]
+    return (total + opposite * corners[(corner + 2) & 3]) / (1 + ahead + behind + opposite)
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def side_height(corners: Corners, sides: int, side: int, corner: int) -> float:
     """Height in the middle of a side of the piece that one of its corners belongs to."""
     if has_riser(sides, side):
@@ -82,7 +80,7 @@ def side_height(corners: Corners, sides: int, side: int, corner: int) -> float:
     return 0.5 * (corners[side] + corners[(side + 1) & 3])
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def height_in_cell(corners: Corners, sides: int, u: float, v: float) -> float:
     """Height at (u, v) in [0, 1]^2 of a cell; on a riser that of the larger u or v."""
     near, right, far, left = corners
@@ -103,7 +101,7 @@ def height_in_cell(corners: Corners, sides: int, u: float, v: float) -> float:
     return middle + (side - middle) * to_x + (corners[corner] - side) * to_y
 
 
-@njit(cache=True, error_model="numpy")
+@compiled
 def height_at(heights: NDArray, risers: NDArray, x: float, y: float) -> float:
     """Height as stored at sample coordinates (x, y)."""
     ix, iy = math.floor(x), math.floor(y)

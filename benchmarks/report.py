@@ -1,0 +1,55 @@
+"""What all benchmarks share: sides that take turns on the same cores, ratios between them, and how they are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+PACKAGES = ("mujoco", "numba", "numpy", "torch", "rsl-rl-lib")
+"""Packages whose versions a result names."""
+
+Rates = dict[str, list[float]]
+
+
+def take_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> Rates:
+    """Rates per s that each side reports of itself in `rounds` rounds; in a round all run one after another."""
+    rates: Rates = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, run in sides.items():
+            rates[name].append(run())
+    return rates
+
+
+def ratio(rates: Rates, side: str, to: str) -> float:
+    """Median over the rounds of one side's rate to another's: what slows the machine for both cancels."""
+    return median(a / b for a, b in zip(rates[side], rates[to], strict=True))
+
+
+def processor() -> str:
+    """The processor's name as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def report(name: str, ratios: Mapping[str, float], sides: Mapping[str, float], file: Path | None) -> None:
+    """Print ratios and both sides of them, and write them to a JSON file if one is given."""
+    for side, rate in sides.items():
+        print(f"{side:40s} {rate:12,.0f} /s")
+    for what, value in ratios.items():
+        print(f"{what:40s} {value:12.2f}")
+    if file is not None:
+        result = {
+            "name": name,
+            "ratios": dict(ratios),
+            "sides": dict(sides),
+            "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()},
+            "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
+        }
+        file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

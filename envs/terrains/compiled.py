@@ -1,0 +1,44 @@
+"""Compilation of the ground's inner loops to machine code, kept on disk for the exact sources that it was made from.
+
+numba alone finds a function again by the file it is in, and would go on using what it had inlined from another file
+after that has changed: heights and contacts would no longer agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from numba import config, njit
+
+from envs.terrains.cache import cache_directory
+
+PACKAGES = ("terrains", "collider")
+"""Packages of envs whose functions and constants end up in machine code."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def digest(root: Path) -> str:
+    """A hash of all source code of the packages in `root`."""
+    hashed = hashlib.sha256()
+    for package in PACKAGES:
+        for path in sorted((root / package).glob("*.py")):
+            hashed.update(path.read_bytes())
+    return hashed.hexdigest()[:24]
+
+
+FOLDER = f"compiled-{digest(Path(__file__).parents[1])}"
+"""Name of the cache's folder for the present sources."""
+
+
+def compiled(function: Function) -> Function:
+    """Compile a function at its first call, without Python and with C's rules for division by zero."""
+    chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
+    config.CACHE_DIR = str(Path(chosen or cache_directory()) / FOLDER)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        return cast(Function, njit(cache=True, error_model="numpy")(function))
+    finally:
+        config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]

@@ -1,0 +1,99 @@
+"""Learning curves of training runs in one picture: `python -m evaluation.curves RUN_DIR ... --out curves.png`."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+PANELS = {
+    "tracking reward, 0..1": ("tracking/",),
+    "reward per second, large terms": ("reward/total", "reward/linear", "reward/angular", "reward/base_motion"),
+    "reward per second, small terms": ("reward/",),
+    "falls per minute": ("falls_per_minute",),
+    "difficulty by terrain type, 0..1": ("terrain/",),
+    "traversability by terrain type": ("traversability/",),
+    "action noise, explained variance, c_k": ("policy/std", "loss/explained_variance", "curriculum/c_k"),
+    "environment steps per second": ("perf/steps_per_second",),
+}
+"""Title of each panel, and the beginnings of the names of the metrics that it shows; each metric is shown once."""
+SMOOTHING = 15
+"""Iterations over which a curve is averaged."""
+
+
+@dataclass(frozen=True)
+class Args:
+    """Draw the curves that training wrote."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """Run directories, in the order in which each went on from the one before."""
+    out: Path = Path("curves.png")
+    """Picture to write."""
+
+
+def read_curves(runs: Sequence[Path]) -> dict[str, NDArray[np.float64]]:
+    """Metrics by name, all of one length; samples count on from run to run, missing values are NaN."""
+    rows: list[dict[str, str]] = []
+    offset, samples = 0.0, []
+    for run in runs:
+        path = run / "curves.csv"
+        if not path.is_file():
+            raise ValueError(f"There is no {path}: name the directory of a training run.")
+        with path.open(newline="") as file:
+            part = list(csv.DictReader(file))
+        samples += [offset + float(row["train/samples"]) for row in part]
+        rows += part
+        offset = samples[-1] if samples else 0.0
+    if not rows:
+        raise ValueError("These runs have not finished an iteration yet.")
+    names = dict.fromkeys(name for row in rows for name in row)
+    curves = {name: np.array([float(row.get(name) or "nan") for row in rows]) for name in names}
+    return curves | {"train/samples": np.array(samples)}
+
+
+def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the last iterations at every iteration, over the values that are there."""
+    known = np.isfinite(values)
+    window = np.ones(SMOOTHING)
+    total = np.convolve(np.where(known, values, 0.0), window)[: len(values)]
+    count = np.convolve(known.astype(float), window)[: len(values)]
+    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+
+
+def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
+    """Write the picture."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(15, 18), layout="constrained")
+    shown: set[str] = set()
+    for axes, (title, beginnings) in zip(figure.subplots(4, 2).flat, PANELS.items(), strict=True):
+        for name, values in curves.items():
+            if name.startswith(beginnings) and name not in shown:
+                shown.add(name)
+                axes.plot(curves["train/samples"] / 1e6, smooth(values), label=name.split("/")[-1], linewidth=1.2)
+        axes.set(title=title, xlabel="million samples")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=7, ncols=2)
+    figure.savefig(out, dpi=80)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Draw; exit code 2 for runs that cannot be read."""
+    args = tyro.cli(Args, args=argv, prog="evaluation.curves")
+    try:
+        draw(read_curves(args.runs), args.out)
+    except (ValueError, OSError) as error:
+        print(f"evaluation.curves: {error}", file=sys.stderr)
+        return 2
+    print(f"Wrote {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
