@@ -1,5 +1,5 @@
 PYTHON := .venv/bin/python
-TERRAINS := flat,rough,slope_up,step_up,stairs_up,stairs_down
+TERRAINS := flat,rough,slope_up,slope_down,step_up,stairs_up,stairs_down
 
 .PHONY: install train play evaluate test test-all lint bench
 
@@ -17,7 +17,8 @@ play: install
 	$(PYTHON) play.py --checkpoint
 
 evaluate: install
-	$(PYTHON) evaluate.py --checkpoint --terrains $(TERRAINS)
+	$(PYTHON) evaluate.py --checkpoint pretrained/teacher.pt zero random --terrains $(TERRAINS) \
+		--difficulties 0.5 --slope 15 --height 0.1,0.15 --episodes 300
 
 test: install
 	$(PYTHON) -m pytest -m "not slow"

@@ -12,14 +12,14 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from anymal_policy import gait, layout
-from envs import observations, randomization, rewards, terminations
+from envs import events, observations, randomization, rewards, terminations
 from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
-from envs.frames import multiply, roll_pitch_quaternion, yaw, yaw_quaternion
+from envs.frames import yaw
 from envs.metrics import Metrics
 from envs.placement import make_placement
-from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
+from envs.robot import FOOT_RADIUS
 from envs.simulation import Simulation
 from envs.state import State, push
 from envs.terrains import Surface, Tile
@@ -50,7 +50,7 @@ class AnymalEnv(VecEnv):
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
         self.episode_length_buf = torch.zeros(cfg.num_envs, dtype=torch.long)
         self.ring_offsets = layout.ring_offsets()
-        self.state = self._blank_state()
+        self.state = State.blank(self.simulation.read(), curriculum_factor(0, cfg.curriculum))
         self._reset(torch.arange(cfg.num_envs))
         self._command()
         self.observations = self._observe()
@@ -139,10 +139,13 @@ class AnymalEnv(VecEnv):
         if len(rows) == 0:
             return
         s, m = self.state, len(rows)
-        self._randomize(rows)
+        cfg, factor = self.cfg.randomization, s.randomization_factor
+        events.new_bodies(s, self.simulation, rows, cfg, self.generator)
         phase = gait.start_phase(m, self.generator)
         target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
-        self.simulation.reset(rows, *self._start(rows, target))
+        start, heading = self.placement.start(rows)
+        pose = events.place(self.surface, start, heading, target, cfg, factor, self.generator)
+        self.simulation.reset(rows, *pose)
         self.simulation.set_wrench(rows, s.external_force_w[rows], s.external_torque_w[rows])
         self.simulation.settle(rows)
         s.assign(rows, self.simulation.read(rows))
@@ -154,66 +157,13 @@ class AnymalEnv(VecEnv):
         s.air_time[rows] = 0.0
         s.height_samples[rows] = self._height_samples(s.foot_position_w[rows], s.base_quaternion[rows])
         self.episode_length_buf[rows] = 0
-        self.commands.resample(rows, yaw(s.base_quaternion[rows]), s.randomization_factor)
-
-    def _start(self, rows: Tensor, joint_target: Tensor) -> tuple[Tensor, Tensor]:
-        """Initial positions (m, 19) and velocities (m, 18) of the physics for these rows."""
-        cfg, m, factor = self.cfg.randomization, len(rows), self.state.randomization_factor
-
-        def spread(columns: int, width: float) -> Tensor:
-            return width * factor * randomization.symmetric((m, columns), self.generator)
-
-        offset = cfg.start_offset * randomization.symmetric((m, 2), self.generator)
-        start, heading = self.placement.start(rows)
-        lean = spread(2, cfg.tilt)
-        position = start[:, :2] + offset
-        ground = torch.from_numpy(self.surface.max_height(position.numpy(), 0.55))
-        height = ground + STANDING_HEIGHT + 0.02
-        quaternion = multiply(yaw_quaternion(heading), roll_pitch_quaternion(lean[:, 0], lean[:, 1]))
-        joints = joint_target + spread(12, cfg.joint_position)
-        qpos = torch.cat([position, height.unsqueeze(-1), quaternion, joints], dim=-1)
-        return qpos, torch.cat([spread(6, cfg.velocity), spread(12, cfg.joint_velocity)], dim=-1)
-
-    def _randomize(self, rows: Tensor) -> None:
-        """New body, motors, feet and external wrench for these rows."""
-        s, cfg, m = self.state, self.cfg.randomization, len(rows)
-        factor = s.randomization_factor
-
-        def uniform(columns: int, width: float) -> Tensor:
-            return width * factor * randomization.symmetric((m, columns), self.generator)
-
-        s.friction[rows] = randomization.friction(cfg, m, self.generator)
-        s.external_force_w[rows], s.external_torque_w[rows] = randomization.wrench(cfg, m, factor, self.generator)
-        self.simulation.set_mass(rows, uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
-        self.simulation.set_strength(rows, 1 + uniform(12, cfg.motor_strength))
-        self.simulation.set_friction(rows, s.friction[rows])
+        self.commands.resample(rows, yaw(s.base_quaternion[rows]), factor)
 
     def _height_samples(self, foot_position_w: Tensor, base_quaternion: Tensor) -> Tensor:
         """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
         angle = yaw(base_quaternion).numpy()
         heights = self.surface.foot_heights(foot_position_w[..., :2].numpy(), angle, self.ring_offsets)
         return torch.from_numpy(heights) - (foot_position_w[..., 2:] - FOOT_RADIUS)
-
-    def _blank_state(self) -> State:
-        """A state of the right shapes, for the first reset to fill."""
-        n, joints = self.num_envs, layout.JOINTS
-        return State(
-            **vars(self.simulation.read()),
-            command=torch.zeros(n, 3),
-            phase=torch.zeros(n, 4),
-            phase_offset=torch.zeros(n, 4),
-            base_frequency=torch.full((n,), self.cfg.gait.base_frequency),
-            joint_target=torch.zeros(n, len(joints)),
-            joint_position_history=torch.zeros(n, 3, len(joints)),
-            joint_velocity_history=torch.zeros(n, 2, len(joints)),
-            joint_target_history=torch.zeros(n, 2, len(joints)),
-            height_samples=torch.zeros(n, 4, len(self.ring_offsets)),
-            air_time=torch.zeros(n, 4),
-            friction=torch.zeros(n, 4),
-            external_force_w=torch.zeros(n, 3),
-            external_torque_w=torch.zeros(n, 3),
-            randomization_factor=curriculum_factor(0, self.cfg.curriculum),
-        )
 
     def _observe(self) -> TensorDict:
         """All observation groups of the current state, in new tensors."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
+from anymal_policy.layout import ring_offsets
+
 
 @dataclass
 class RobotState:
@@ -78,6 +80,28 @@ class State(RobotState):
     """(n, 3) N m on the base."""
     randomization_factor: float
     """c_k of Miki et al.: scales the penalties that come in slowly and the randomisation, 0..1."""
+
+    @classmethod
+    def blank(cls, robot: RobotState, randomization_factor: float) -> State:
+        """These robots before their first episode: all that is not physics is zero."""
+        n, points = len(robot.joint_position), len(ring_offsets())
+        shapes = {
+            "command": (n, 3),
+            "phase": (n, 4),
+            "phase_offset": (n, 4),
+            "base_frequency": (n,),
+            "joint_target": (n, 12),
+            "joint_position_history": (n, 3, 12),
+            "joint_velocity_history": (n, 2, 12),
+            "joint_target_history": (n, 2, 12),
+            "height_samples": (n, 4, points),
+            "air_time": (n, 4),
+            "friction": (n, 4),
+            "external_force_w": (n, 3),
+            "external_torque_w": (n, 3),
+        }
+        zeros = {name: torch.zeros(shape) for name, shape in shapes.items()}
+        return cls(**vars(robot), **zeros, randomization_factor=randomization_factor)
 
     def assign(self, rows: Tensor, other: RobotState) -> None:
         """Overwrite these rows of the robot's quantities with those of `other` (len(rows), ...)."""

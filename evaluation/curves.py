@@ -79,7 +79,8 @@ def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
                 axes.plot(curves["train/samples"] / 1e6, smooth(values), label=name.split("/")[-1], linewidth=1.2)
         axes.set(title=title, xlabel="million samples")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=7, ncols=2)
+        if axes.lines:
+            axes.legend(fontsize=7, ncols=2)
     figure.savefig(out, dpi=80)
 
 

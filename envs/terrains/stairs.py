@@ -52,7 +52,7 @@ def stairs_random(parameters: Values, seed: int, size: Size = (8.0, 8.0)) -> Ter
 def overhanging(parameters: Values, seed: int, size: Size = (8.0, 8.0)) -> Terrain:
     """Stairs without risers or with ledges, which overhang: no heightfield can hold them, so they are refused."""
     raise ValueError(
-        "stairs_open and stairs_ledged are not height functions and come with the exact collider; use stairs_standard."
+        "stairs_open and stairs_ledged have overhangs, are not height functions and not there yet; use stairs_standard."
     )
 
 

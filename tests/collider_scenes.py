@@ -1,0 +1,58 @@
+"""Scenes for the collider's tests: one sphere over a heightfield, and what touches it there."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from envs.collider import stand_risers, use_exact
+
+STEP = 0.05
+"""m between samples."""
+RADIUS = 0.03
+"""m, of the foot."""
+SPHERE = mujoco.mjtGeom.mjGEOM_SPHERE
+
+
+def add_ground(spec, heights, risers=None, exact=True, **geom):
+    """A heightfield whose sample [0, 0] is at the world's origin."""
+    ny, nx = heights.shape
+    low, half = float(heights.min()), ((nx - 1) * STEP / 2, (ny - 1) * STEP / 2)
+    size = [*half, max(float(np.ptp(heights)), 0.01), 1.0]
+    spec.add_hfield(name="h", nrow=ny, ncol=nx, size=size, userdata=np.zeros(heights.size))
+    place = {"pos": [*half, low]} | geom
+    field = spec.worldbody.add_geom(name="h", type=mujoco.mjtGeom.mjGEOM_HFIELD, hfieldname="h", **place)
+    if risers is not None:
+        stand_risers(spec, field, risers)
+    elif exact:
+        use_exact(field)
+
+
+def add_sphere(spec, radius=RADIUS, margin=0.0):
+    body = spec.worldbody.add_body()
+    body.add_freejoint()
+    body.add_geom(type=SPHERE, size=[radius, 0, 0], mass=1.0, margin=margin)
+
+
+def sphere_on(heights, risers=None, exact=True, radius=RADIUS, margin=0.0, **geom):
+    spec = mujoco.MjSpec()
+    add_ground(spec, heights, risers, exact, **geom)
+    add_sphere(spec, radius, margin)
+    model = spec.compile()
+    model.hfield_data[:] = ((heights - heights.min()) / model.hfield_size[0, 2]).ravel()
+    return model, mujoco.MjData(model)
+
+
+def contacts_at(model, data, position):
+    """Depths (k,), normals out of the ground (k, 3) and points (k, 3), deepest first."""
+    data.qpos[:3] = position
+    mujoco.mj_kinematics(model, data)
+    mujoco.mj_collision(model, data)
+    order = np.argsort(data.contact.dist)
+    out = np.where(model.geom_type[data.contact.geom[order, 1:]] == SPHERE, 1.0, -1.0)
+    return -data.contact.dist[order], out * data.contact.frame[order, :3], data.contact.pos[order]
+
+
+def grid(ny=21, nx=21):
+    y, x = np.mgrid[:ny, :nx] * STEP
+    return x, y
