@@ -96,8 +96,8 @@ def test_every_parameter_of_every_family_has_a_flag() -> None:
     ("flags", "words"),
     [
         (["--terrains", "moon"], "choose one of flat"),
-        (["--terrains", "stairs_open"], "exact collider"),
-        (["--terrains", "stairs_ledged"], "exact collider"),
+        (["--terrains", "stairs_open"], "have overhangs"),
+        (["--terrains", "stairs_ledged"], "have overhangs"),
         (["--terrains", "flat,,rough"], "list like a,b"),
         (["--terrains", "nowhere.npy"], "no heightmap file"),
         (["--terrains", "flat", "--resolution", "0.1"], "name one in --terrains"),
