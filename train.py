@@ -48,7 +48,7 @@ class Args:
     stage: Literal["teacher"] = "teacher"
     """What to train: the Teacher, by PPO."""
     preset: Literal["smoke", "laptop", "full"] = "laptop"
-    """Size of the run: about a minute, about an hour on two cores, or the paper's."""
+    """Size of the run: half a minute, about two hours on two cores, or the paper's."""
     num_envs: int | None = None
     """Robots simulated at once (short for --env.num-envs)."""
     max_iterations: int | None = None
