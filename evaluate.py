@@ -13,11 +13,9 @@ from typing import Any, Literal
 import tyro
 
 from evaluation.agents import Agent, load_agent
-from evaluation.cells import Cell, make_cells
+from evaluation.cells import PARAMETERS, Cell, make_cells
 from evaluation.protocol import evaluate
 from evaluation.tables import console_table, markdown_table
-
-PARAMETERS = ("height", "depth", "width", "slope", "amplitude", "feature", "levels", "density", "direction")
 
 
 @dataclass(frozen=True)

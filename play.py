@@ -18,11 +18,10 @@ from envs.randomization import NONE
 from envs.rendering import SIZE
 from envs.terrains import Tile, load_heightmap, make_tile
 from evaluation.agents import Agent, find_pretrained, load_agent
-from evaluation.cells import HEIGHTMAPS
+from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.playing import play
 from evaluation.recording import Screen, Window, find_viewer, recording
 
-PARAMETERS = ("height", "depth", "width", "slope", "amplitude", "feature", "levels", "density", "direction")
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
 """s, length of a recording by default, and of the longest play."""
 FASTEST = 5.0

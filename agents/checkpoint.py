@@ -14,6 +14,7 @@ from tensordict import TensorDict
 
 from agents import archive
 from agents.archive import CheckpointError
+from agents.config import TEACHER_GROUPS
 from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.teacher import Teacher
@@ -22,7 +23,6 @@ POLICY_FILE = "policy.pt"
 RESUME_FILE = "resume.pt"
 RESUME = "resume"
 TEACHER = "teacher"
-TEACHER_GROUPS = ("proprio", "extero", "privileged")
 
 __all__ = ["CheckpointError", "Policy", "create_run_dir", "load_policy", "read_policy", "read_resume", "versions"]
 

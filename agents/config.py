@@ -10,6 +10,8 @@ from agents.precision import Precision
 
 Config = TypeVar("Config")
 
+TEACHER_GROUPS = ("proprio", "extero", "privileged")
+"""Observation groups of the Teacher, in the order in which its networks take them."""
 PAPER_ITERATION = 250_000  # samples: 1000 robots x 250 steps (Miki, Tables S1 and S3)
 
 
@@ -101,7 +103,7 @@ PRESETS: dict[str, Preset] = {
 
 def rsl_rl_config(cfg: TeacherConfig, precision: str) -> dict:
     """The nested dictionary that rsl_rl's OnPolicyRunner reads; classes by import path, nothing is registered."""
-    groups = ["proprio", "extero", "privileged"]
+    groups = list(TEACHER_GROUPS)
     network = dict(normalizer_until=cfg.normalizer_until)
     gaussian = dict(class_name="GaussianDistribution", init_std=cfg.init_std, std_type="log")
     mirror = dict(data_augmentation_func="agents.symmetry:augment", use_data_augmentation=True)

@@ -76,7 +76,7 @@ class AnymalEnv(VecEnv):
             terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt)
             reward = (torch.stack(list(terms.values())).sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
             done = fell | time_outs
-            self.metrics_since.add_step(self.state, terms, reward, falls, failed, self.cfg.dt)
+            self.metrics_since.add_step(self.state, terms, reward, falls, failed, fell, self.cfg.dt)
             self.placement.observe(self.state)
             self._finish(done, fell)
             self._reset(torch.nonzero(done).squeeze(-1))

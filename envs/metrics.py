@@ -24,11 +24,17 @@ class Metrics:
         self._weights[name] += weight
 
     def add_step(
-        self, s: State, terms: dict[str, Tensor], reward: Tensor, falls: dict[str, Tensor], failed: Tensor, dt: float
+        self,
+        s: State,
+        terms: dict[str, Tensor],
+        reward: Tensor,
+        falls: dict[str, Tensor],
+        failed: Tensor,
+        fell: Tensor,
+        dt: float,
     ) -> None:
         """One step of n robots: rewards per second by term, tracking, falls per minute by cause."""
         seconds, n = len(reward) * dt, len(reward)
-        fell = torch.stack([*falls.values(), failed]).any(0)
         columns = [
             *terms.values(),
             reward,

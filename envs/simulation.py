@@ -183,7 +183,6 @@ class Simulation:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict`."""
-        self.batch.state[:] = state["state"].numpy()
         for name in ("friction", "mass", "inertia", "gain", "force_range"):
             getattr(self, name)[:] = state[name].numpy()
         self.batch.set_const()

@@ -20,6 +20,8 @@ SMALLEST_HEIGHTMAP = 11.0
 FIRST_SEED = 2**32
 """Smallest seed of an evaluation's tiles; those of training are smaller, so that no policy has seen them."""
 HEIGHTMAPS = (".npy", ".png")
+PARAMETERS = ("height", "depth", "width", "slope", "amplitude", "feature", "levels", "density", "direction")
+"""Parameters of the families that play and evaluate take as flags of the same names."""
 
 Values = Mapping[str, Sequence[float]]
 
