@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from envs.collider import stand_risers, use_exact
+from envs.collider import stand_risers, use_exact, write_heights
 
 STEP = 0.05
 """m between samples."""
@@ -39,7 +39,7 @@ def sphere_on(heights, risers=None, exact=True, radius=RADIUS, margin=0.0, **geo
     add_ground(spec, heights, risers, exact, **geom)
     add_sphere(spec, radius, margin)
     model = spec.compile()
-    model.hfield_data[:] = ((heights - heights.min()) / model.hfield_size[0, 2]).ravel()
+    write_heights(model, "h", (heights - heights.min()) / model.hfield_size[0, 2])
     return model, mujoco.MjData(model)
 
 

@@ -8,6 +8,7 @@ from scipy.spatial import KDTree
 
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs import robot
+from envs.collider import write_heights
 from envs.terrains.cells import height_at
 from envs.terrains.grid import RISER_X, RISER_Y, level_pieces
 
@@ -161,7 +162,7 @@ def robot_at_rest(spec, heights=None):
     """The pose and the speed of a robot 2 s after it is dropped from 1 cm onto the ground of its spec."""
     model = spec.compile()
     if heights is not None:
-        model.hfield_data[:] = (heights / model.hfield_size[0, 2]).ravel()
+        write_heights(model, "h", heights / model.hfield_size[0, 2])
     data = mujoco.MjData(model)
     data.qpos[:3] = (0.9, 0.51, robot.STANDING_HEIGHT + 0.05)
     data.qpos[7:] = data.ctrl[:] = DEFAULT_JOINT_POSITION

@@ -9,6 +9,8 @@ import pytest
 from collider_scenes import RADIUS, add_ground, contacts_at, sphere_on
 from mujoco.batch import Batch
 
+from envs.collider import UNBOUNDED
+
 
 def test_threads_do_not_change_a_bit():
     rng = np.random.default_rng(3)
@@ -63,3 +65,20 @@ def test_exact_and_stock_models_live_in_one_process():
 def test_risers_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"\(21, 20\).*\(21, 21\)"):
         add_ground(mujoco.MjSpec(), np.zeros((21, 21)), np.zeros((21, 20), np.uint8))
+
+
+@pytest.mark.parametrize("shape", [(21, 21), (24, 26), (23, 40)])
+def test_no_sphere_that_touches_is_taken_for_clear(shape):
+    rng = np.random.default_rng(9)
+    heights = rng.uniform(0.0, 0.3, shape) ** 3
+    risers = rng.integers(0, 4, shape).astype(np.uint8)
+    bounded, unbounded = sphere_on(heights, risers, radius=0.1), sphere_on(heights, risers, radius=0.1)
+    blocks = -(-shape[0] // 4) * -(-shape[1] // 4)
+    unbounded[0].numeric_data[-((blocks + 1) // 2) :] = UNBOUNDED
+    touching = clear = 0
+    for _ in range(3000):
+        position = rng.uniform(-0.3, 0.3, 3) + rng.uniform((0.0, 0.0, 0.0), (shape[1] * 0.05, shape[0] * 0.05, 0.0))
+        ours, all_of_them = contacts_at(*bounded, position), contacts_at(*unbounded, position)
+        np.testing.assert_array_equal(ours[0], all_of_them[0])
+        touching, clear = touching + (len(ours[0]) > 0), clear + (len(ours[0]) == 0)
+    assert min(touching, clear) > 300

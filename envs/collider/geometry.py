@@ -23,8 +23,8 @@ SIDEWAYS = -1e-6
 """Least vertical part of a normal: ground without overhangs never pushes down, and walls push sideways."""
 TOUCHING = 1e-9
 """m between the sphere's centre and a surface below which their direction is taken from the surface."""
-SMALLEST = 1e-12
-"""m^2, twice the area below which a triangle is nothing."""
+SMALLEST = 1e-24
+"""m^4, the square of twice the area below which a triangle is nothing."""
 DISTANCE, POINT, NORMAL, RECORD = 0, slice(1, 4), slice(4, 7), 10
 """Columns of a contact in MuJoCo's mjPreContact: dist, pos, normal, tangent; and their number."""
 
@@ -100,19 +100,22 @@ def offer_triangle(
     ground sees the triangles that face it, from above; of one that is buried only the closest point stays, in place 0.
     """
     face = cross(subtract(q, p), subtract(r, p))
-    size, height = math.sqrt(dot(face, face)), dot(face, subtract(c, p))
+    area, height = dot(face, face), dot(face, subtract(c, p))
     limit = contacts[0, 0] if buried else reach
-    if size < SMALLEST or abs(height) >= limit * size or (not buried and height <= 0.0):
+    if area < SMALLEST or height * height >= limit * limit * area or (not buried and height <= 0.0):
         return n
     point = closest_point(c, p, q, r)
     out = subtract(point, c) if buried else subtract(c, point)
-    distance = math.sqrt(dot(out, out))
-    if distance >= limit or (not buried and out[2] < SIDEWAYS * distance):
+    squared = dot(out, out)
+    if squared >= limit * limit:
         return n
+    distance = math.sqrt(squared)
     if distance < TOUCHING:
-        out = along((0.0, 0.0, 0.0), face, 1.0 / size)
+        out = along((0.0, 0.0, 0.0), face, 1.0 / math.sqrt(area))
     else:
         out = along((0.0, 0.0, 0.0), out, 1.0 / distance)
+    if not buried and out[2] < SIDEWAYS:
+        return n
     if buried:
         put(contacts, 0, distance, point, out)
         return n

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numpy.typing import NDArray
 
 from envs.collider.geometry import Vector, along, finish, offer_triangle, put, select, subtract
@@ -45,12 +46,13 @@ def collide(
         aside = math.sqrt(reach * reach - gap * gap)
         west, east = math.floor((c[0] - aside) / dx), math.floor((c[0] + aside) / dx)
         south, north = math.floor((c[1] - aside) / dy), math.floor((c[1] + aside) / dy)
-    ground = spacing[2] * height_at(heights, risers, c[0] / dx, c[1] / dy)
-    buried = c[2] < ground
-    n = 0
-    if buried:
-        put(contacts, 0, ground - c[2], (c[0], c[1], ground), (0.0, 0.0, 1.0))
-        n = 1
+    n, buried = 0, False
+    if gap < 0.0:
+        ground = spacing[2] * height_at(heights, risers, c[0] / dx, c[1] / dy)
+        buried = c[2] < ground
+        if buried:
+            put(contacts, 0, ground - c[2], (c[0], c[1], ground), (0.0, 0.0, 1.0))
+            n = 1
     for iy in range(south, north + 1):
         for ix in range(west, east + 1):
             corners = corners_of(heights, ix, iy)
@@ -72,13 +74,22 @@ def collide(
 
 @compiled
 def highest(heights: NDArray, west: int, east: int, south: int, north: int) -> float:
-    """Largest height as stored of the samples in a window, ends included; beyond the map those of its nearest edge."""
+    """Largest height as stored of the samples in a window, ends included; beyond the map those of its nearest edge.
+
+    LLVM leaves `while` loops over a few samples with unsigned indices alone; as `for` they take thrice the time.
+    """
     rows, columns = heights.shape
-    top = -math.inf
-    for iy in range(min(max(south, 0), rows - 1), min(max(north, 0), rows - 1) + 1):
-        for ix in range(min(max(west, 0), columns - 1), min(max(east, 0), columns - 1) + 1):
-            top = max(top, float(heights[iy, ix]))
-    return top
+    first_x, last_x = np.uint64(min(max(west, 0), columns - 1)), np.uint64(min(max(east, 0), columns - 1))
+    iy, last_y = np.uint64(min(max(south, 0), rows - 1)), np.uint64(min(max(north, 0), rows - 1))
+    top = heights[iy, first_x]
+    while iy <= last_y:
+        ix = first_x
+        while ix <= last_x:
+            height = heights[iy, ix]
+            top = height if height > top else top
+            ix += np.uint64(1)
+        iy += np.uint64(1)
+    return float(top)
 
 
 @compiled

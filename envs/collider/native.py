@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import intrinsic
 
+from envs.collider.ceiling import BLOCK, is_clear
 from envs.collider.geometry import MOST_CONTACTS, RECORD
 from envs.collider.heightfield import collide
 from envs.collider.layout import words
@@ -81,18 +82,23 @@ def build(stock: Any) -> Any:
         if users < 1 or user[0] != MARK or not upright:
             return stock(m, d, con, g1, g2, margin)
         field = array(m, geom_field, np.int32)[g1]
-        shape = array(m, field_rows, np.int32)[field], array(m, field_columns, np.int32)[field]
-        heights = matrix(m, field_data, 4 * array(m, field_first, np.int32)[field], shape, np.float32)
-        numeric = int(user[1]) if users > 1 else 0
-        risers = matrix(m, numeric_data, 0, (0, 0), np.uint8)
-        if numeric > 0:
-            risers = matrix(m, numeric_data, 8 * array(m, numeric_first, np.int32)[numeric - 1], shape, np.uint8)
+        rows, columns = array(m, field_rows, np.int32)[field], array(m, field_columns, np.int32)[field]
         size = array(m, field_size, np.float64)[4 * field : 4 * field + 3]
-        spacing = (2.0 * size[0] / (shape[1] - 1), 2.0 * size[1] / (shape[0] - 1), size[2])
         position = array(d, geom_position, np.float64)
         origin = (position[3 * g1] - size[0], position[3 * g1 + 1] - size[1], position[3 * g1 + 2])
         centre = (position[3 * g2], position[3 * g2 + 1], position[3 * g2 + 2])
         radius = array(m, geom_size, np.float64)[3 * g2]
+        spacing = (2.0 * size[0] / (columns - 1), 2.0 * size[1] / (rows - 1), size[2])
+        risers, bounds = matrix(m, numeric_data, 0, (0, 0), np.uint8), matrix(m, numeric_data, 0, (0, 0), np.float32)
+        numeric = int(user[1]) if users > 1 else 0
+        if numeric > 0:
+            first = 8 * array(m, numeric_first, np.int32)[numeric - 1]
+            risers = matrix(m, numeric_data, first, (rows, columns), np.uint8)
+            blocks = ((rows + BLOCK - 1) // BLOCK, (columns + BLOCK - 1) // BLOCK)
+            bounds = matrix(m, numeric_data, first + (rows * columns + 7) // 8 * 8, blocks, np.float32)
+        if is_clear(bounds, spacing, origin, centre, radius + margin):
+            return 0
+        heights = matrix(m, field_data, 4 * array(m, field_first, np.int32)[field], (rows, columns), np.float32)
         contacts = carray(con, (MOST_CONTACTS, RECORD), np.float64)
         return collide(heights, risers, spacing, origin, centre, radius, margin, contacts)
 

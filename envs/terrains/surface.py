@@ -7,11 +7,11 @@ from typing import Literal
 
 import mujoco
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from envs.collider import stand_risers
+from envs.collider import stand_risers, write_heights
 from envs.terrains.cells import height_in_cell, sides_of
+from envs.terrains.compiled import compiled
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.map import TerrainMap
 
@@ -23,14 +23,14 @@ BASE_THICKNESS = 0.5
 """m of solid ground under the lowest height."""
 
 
-@njit(cache=True)
+@compiled
 def _grid_coordinate(position: float, origin: float, count: int) -> float:
     """Sample coordinate of a position along one axis, within the map; 0 for a position that is not a number."""
     at = (position - origin) / RESOLUTION
     return min(at, count - 1.0) if at > 0.0 else 0.0
 
 
-@njit(cache=True)
+@compiled
 def _cell_sides(risers: NDArray, out: NDArray) -> None:
     """The sides that risers cross, of every cell (ny, nx); looked up once instead of at every sample."""
     for iy in range(out.shape[0]):
@@ -38,7 +38,7 @@ def _cell_sides(risers: NDArray, out: NDArray) -> None:
             out[iy, ix] = sides_of(risers, ix, iy)
 
 
-@njit(cache=True)
+@compiled
 def _height(heights: NDArray, sides: NDArray, x0: float, y0: float, x: float, y: float) -> float:
     """Height of the ground; beyond the map that of its edge."""
     rows, columns = heights.shape
@@ -48,14 +48,14 @@ def _height(heights: NDArray, sides: NDArray, x0: float, y0: float, x: float, y:
     return height_in_cell(corners, sides[iy, ix], cx - ix, cy - iy)
 
 
-@njit(cache=True)
+@compiled
 def _sample(heights: NDArray, sides: NDArray, x0: float, y0: float, xy: NDArray, out: NDArray) -> None:
     """Heights at points (m, 2)."""
     for i in range(xy.shape[0]):
         out[i] = _height(heights, sides, x0, y0, xy[i, 0], xy[i, 1])
 
 
-@njit(cache=True)
+@compiled
 def _sample_rings(
     heights: NDArray,
     sides: NDArray,
@@ -77,7 +77,7 @@ def _sample_rings(
                 out[i, foot, p] = _height(heights, sides, x0, y0, x, y)
 
 
-@njit(cache=True)
+@compiled
 def _highest(heights: NDArray, sides: NDArray, x0: float, y0: float, xy: NDArray, radius: float, out: NDArray) -> None:
     """Largest height of the samples of all cells that a disc of `radius` sample spacings around each point touches."""
     rows, columns = heights.shape
@@ -151,9 +151,7 @@ class Surface:
     def write_to_model(self, model: mujoco.MjModel) -> None:
         """Write the heights into a compiled model, as MuJoCo keeps them: fractions of the vertical range."""
         low, span = self._range()
-        first = model.hfield_adr[model.hfield(HFIELD).id]
-        data = (self.map.heights.astype(np.float64) - low) / span
-        model.hfield_data[first : first + data.size] = data.ravel()
+        write_heights(model, HFIELD, (self.map.heights.astype(np.float64) - low) / span)
 
     def _range(self) -> tuple[float, float]:
         """Lowest height and vertical extent in m; MuJoCo needs an extent above zero even for flat ground."""
