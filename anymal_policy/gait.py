@@ -92,13 +92,36 @@ _HAA_LOWER, _HAA_UPPER = float(JOINT_LOWER[0]), float(JOINT_UPPER[0])
 def leg_fk(q: Tensor) -> Tensor:
     """Foot centres in the base frame, (..., 4, 3) m, of joint angles (..., 12) rad."""
     haa, hfe, kfe = rearrange(q, "... (leg joint) -> joint ... leg", leg=4)
-    front, left = _FRONT.to(q), _LEFT.to(q)
-    shank = hfe + kfe - front * _SHANK_ANGLE
+    x, y, z = _in_leg_plane(hfe, hfe + kfe)
+    return _HAA.to(q) + torch.stack([x, *_turn(y, z, haa)], dim=-1)
+
+
+def leg_velocity(q: Tensor, qd: Tensor) -> Tensor:
+    """Velocities of the foot centres relative to the base, in its frame, (..., 4, 3) m/s; the derivative of `leg_fk`.
+
+    Joint angles (..., 12) rad and velocities (..., 12) rad/s.
+    """
+    haa, hfe, kfe = rearrange(q, "... (leg joint) -> joint ... leg", leg=4)
+    haa_rate, hfe_rate, kfe_rate = rearrange(qd, "... (leg joint) -> joint ... leg", leg=4)
+    _, y, z = _in_leg_plane(hfe, hfe + kfe)
+    shank, shank_rate = hfe + kfe - _FRONT.to(q) * _SHANK_ANGLE, hfe_rate + kfe_rate
+    x_rate = -_THIGH * torch.cos(hfe) * hfe_rate - _SHANK * torch.cos(shank) * shank_rate
+    z_rate = _THIGH * torch.sin(hfe) * hfe_rate + _SHANK * torch.sin(shank) * shank_rate
+    return torch.stack([x_rate, *_turn(-z * haa_rate, z_rate + y * haa_rate, haa)], dim=-1)
+
+
+def _in_leg_plane(hfe: Tensor, knee: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Feet relative to the HAA with that joint at zero, x, y, z (..., 4) m; `knee` is the shank's angle HFE + KFE."""
+    front, left = _FRONT.to(hfe), _LEFT.to(hfe)
+    shank = knee - front * _SHANK_ANGLE
     x = front * _HFE_X - _THIGH * torch.sin(hfe) - _SHANK * torch.sin(shank)
-    y = left * _LATERAL
-    z = -_THIGH * torch.cos(hfe) - _SHANK * torch.cos(shank)
-    sin, cos = torch.sin(haa), torch.cos(haa)
-    return _HAA.to(q) + torch.stack([x, y * cos - z * sin, y * sin + z * cos], dim=-1)
+    return x, left * _LATERAL, -_THIGH * torch.cos(hfe) - _SHANK * torch.cos(shank)
+
+
+def _turn(y: Tensor, z: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+    """The components y and z of vectors after a rotation about x by `angle` rad."""
+    sin, cos = torch.sin(angle), torch.cos(angle)
+    return y * cos - z * sin, y * sin + z * cos
 
 
 def leg_ik(foot_b: Tensor) -> Tensor:

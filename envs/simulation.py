@@ -14,9 +14,10 @@ import torch
 from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
+from anymal_policy.gait import leg_fk, leg_velocity
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
-from envs.frames import rotate_inverse
+from envs.frames import rotate, rotate_inverse
 from envs.state import RobotState
 
 BAD_STATE = [getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}").value for what in ("QPOS", "QVEL", "QACC", "CTRL")]
@@ -59,7 +60,7 @@ class Simulation:
         self.model = build_model(ground)
         self.model.opt.timestep = policy_dt / decimation
         self.decimation = decimation
-        self.batch = Batch(self.model, num_envs, threads, persistent=True)
+        self.batch = Batch(self.model, num_envs, threads)
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
         self.sensordata, self.actuator_force = self.batch.bind("sensordata"), self.batch.bind("actuator_force")
@@ -73,9 +74,8 @@ class Simulation:
         )
         self.actuators = np.array([self.model.actuator(joint).id for joint in JOINTS])
         self.columns = {
-            name: self._columns(name) for name in ("foot_position", "foot_velocity", "foot_force", "foot_normal")
+            name: self._columns(name) for name in ("foot_force", "foot_normal", "thigh_contact", "shank_contact")
         }
-        self.columns |= {name: self._columns(name) for name in ("thigh_contact", "shank_contact")}
         self.base_contact_column = self.model.sensor("base_contact").adr[0]
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
         self.batch.forward()
@@ -91,7 +91,7 @@ class Simulation:
         warned = self._warnings()
         self.failed.zero_()
         try:
-            self.batch.step(nstep=self.decimation, stage=mujoco.mjtStage.mjSTAGE_VEL)
+            self.batch.step(nstep=self.decimation)
         except SimulationError as error:
             self.failed[torch.from_numpy(np.asarray(error.ids, dtype=np.int64))] = True
         self.failed |= torch.from_numpy(self._warnings() > warned)
@@ -102,7 +102,7 @@ class Simulation:
         return self.batch.warning[:, BAD_STATE, 1].sum(-1)
 
     def read(self, rows: Tensor | None = None) -> RobotState:
-        """The robots' state in new tensors, of all rows or of some; failed rows read as zero."""
+        """State of all robots or of some rows, in new tensors; failed rows have position, joints and sensors zero."""
         index = slice(None) if rows is None else rows.numpy()
 
         failed = self.failed[index].unsqueeze(-1)
@@ -111,20 +111,24 @@ class Simulation:
             return torch.from_numpy(array.astype(np.float32)).masked_fill_(failed, 0.0)
 
         qpos, qvel, sensors = tensor(self.qpos[index]), tensor(self.qvel[index]), tensor(self.sensordata[index])
-        quaternion = qpos[:, 3:7]
+        quaternion, angular_velocity_b = qpos[:, 3:7], qvel[:, 3:6]
+        foot_b = leg_fk(qpos[:, 7:])
+        foot_velocity_b = torch.linalg.cross(angular_velocity_b.unsqueeze(1), foot_b) + leg_velocity(
+            qpos[:, 7:], qvel[:, 6:]
+        )
         down = torch.tensor([0.0, 0.0, -1.0]).expand(len(qpos), 3)
         force = sensors[:, self.columns["foot_force"]]
         return RobotState(
             base_position_w=qpos[:, :3],
             base_quaternion=quaternion,
             linear_velocity_b=rotate_inverse(quaternion, qvel[:, :3]),
-            angular_velocity_b=qvel[:, 3:6],
+            angular_velocity_b=angular_velocity_b,
             gravity_b=rotate_inverse(quaternion, down),
             joint_position=qpos[:, 7:],
             joint_velocity=qvel[:, 6:],
             joint_torque=tensor(self.actuator_force[index])[:, self.actuators],
-            foot_position_w=sensors[:, self.columns["foot_position"]],
-            foot_velocity_w=sensors[:, self.columns["foot_velocity"]],
+            foot_position_w=qpos[:, None, :3] + rotate(quaternion.unsqueeze(1), foot_b),
+            foot_velocity_w=qvel[:, None, :3] + rotate(quaternion.unsqueeze(1), foot_velocity_b),
             foot_contact=(force[..., 0] > 0).float(),
             foot_force_w=force[..., 1:4],
             foot_normal_w=sensors[:, self.columns["foot_normal"]],
@@ -187,5 +191,5 @@ class Simulation:
             getattr(self, name)[:] = state[name].numpy()
         self.batch.set_const()
         self.batch.state[:] = state["state"].numpy()
-        self.batch.forward(stage=mujoco.mjtStage.mjSTAGE_VEL)
+        self.batch.forward()
         self.batch.warning[:] = state["warning"].numpy()
