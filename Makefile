@@ -1,13 +1,15 @@
 PYTHON := .venv/bin/python
 TERRAINS := flat,rough,slope_up,slope_down,step_up,stairs_up,stairs_down
+BENCHMARKS := physics environment training scaling peers
 
 .PHONY: install train play evaluate test test-all lint bench
 
 install: .venv/installed
 
-.venv/installed: requirements.txt
+.venv/installed: requirements.txt requirements-seed.txt
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-seed.txt
 	touch $@
 
 train: install
@@ -32,4 +34,4 @@ lint: install
 	.venv/bin/pyright
 
 bench: install
-	$(PYTHON) -m benchmarks.physics
+	for name in $(BENCHMARKS); do $(PYTHON) -m benchmarks.$$name || exit 1; done

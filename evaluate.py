@@ -14,6 +14,7 @@ import tyro
 
 from evaluation.agents import Agent, load_agent
 from evaluation.cells import PARAMETERS, Cell, make_cells
+from evaluation.noise import levels_for, require_levels
 from evaluation.protocol import evaluate
 from evaluation.tables import console_table, markdown_table
 
@@ -28,6 +29,8 @@ class Args:
     """zero or random evaluates that control alone; it needs no checkpoint."""
     terrains: str = "flat,rough,slope_up,slope_down,step_up,step_down,stairs_up,stairs_down"
     """Terrain families (python -m envs.terrains draws them), or heightmap files (.npy, .png)."""
+    noise: str = "nominal"
+    """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered."""
     difficulties: str = "0.25,0.5"
     """Difficulties from 0 to 1, each linear over its family's range."""
     height: str = ""
@@ -70,6 +73,7 @@ class Plan:
 
     agents: list[Agent]
     cells: list[Cell]
+    noises: tuple[str, ...]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
     try:
-        results = evaluate(plan.agents, plan.cells, args.episodes, args.seed, args.threads, Progress(plan))
+        results = evaluate(plan.agents, plan.cells, plan.noises, args.episodes, args.seed, args.threads, Progress(plan))
     except KeyboardInterrupt:
         print("Aborted.", file=sys.stderr)
         return 130
@@ -100,7 +104,8 @@ def prepare(args: Args) -> Plan:
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
     cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale)
-    return Plan([load_agent(name) for name in agent_names(args)], cells)
+    noises = require_levels(items("noise", args.noise))
+    return Plan([load_agent(name) for name in agent_names(args)], cells, noises)
 
 
 def agent_names(args: Args) -> list[str | None]:
@@ -138,12 +143,14 @@ class Progress:
 
     def __init__(self, plan: Plan) -> None:
         """Nothing is done."""
-        self.done, self.total = 0, len(plan.agents) * len(plan.cells)
+        rows = sum(len(levels_for(agent, plan.noises)) for agent in plan.agents)
+        self.done, self.total = 0, rows * len(plan.cells)
 
     def __call__(self, row: dict[str, Any]) -> None:
         """Say what has been evaluated."""
         self.done += 1
         ground = [row["terrain"], *(f"{name} {value:g}" for name, value in row["parameters"].items())]
+        ground += [f"noise {row['noise']}"] if row["noise"] else []
         success = f"{row['success']:.3f}"
         print(f"{self.done}/{self.total} {row['checkpoint']}, {', '.join(ground)}: success {success}", file=sys.stderr)
 

@@ -19,11 +19,13 @@ from envs.rendering import SIZE
 from envs.terrains import Tile, load_heightmap, make_tile
 from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
+from evaluation.noise import with_noise
 from evaluation.playing import play
 from evaluation.recording import Screen, Window, find_viewer, recording
 
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
 """s, length of a recording by default, and of the longest play."""
+NOMINAL = "nominal"
 FASTEST = 5.0
 """m/s and rad/s, largest command."""
 
@@ -62,6 +64,8 @@ class Args:
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
+    noise: Literal["none", "nominal", "offset", "noisy", "small", "large", "covered"] | None = None
+    """Errors of the elevation map that a Student gets; default nominal."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
@@ -86,7 +90,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with ExitStack() as stack:
             screen, seconds, written = open_screen(args, env, stack)
             ground = ", ".join([args.terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
-            print(f"{agent.name} on {ground}; command {' '.join(f'{part:g}' for part in args.command)}", flush=True)
+            view = f"; noise {args.noise or NOMINAL}" if agent.env.noisy_groups else ""
+            command = " ".join(f"{part:g}" for part in args.command)
+            print(f"{agent.name} on {ground}; command {command}{view}", flush=True)
             walk = play(env, agent, screen, max(1, round(seconds / env.cfg.dt)), args.seed)
     except (ValueError, OSError) as error:
         print(f"play.py: {error}", file=sys.stderr)
@@ -142,7 +148,9 @@ def make_terrain(args: Args) -> Tile:
 def make_config(args: Args, agent: Agent) -> EnvConfig:
     """One robot as it comes, without randomisation, under a constant command."""
     commands = CommandConfig(fixed=args.command)
-    robot = replace(agent.env, num_envs=1, threads=1, seed=args.seed)
+    if args.noise is not None and not agent.env.noisy_groups:
+        raise ValueError(f"--noise is for Students; leave it out for {agent.name}.")
+    robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=args.seed), args.noise or NOMINAL)
     return replace(robot, commands=commands, randomization=NONE, episode_seconds=2 * LONGEST)
 
 

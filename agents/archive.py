@@ -81,8 +81,8 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
         raise
 
 
-def read(path: Path, kind: str) -> dict[str, Any]:
-    """The record of this `kind` written by `write`; CheckpointError for anything else."""
+def read(path: Path, *kinds: str) -> dict[str, Any]:
+    """The record of one of these `kinds` written by `write`; CheckpointError for anything else."""
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint {path}.")
     try:
@@ -97,8 +97,8 @@ def read(path: Path, kind: str) -> dict[str, Any]:
     recorded = record.pop("hash")
     if not _hashable(record) or content_hash(record) != recorded:
         raise CheckpointError(f"{path} was altered after it was written: its content does not match its hash.")
-    if record["kind"] != kind:
-        raise CheckpointError(f"{path} holds a {record['kind']}, but a {kind} is needed here.")
+    if record["kind"] not in kinds:
+        raise CheckpointError(f"{path} holds a {record['kind']}, but a {' or '.join(kinds)} is needed here.")
     return record | {"hash": recorded}
 
 

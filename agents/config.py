@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
 from agents.precision import Precision
+from anymal_policy.student import StudentConfig
 
 Config = TypeVar("Config")
 
 TEACHER_GROUPS = ("proprio", "extero", "privileged")
 """Observation groups of the Teacher, in the order in which its networks take them."""
+STUDENT_GROUPS = ("proprio_noisy", "extero_noisy")
+"""Observation groups of the Student, in the order in which its network takes them."""
 PAPER_ITERATION = 250_000  # samples: 1000 robots x 250 steps (Miki, Tables S1 and S3)
 
 
 def _require(valid: bool, name: str, rule: str, value: float) -> None:
     if not valid:
-        raise ValueError(f"agent.{name} must be {rule}, not {value}.")
+        raise ValueError(f"{name} must be {rule}, not {value}.")
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,24 @@ class TeacherConfig:
     """Passes over the samples of one iteration (paper: 2)."""
     num_mini_batches: int = 4
     """Gradient steps per pass (paper: 30 of 8,300 samples)."""
-    learning_rate: float = 5e-4
-    """Adam's step size at the start (paper: 5e-4)."""
+    learning_rate: float = 8e-4
+    """Largest step size of Adam (paper: 5e-4)."""
     lr_decay: float = 0.9999
     """Factor on the learning rate per 250,000 samples, the paper's iteration (paper: 0.9999)."""
+    desired_kl: float = 0.015
+    """KL divergence of an update above which the learning rate sinks below its schedule; inf keeps the schedule."""
     gamma: float = 0.99
     """Discount per policy step (paper: 0.996)."""
     lam: float = 0.95
     """Lambda of the generalised advantage estimate (paper: 0.95)."""
     clip: float = 0.2
     """Clip range of the probability ratio and of the value update (paper: 0.2)."""
-    entropy: float = 0.001
-    """Weight of the entropy bonus (paper: 0.005, which here raises the action noise without end: decision 23)."""
+    entropy: float = 0.004
+    """Weight of the entropy bonus at the start (paper: 0.005)."""
+    entropy_decay: float = 0.98
+    """Factor on that weight per 250,000 samples (paper: 1, which here raises the action noise without end)."""
+    averaging: int = 8_000_000
+    """Samples over which the weights of the policy in policy.pt are averaged; 1 takes them as they are."""
     max_grad_norm: float = 1.0
     """Largest gradient norm, for actor and critic apart."""
     init_std: float = 0.7
@@ -63,29 +72,87 @@ class TeacherConfig:
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
-        for name in ("max_iterations", "num_steps_per_env", "num_learning_epochs", "num_mini_batches"):
-            _require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        for name in ("max_iterations", "num_steps_per_env", "num_learning_epochs", "num_mini_batches", "averaging"):
+            _require(getattr(self, name) >= 1, f"agent.{name}", "at least 1", getattr(self, name))
         for name in ("learning_rate", "max_grad_norm", "init_std"):
-            _require(0 < getattr(self, name) < float("inf"), name, "positive", getattr(self, name))
-        for name in ("gamma", "lam", "lr_decay"):
-            _require(0 < getattr(self, name) <= 1, name, "in (0, 1]", getattr(self, name))
+            _require(0 < getattr(self, name) < float("inf"), f"agent.{name}", "positive", getattr(self, name))
+        _require(self.desired_kl > 0, "agent.desired_kl", "positive", self.desired_kl)
+        for name in ("gamma", "lam", "lr_decay", "entropy_decay"):
+            _require(0 < getattr(self, name) <= 1, f"agent.{name}", "in (0, 1]", getattr(self, name))
         for name in ("entropy", "head_scale", "normalizer_until", "warm_up_steps", "keep_every"):
-            _require(0 <= getattr(self, name) < float("inf"), name, "at least 0", getattr(self, name))
-        _require(0 < self.clip < 1, "clip", "in (0, 1)", self.clip)
+            _require(0 <= getattr(self, name) < float("inf"), f"agent.{name}", "at least 0", getattr(self, name))
+        _require(0 < self.clip < 1, "agent.clip", "in (0, 1)", self.clip)
+
+
+@dataclass(frozen=True)
+class StudentTrainingConfig:
+    """Distillation of the Teacher into the Student (Miki, Table S2); defaults are sized for two CPU cores."""
+
+    max_iterations: int = 450
+    """Iterations of the distillation, counted from its first start."""
+    num_steps_per_env: int = 50
+    """Policy steps per robot and iteration (paper: 400, with 300 robots)."""
+    gradient_length: int = 10
+    """Steps through which gradients flow back in time (paper: 10)."""
+    num_learning_epochs: int = 2
+    """Passes over the samples of one iteration (paper: 2)."""
+    num_mini_batches: int = 2
+    """Groups of robots that take turns in each pass, with one gradient step per 10 of their steps."""
+    learning_rate: float = 5e-4
+    """Adam's step size at the start (paper: 5e-4)."""
+    lr_decay: float = 0.97
+    """Factor on the learning rate per 250,000 samples."""
+    max_grad_norm: float = 1.0
+    """Largest gradient norm."""
+    reconstruction: float = 0.5
+    """Weight of the reconstruction loss (paper: 0.5)."""
+    std: float = 0.05
+    """Standard deviation of the noise on the Student's actions while it collects samples, in action units."""
+    precision: Precision = "auto"
+    """Arithmetic of the update; auto is bf16 on CPUs with bf16 units, else fp32."""
+    keep_every: int = 100
+    """Iterations between policies kept as policy_<iteration>.pt beside policy.pt; 0 keeps none."""
+    network: StudentConfig = field(default_factory=StudentConfig)
+    """The Student, or an ablation of it."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot train."""
+        counts = ("max_iterations", "num_steps_per_env", "gradient_length", "num_learning_epochs", "num_mini_batches")
+        for name in counts:
+            _require(getattr(self, name) >= 1, f"student.{name}", "at least 1", getattr(self, name))
+        for name in ("learning_rate", "max_grad_norm"):
+            _require(0 < getattr(self, name) < float("inf"), f"student.{name}", "positive", getattr(self, name))
+        for name in ("reconstruction", "std", "keep_every"):
+            _require(0 <= getattr(self, name) < float("inf"), f"student.{name}", "at least 0", getattr(self, name))
+        _require(0 < self.lr_decay <= 1, "student.lr_decay", "in (0, 1]", self.lr_decay)
+        steps, length = self.num_steps_per_env, self.gradient_length
+        _require(steps % length == 0, "student.num_steps_per_env", f"a multiple of gradient_length ({length})", steps)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """A size of training: how many robots, and how PPO uses their samples."""
+    """A size of training: how many robots, and how PPO and distillation use their samples."""
 
     num_envs: int
     """Robots simulated at once."""
     agent: TeacherConfig = field(default_factory=TeacherConfig)
-    """Training configuration."""
+    """Training of the Teacher."""
+    student: StudentTrainingConfig = field(default_factory=StudentTrainingConfig)
+    """Training of the Student."""
+    flat_samples: int = 500_000
+    """Samples for which the Student stays on the easiest ground (paper: 10 epochs of 300 x 400)."""
+    noise_samples: tuple[int, int] = (1_000_000, 6_000_000)
+    """Samples at which the Student's height noise begins and is complete (paper: epochs 20 and 100)."""
 
 
 PRESETS: dict[str, Preset] = {
-    "smoke": Preset(64, TeacherConfig(max_iterations=20, num_steps_per_env=24, warm_up_steps=24)),
+    "smoke": Preset(
+        64,
+        TeacherConfig(max_iterations=20, num_steps_per_env=24, warm_up_steps=24),
+        StudentTrainingConfig(max_iterations=20, num_steps_per_env=20),
+        flat_samples=5_000,
+        noise_samples=(10_000, 20_000),
+    ),
     "laptop": Preset(512),
     "full": Preset(
         1000,
@@ -94,44 +161,17 @@ PRESETS: dict[str, Preset] = {
             num_steps_per_env=250,
             num_learning_epochs=2,
             num_mini_batches=30,
+            learning_rate=5e-4,
+            desired_kl=float("inf"),
             gamma=0.996,
             entropy=0.005,
+            entropy_decay=1.0,
         ),
+        StudentTrainingConfig(max_iterations=400, num_steps_per_env=120, num_mini_batches=4, lr_decay=0.99),
+        flat_samples=1_200_000,
+        noise_samples=(2_400_000, 12_000_000),
     ),
 }
-
-
-def rsl_rl_config(cfg: TeacherConfig, precision: str) -> dict:
-    """The nested dictionary that rsl_rl's OnPolicyRunner reads; classes by import path, nothing is registered."""
-    groups = list(TEACHER_GROUPS)
-    network = dict(normalizer_until=cfg.normalizer_until)
-    gaussian = dict(class_name="GaussianDistribution", init_std=cfg.init_std, std_type="log")
-    mirror = dict(data_augmentation_func="agents.symmetry:augment", use_data_augmentation=True)
-    return dict(
-        num_steps_per_env=cfg.num_steps_per_env,
-        obs_groups=dict(actor=groups, critic=groups),
-        actor=dict(
-            class_name="agents.models:TeacherModel", distribution_cfg=gaussian, head_scale=cfg.head_scale, **network
-        ),
-        critic=dict(class_name="agents.models:TeacherModel", **network),
-        algorithm=dict(
-            class_name="agents.ppo:TeacherPPO",
-            num_learning_epochs=cfg.num_learning_epochs,
-            num_mini_batches=cfg.num_mini_batches,
-            learning_rate=cfg.learning_rate,
-            lr_decay=cfg.lr_decay,
-            schedule="fixed",
-            gamma=cfg.gamma,
-            lam=cfg.lam,
-            clip_param=cfg.clip,
-            entropy_coef=cfg.entropy,
-            max_grad_norm=cfg.max_grad_norm,
-            use_mixed_precision=precision == "bf16",
-            symmetry_cfg=mirror if cfg.symmetry else None,
-        ),
-        check_for_nan=True,
-        torch_compile_mode=None,
-    )
 
 
 def restore(default: Config, values: Mapping[str, Any]) -> Config:

@@ -13,9 +13,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Context in which the first signal sets `requested` and the second one aborts."""
 
-    def __init__(self) -> None:
-        """No request yet."""
-        self.requested = False
+    def __init__(self, abort: bool = True) -> None:
+        """No request yet; without `abort` later signals change nothing, for those whose launcher repeats them."""
+        self.requested, self.abort = False, abort
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -30,8 +30,8 @@ class StopRequest:
             signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self.requested and self.abort:
             raise KeyboardInterrupt
         self.requested = True
-        name = signal.Signals(number).name
-        print(f"{name}: finishing this iteration and saving; once more aborts without saving.", flush=True)
+        hint = "; once more aborts without saving" if self.abort else ""
+        print(f"{signal.Signals(number).name}: finishing this iteration and saving{hint}.", flush=True)

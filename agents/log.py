@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 import torch
 from rsl_rl.utils.logger import Logger
 
+from agents import distributed
 from anymal_policy.layout import POLICY_DT
 
 LoggerName = Literal["tensorboard", "wandb"]
@@ -53,7 +54,9 @@ class RunLog(Logger):
         self.lines = 0
 
     def open(self, iteration: int) -> None:
-        """Continue the files at `iteration`, dropping what a killed run logged beyond its last save."""
+        """Continue the files at `iteration`, dropping what a killed run logged beyond its last save; rank 0 alone."""
+        if distributed.rank() > 0:
+            return
         self.curves = Curves(self.run_dir / CURVES_FILE, iteration)
         if self.backend == "wandb":
             from rsl_rl.utils.wandb_log_writer import WandbLogWriter
@@ -80,9 +83,9 @@ class RunLog(Logger):
         self.rewards.append(rewards.mean())
 
     def log(self, it: int, collect_time: float, learn_time: float, loss_dict: dict, **values: Any) -> None:
-        """Write one finished iteration (rsl_rl counts from 0, the files from 1)."""
+        """Write one finished iteration (rsl_rl counts from 0, the files from 1), as the mean of all ranks."""
         iteration_time = collect_time + learn_time
-        samples = self.num_envs * self.cfg["num_steps_per_env"]
+        samples = self.num_envs * self.cfg["num_steps_per_env"] * distributed.size()
         self.seconds += iteration_time
         self.recent_seconds.append(iteration_time)
         metrics = {
@@ -98,7 +101,9 @@ class RunLog(Logger):
             **self.env.metrics(),
         }
         self.rewards.clear()
-        self._write(it + 1, metrics)
+        metrics = distributed.mean(metrics)
+        if distributed.rank() == 0:
+            self._write(it + 1, metrics)
 
     def _write(self, iteration: int, metrics: dict[str, float]) -> None:
         for name, value in metrics.items():
@@ -122,9 +127,7 @@ def line(iteration: int, total: int, metrics: dict[str, float], remaining: float
     """One iteration on one console line; `remaining` s are left."""
     shown = metrics | {"train/samples": metrics["train/samples"] / 1e6}
     levels = [value for name, value in metrics.items() if name.startswith("terrain/")]
-    falls = [value for name, value in metrics.items() if name.startswith("falls_per_minute/")]
     shown |= {"terrain": sum(levels) / len(levels)} if levels else {}
-    shown |= {"falls_per_minute": sum(falls)} if falls else {}
     cells = [f"{form.format(shown[key]) if key in shown else '-':>{width}}" for _, width, key, form in COLUMNS]
     return "  ".join(
         [f"{f'{iteration}/{total}':>{_counter_width(total)}}", *cells, f"{timedelta(seconds=round(remaining))!s:>8}"]

@@ -9,20 +9,44 @@ import torch
 from rsl_rl.algorithms import PPO
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
+from agents import distributed
 from agents.config import PAPER_ITERATION
 from agents.models import NORMALIZED
+
+TOLERANCE = 1.5
+"""Factor by which an update's KL divergence may miss the desired one before the learning rate follows."""
+ADAPTATION = 1.2
+"""Factor on the learning rate when it follows."""
+LEAST_LEARNING_RATE = 1e-5
+EARLY = 5
+"""Iterations that the mean of the weights has of its own at the start."""
 
 
 class TeacherPPO(PPO):
     """rsl_rl's PPO; the learning rate decays with samples, not iterations, so that batch size does not change it."""
 
-    def __init__(self, *args: Any, lr_decay: float = 0.9999, **kwargs: Any) -> None:
-        """Start at sample 0; `lr_decay` is the factor per 250,000 samples (Miki, Table S1)."""
-        super().__init__(*args, **kwargs)
-        self.initial_learning_rate = self.learning_rate
-        self.lr_decay = lr_decay
-        self.samples = 0
+    def __init__(
+        self,
+        *args: Any,
+        lr_decay: float = 0.9999,
+        desired_kl: float = 0.015,
+        entropy_decay: float = 0.98,
+        averaging: int = 8_000_000,
+        **kwargs: Any,
+    ) -> None:
+        """Start at sample 0; the decays are factors per 250,000 samples (Miki, Table S1).
+
+        The learning rate is lower than that while updates change the policy by more than `desired_kl` (decision 23).
+        `averaged` holds the means of actor and critic over the last `averaging` samples (decision 36).
+        """
+        super().__init__(*args, desired_kl=desired_kl, **kwargs)
+        self.initial_learning_rate, self.initial_entropy = self.learning_rate, self.entropy_coef
+        self.lr_decay, self.entropy_decay = lr_decay, entropy_decay
+        self.samples, self.averaging = 0, averaging
+        self.averaged = AveragedModel(self.networks(), avg_fn=self._average)
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> PPO:
@@ -33,23 +57,36 @@ class TeacherPPO(PPO):
 
     def update(self) -> dict[str, float]:
         """One PPO update on the stored rollout, then the normaliser's; returns the mean losses."""
+        self.entropy_coef = self.initial_entropy * self.entropy_decay ** (self.samples / PAPER_ITERATION)
         observations = self.storage.observations
         if self.symmetry is None:  # mirror images are made of raw observations
             self.storage.observations = self._normalized(observations)
-        losses = super().update()
+        losses = distributed.mean(super().update())
         self.storage.observations = observations
         if not all(math.isfinite(loss) for loss in losses.values()):
             raise FloatingPointError(f"training diverged, losses {losses}; start anew with a smaller learning rate.")
-        kl, explained = self._policy_change(observations[-1]), self._explained_variance()
+        change = {"kl": self._policy_change(observations[-1]), "explained_variance": self._explained_variance()}
+        change = distributed.mean(change)
         self.update_normalizer(observations.flatten(0, 1))
-        self.samples += self.storage.num_envs * self.storage.num_transitions_per_env
-        self._decay_learning_rate()
-        return losses | {"kl": kl, "explained_variance": explained}
+        self.samples += self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
+        self._adapt_learning_rate(change["kl"])
+        self.averaged.update_parameters(self.networks())
+        return losses | change
+
+    def networks(self) -> nn.ModuleDict:
+        """Actor's and critic's networks."""
+        return nn.ModuleDict({"actor": self.actor.mlp, "critic": self.critic.mlp})
+
+    def _average(self, average: Tensor, new: Tensor, iterations: Tensor | int) -> Tensor:
+        """A running mean's next value; early on it covers the last fifth of the iterations so far."""
+        samples = self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
+        share = max(samples / self.averaging, EARLY / (int(iterations) + EARLY))
+        return torch.lerp(average, new, min(share, 1.0))
 
     def update_normalizer(self, obs: TensorDict) -> None:
-        """Merge raw observations (n, ...) into the statistics that actor and critic share."""
+        """Merge raw observations (n, ...) of all ranks into the statistics that actor and critic share."""
         groups = [obs[group] for group in self.actor.obs_groups]
-        self.actor.obs_normalizer.update(torch.cat(groups, dim=-1))  # type: ignore
+        self.actor.obs_normalizer.update(torch.cat(groups, dim=-1), distributed.total)  # type: ignore
 
     @torch.no_grad()
     def _policy_change(self, obs: TensorDict) -> float:
@@ -71,15 +108,23 @@ class TeacherPPO(PPO):
         return TensorDict({NORMALIZED: torch.stack(steps)}, batch_size=obs.batch_size)
 
     def save(self) -> dict:
-        """Networks, normaliser, optimiser and the sample count."""
-        return super().save() | {"samples": self.samples}
+        """Networks, their means, normaliser, optimiser, learning rate and the sample count."""
+        own = {"samples": self.samples, "learning_rate": self.learning_rate, "averaged": self.averaged.state_dict()}
+        return super().save() | own
 
     def load(self, loaded_dict: dict, load_cfg: dict | None = None, strict: bool = True) -> bool:
         """Take up exactly where `save` was called."""
-        self.samples = loaded_dict["samples"]
+        self.samples, self.learning_rate = loaded_dict["samples"], loaded_dict["learning_rate"]
+        self.averaged.load_state_dict(loaded_dict["averaged"])
         return super().load(loaded_dict, load_cfg, strict)
 
-    def _decay_learning_rate(self) -> None:
-        self.learning_rate = self.initial_learning_rate * self.lr_decay ** (self.samples / PAPER_ITERATION)
+    def _adapt_learning_rate(self, kl: float) -> None:
+        """A sixth down or a fifth up when the last update changed the policy by far more or less than desired."""
+        if kl > self.desired_kl * TOLERANCE:
+            self.learning_rate /= ADAPTATION
+        elif kl < self.desired_kl / TOLERANCE:
+            self.learning_rate *= ADAPTATION
+        decayed = self.initial_learning_rate * self.lr_decay ** (self.samples / PAPER_ITERATION)
+        self.learning_rate = min(max(self.learning_rate, LEAST_LEARNING_RATE), decayed)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate

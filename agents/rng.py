@@ -20,7 +20,8 @@ def rng_state() -> dict[str, Any]:
     """State of the global random generators of torch, numpy and Python."""
     name, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore
     numpy_state = (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached)
-    return {"torch": torch.get_rng_state(), "numpy": numpy_state, "python": random.getstate()}
+    gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_initialized() else {}
+    return {"torch": torch.get_rng_state(), "numpy": numpy_state, "python": random.getstate(), **gpu}
 
 
 def restore_rng(state: dict[str, Any]) -> None:
@@ -29,3 +30,5 @@ def restore_rng(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
     random.setstate(state["python"])
+    if "cuda" in state and torch.cuda.is_initialized():
+        torch.cuda.set_rng_state(state["cuda"])

@@ -89,7 +89,7 @@ def mirror_map(terms: Sequence[Term]) -> tuple[Tensor, Tensor]:
 
 def mirror(values: Tensor, terms: Sequence[Term]) -> Tensor:
     """Mirror image of the vectors (..., k) across the robot's x-z plane."""
-    index, sign = mirror_map(terms)
+    index, sign = (part.to(values.device) for part in mirror_map(terms))
     return values[..., index] * sign
 
 

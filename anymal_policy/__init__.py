@@ -1,6 +1,8 @@
 """The paper's networks, gait and observation layout: usable on a robot, without simulator or trainer.
 
-Torch is imported on first use of a network, so that `anymal_policy.layout` needs numpy alone.
+Torch is imported on first use of a network, so that `anymal_policy.layout` needs numpy alone. `Anymal`, `Teacher` and
+`Student` at this level have the interface of `anymal-belief-state-encoder-decoder-pytorch`, around the networks
+`anymal_policy.teacher.Teacher` and `anymal_policy.student.Student` that everything else here uses.
 """
 
 from __future__ import annotations
@@ -9,14 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from anymal_policy.anymal import Anymal
     from anymal_policy.gait import GaitConfig
     from anymal_policy.mlp import mlp
     from anymal_policy.normalizer import Normalizer
-    from anymal_policy.teacher import Teacher
+    from anymal_policy.published import Student, Teacher
 
-_MODULES = {"GaitConfig": "gait", "Normalizer": "normalizer", "Teacher": "teacher", "mlp": "mlp"}
+_MODULES = {
+    "Anymal": "anymal",
+    "GaitConfig": "gait",
+    "Normalizer": "normalizer",
+    "Student": "published",
+    "Teacher": "published",
+    "mlp": "mlp",
+}
 
-__all__ = ["GaitConfig", "Normalizer", "Teacher", "mlp"]
+__all__ = ["Anymal", "GaitConfig", "Normalizer", "Student", "Teacher", "mlp"]
 
 
 def __getattr__(name: str) -> object:

@@ -89,39 +89,40 @@ _SHORTEST, _LONGEST = 0.1, math.hypot(_FOOT_X, _THIGH + _FOOT_Z)  # HFE to foot;
 _HAA_LOWER, _HAA_UPPER = float(JOINT_LOWER[0]), float(JOINT_UPPER[0])
 
 
+def leg_chain() -> Tensor:
+    """Links from base to HAA, HFE, KFE and foot centre of each leg, (4, 4, 3) m in the base frame at zero angles."""
+    zero = torch.zeros_like(_FRONT)
+    hip = torch.stack([_FRONT * _HFE_X, _LEFT * _LATERAL, zero], dim=-1)
+    knee = torch.stack([zero, zero, zero - _THIGH], dim=-1)
+    foot = torch.stack([_FRONT * _FOOT_X, zero, zero - _FOOT_Z], dim=-1)
+    return torch.stack([_HAA, hip, knee, foot], dim=1)
+
+
 def leg_fk(q: Tensor) -> Tensor:
     """Foot centres in the base frame, (..., 4, 3) m, of joint angles (..., 12) rad."""
-    haa, hfe, kfe = rearrange(q, "... (leg joint) -> joint ... leg", leg=4)
-    x, y, z = _in_leg_plane(hfe, hfe + kfe)
-    return _HAA.to(q) + torch.stack([x, *_turn(y, z, haa)], dim=-1)
+    return leg_motion(q, torch.zeros_like(q))[0]
 
 
-def leg_velocity(q: Tensor, qd: Tensor) -> Tensor:
-    """Velocities of the foot centres relative to the base, in its frame, (..., 4, 3) m/s; the derivative of `leg_fk`.
+def leg_motion(q: Tensor, qd: Tensor) -> tuple[Tensor, Tensor]:
+    """Foot centres in the base frame, (..., 4, 3) m, and their velocities relative to the base, (..., 4, 3) m/s.
 
     Joint angles (..., 12) rad and velocities (..., 12) rad/s.
     """
-    haa, hfe, kfe = rearrange(q, "... (leg joint) -> joint ... leg", leg=4)
-    haa_rate, hfe_rate, kfe_rate = rearrange(qd, "... (leg joint) -> joint ... leg", leg=4)
-    _, y, z = _in_leg_plane(hfe, hfe + kfe)
-    shank, shank_rate = hfe + kfe - _FRONT.to(q) * _SHANK_ANGLE, hfe_rate + kfe_rate
-    x_rate = -_THIGH * torch.cos(hfe) * hfe_rate - _SHANK * torch.cos(shank) * shank_rate
-    z_rate = _THIGH * torch.sin(hfe) * hfe_rate + _SHANK * torch.sin(shank) * shank_rate
-    return torch.stack([x_rate, *_turn(-z * haa_rate, z_rate + y * haa_rate, haa)], dim=-1)
-
-
-def _in_leg_plane(hfe: Tensor, knee: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Feet relative to the HAA with that joint at zero, x, y, z (..., 4) m; `knee` is the shank's angle HFE + KFE."""
-    front, left = _FRONT.to(hfe), _LEFT.to(hfe)
-    shank = knee - front * _SHANK_ANGLE
-    x = front * _HFE_X - _THIGH * torch.sin(hfe) - _SHANK * torch.sin(shank)
-    return x, left * _LATERAL, -_THIGH * torch.cos(hfe) - _SHANK * torch.cos(shank)
-
-
-def _turn(y: Tensor, z: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
-    """The components y and z of vectors after a rotation about x by `angle` rad."""
-    sin, cos = torch.sin(angle), torch.cos(angle)
-    return y * cos - z * sin, y * sin + z * cos
+    haa, hfe, kfe = rearrange(q, "... (leg joint) -> joint ... leg", leg=4).contiguous()
+    haa_rate, hfe_rate, kfe_rate = rearrange(qd, "... (leg joint) -> joint ... leg", leg=4).contiguous()
+    front, left = _FRONT.to(q), _LEFT.to(q)
+    shank = hfe + kfe - front * _SHANK_ANGLE
+    thigh_x, thigh_z = _THIGH * torch.sin(hfe), _THIGH * torch.cos(hfe)
+    shank_x, shank_z = _SHANK * torch.sin(shank), _SHANK * torch.cos(shank)
+    sin, cos = torch.sin(haa), torch.cos(haa)
+    y, z, shank_rate = left * _LATERAL, -thigh_z - shank_z, hfe_rate + kfe_rate  # in the leg's plane
+    z_rate = thigh_x * hfe_rate + shank_x * shank_rate
+    turned_y, turned_z = y * cos - z * sin, y * sin + z * cos
+    x = front * _HFE_X - thigh_x - shank_x
+    x_rate = -thigh_z * hfe_rate - shank_z * shank_rate
+    foot = torch.stack([x, turned_y, turned_z], dim=-1) + _HAA.to(q)
+    velocity = [x_rate, -turned_z * haa_rate - z_rate * sin, turned_y * haa_rate + z_rate * cos]
+    return foot, torch.stack(velocity, dim=-1)
 
 
 def leg_ik(foot_b: Tensor) -> Tensor:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
+
+ALL = slice(None)
 
 
 class Normalizer(nn.Module):
@@ -27,19 +31,26 @@ class Normalizer(nn.Module):
         self.register_buffer("var", torch.ones(dim))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalised observations (..., dim), within +-clip."""
-        return torch.clamp((x - self.mean) / (self.var.sqrt() + self.eps), -self.clip, self.clip)
+    def forward(self, x: Tensor, entries: slice = ALL) -> Tensor:
+        """Normalised observations (..., dim), within +-clip; `entries` are those of the statistics that x has."""
+        mean, deviation = self.mean[entries], self.var[entries].sqrt() + self.eps
+        return torch.clamp((x - mean) / deviation, -self.clip, self.clip)
 
     @torch.no_grad()
-    def update(self, x: Tensor) -> None:
-        """Merge the observations (..., dim) into the statistics, unless these are frozen."""
-        batch = rearrange(x, "... dim -> (...) dim").double()
-        seen, new = int(self.count), len(batch)
-        if seen >= self.until or new == 0:
+    def update(self, x: Tensor, total: Callable[[Tensor], Tensor] = lambda own: own) -> None:
+        """Merge the observations (..., dim) into the statistics, unless these are frozen.
+
+        Processes that learn together each give their own, and `total`, the sum of a tensor over all of them.
+        """
+        seen = int(self.count)
+        if seen >= self.until or x.numel() == 0:
             return
-        var, mean = torch.var_mean(batch, dim=0, correction=0)
-        share = new / (seen + new)
+        batch = rearrange(x, "... dim -> (...) dim").double()
+        new = int(total(torch.tensor(len(batch), device=x.device)))
+        own_var, own_mean = torch.var_mean(batch, dim=0, correction=0)
+        own_share, share = len(batch) / new, new / (seen + new)
+        mean = total(own_share * own_mean)
+        var = total(own_share * (own_var + (own_mean - mean).square()))
         shift = mean - self.mean
         self.var.copy_(self.var + share * (var - self.var + (1 - share) * shift.square()))
         self.mean.copy_(self.mean + share * shift)

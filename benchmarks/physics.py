@@ -111,7 +111,7 @@ class Side:
             if step == self.settle:
                 begin = time.perf_counter()
             self.control[:, self.actuators] = targets
-            self.batch.step(nstep=4, stage=mujoco.mjtStage.mjSTAGE_VEL)
+            self.batch.step(nstep=4)
         return len(self.start) * (len(self.targets) - self.settle) / (time.perf_counter() - begin)
 
 

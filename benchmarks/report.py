@@ -41,7 +41,7 @@ def processor() -> str:
 def report(name: str, ratios: Mapping[str, float], sides: Mapping[str, float], file: Path | None) -> None:
     """Print ratios and both sides of them, and write them to a JSON file if one is given."""
     for side, rate in sides.items():
-        print(f"{side:40s} {rate:12,.0f} /s")
+        print(f"{side:40s} {rate:12,.0f}" if rate >= 100 else f"{side:40s} {rate:12.2f}")
     for what, value in ratios.items():
         print(f"{what:40s} {value:12.2f}")
     if file is not None:

@@ -12,14 +12,15 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from anymal_policy import gait, layout
-from envs import events, observations, randomization, rewards, terminations
+from envs import events, randomization, rewards, terminations
 from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
 from envs.frames import yaw
 from envs.metrics import Metrics
 from envs.placement import make_placement
-from envs.robot import FOOT_RADIUS
+from envs.ranks import ALONE, Ranks
+from envs.senses import make_senses
 from envs.simulation import Simulation
 from envs.state import State, push
 from envs.terrains import Surface, Tile
@@ -37,19 +38,20 @@ class AnymalEnv(VecEnv):
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def __init__(self, cfg: EnvConfig, tiles: Sequence[Tile] | None = None) -> None:
-        """Build terrain and physics, and start the first episodes."""
+    def __init__(self, cfg: EnvConfig, tiles: Sequence[Tile] | None = None, ranks: Ranks = ALONE) -> None:
+        """Build terrain and physics, and start the first episodes; `ranks` share curriculum and schedules."""
         self.cfg, self.num_envs = cfg, cfg.num_envs
+        self.step_samples = cfg.num_envs * ranks.count
         self.generator = torch.Generator().manual_seed(cfg.seed)
         self.samples = 0
-        self.placement = make_placement(cfg, tiles, self.generator)
-        self.surface = Surface(self.placement.map, cfg.collider)
+        self.placement = make_placement(cfg, tiles, self.generator, ranks)
+        self.surface = Surface(self.placement.map, cfg.collider, cfg.threads)
         self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
         self.metrics_since = Metrics()
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
         self.episode_length_buf = torch.zeros(cfg.num_envs, dtype=torch.long)
-        self.ring_offsets = layout.ring_offsets()
+        self.senses = make_senses(cfg, self.surface)
         self.state = State.blank(self.simulation.read(), curriculum_factor(0, cfg.curriculum))
         self._reset(torch.arange(cfg.num_envs))
         self._command()
@@ -94,7 +96,7 @@ class AnymalEnv(VecEnv):
             randomization.push(cfg.randomization, self.num_envs, cfg.dt, s.randomization_factor, self.generator)
         )
         self.simulation.step(target)
-        self.samples += self.num_envs
+        self.samples += self.step_samples
         self.episode_length_buf = self.episode_length_buf + 1
         robot = self.simulation.read()
         self.state = State(
@@ -107,13 +109,14 @@ class AnymalEnv(VecEnv):
             joint_position_history=push(s.joint_position_history, s.joint_position),
             joint_velocity_history=push(s.joint_velocity_history, s.joint_velocity),
             joint_target_history=push(s.joint_target_history, s.joint_target),
-            height_samples=self._height_samples(robot.foot_position_w, robot.base_quaternion),
+            height_samples=self.senses.height_samples(robot.foot_position_w, robot.base_quaternion),
             air_time=(s.air_time + cfg.dt) * (1 - robot.foot_contact),
             friction=s.friction,
             external_force_w=s.external_force_w,
             external_torque_w=s.external_torque_w,
             randomization_factor=curriculum_factor(self.samples, cfg.curriculum),
         )
+        self.senses.sense(self.state, self.samples)
 
     def _timed_out(self) -> Tensor:
         """Episodes that are over without a fall: out of time, or across the border of their tile, (n,) bool."""
@@ -124,7 +127,7 @@ class AnymalEnv(VecEnv):
         rows = torch.nonzero(done).squeeze(-1)
         self.metrics_since.add_episodes(self.episode_length_buf[rows] * self.cfg.dt, fell[rows])
         self.placement.finish(rows, fell[rows])
-        self.placement.advance(self.num_envs)
+        self.placement.advance(self.step_samples)
 
     def _command(self) -> None:
         """Commands and base frequency for the next step."""
@@ -155,27 +158,31 @@ class AnymalEnv(VecEnv):
         s.joint_position_history[rows] = repeat(s.joint_position[rows], "m j -> m t j", t=3)
         s.joint_velocity_history[rows] = repeat(s.joint_velocity[rows], "m j -> m t j", t=2)
         s.air_time[rows] = 0.0
-        s.height_samples[rows] = self._height_samples(s.foot_position_w[rows], s.base_quaternion[rows])
+        s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.base_quaternion[rows])
+        self.senses.reset(rows, s)
         self.episode_length_buf[rows] = 0
         self.commands.resample(rows, yaw(s.base_quaternion[rows]), factor)
 
-    def _height_samples(self, foot_position_w: Tensor, base_quaternion: Tensor) -> Tensor:
-        """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
-        angle = yaw(base_quaternion).numpy()
-        heights = self.surface.foot_heights(foot_position_w[..., :2].numpy(), angle, self.ring_offsets)
-        return torch.from_numpy(heights) - (foot_position_w[..., 2:] - FOOT_RADIUS)
-
     def _observe(self) -> TensorDict:
         """All observation groups of the current state, in new tensors."""
-        return TensorDict(observations.observe(self.state), batch_size=[self.num_envs])
+        return TensorDict(self.senses.observe(self.state), batch_size=[self.num_envs])
 
     def metrics(self) -> dict[str, float]:
         """Means over everything since the last call, by name; empties them."""
         return {
             **self.metrics_since.drain(),
             **self.placement.metrics(),
+            **self.senses.metrics(),
             "curriculum/c_k": self.state.randomization_factor,
         }
+
+    def curriculum(self) -> dict[str, Tensor]:
+        """What the terrain curriculum has learnt, for a Student to start from; nothing on tiles of one's own."""
+        return self.placement.learnt()
+
+    def take_curriculum(self, learnt: dict[str, Tensor]) -> bool:
+        """Start from what `curriculum` gave in another training; whether that fits this terrain."""
+        return self.placement.take(learnt)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, in tensors and numbers."""
@@ -188,6 +195,7 @@ class AnymalEnv(VecEnv):
             "simulation": self.simulation.state_dict(),
             "commands": self.commands.state_dict(),
             "placement": self.placement.state_dict(),
+            "senses": self.senses.state_dict(),
         }
 
     @torch.inference_mode(False)
@@ -196,6 +204,7 @@ class AnymalEnv(VecEnv):
         self.simulation.load_state_dict(state["simulation"])
         self.commands.load_state_dict(state["commands"])
         self.placement.load_state_dict(state["placement"])
+        self.senses.load_state_dict(state.get("senses", {}))
         self.generator.set_state(state["generator"])
         self.state = State(**copies(state["state"]))
         self.observations = TensorDict(

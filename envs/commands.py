@@ -10,16 +10,19 @@ from torch import Tensor
 
 from envs.frames import wrap_angle
 
+GROWS_FROM = 0.3
+"""c_k at which the ranges of the commands begin to grow: its value at the start of a training."""
+
 
 @dataclass(frozen=True)
 class CommandConfig:
-    """Distribution of the commands; ranges grow with c_k from their start to their end."""
+    """Distribution of the commands; ranges grow from their start to their end while c_k goes from 0.3 to 1."""
 
-    forward: tuple[float, float] = (0.8, 1.3)
+    forward: tuple[float, float] = (0.7, 1.3)
     """m/s, largest |vx| at the start and at the end of the curriculum (Miki E3: 1.2 m/s)."""
-    lateral: tuple[float, float] = (0.4, 1.3)
+    lateral: tuple[float, float] = (0.3, 1.3)
     """m/s, largest |vy| at the start and at the end of the curriculum."""
-    yaw_rate: tuple[float, float] = (0.5, 3.3)
+    yaw_rate: tuple[float, float] = (0.4, 3.3)
     """rad/s, largest |wz| at the start and at the end of the curriculum (Miki E3: 3 rad/s)."""
     heading_share: float = 0.5
     """Share of the moving commands whose yaw rate holds a random heading instead of being constant."""
@@ -61,7 +64,8 @@ class Commands:
 
     def _draw(self, rows: Tensor, factor: float) -> None:
         cfg, u = self.cfg, torch.rand(len(rows), 6, generator=self.generator)
-        reach = torch.tensor([lo + (hi - lo) * factor for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
+        grown = max(0.0, (factor - GROWS_FROM) / (1 - GROWS_FROM))
+        reach = torch.tensor([lo + (hi - lo) * grown for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
         velocity = (2 * u[:, :3] - 1) * reach
         stands = u[:, 3] < cfg.stand_share
         turns = ~stands & (u[:, 3] < cfg.stand_share + cfg.turn_share)

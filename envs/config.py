@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from anymal_policy.gait import GaitConfig
 from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
+from envs.height_noise import HeightNoiseConfig
 from envs.randomization import RandomizationConfig
 from envs.rewards import RewardWeights
+from envs.sensor_noise import SensorNoiseConfig
 from envs.terrains.surface import Collider
 
 
@@ -17,7 +19,7 @@ class TerrainConfig:
     """The training terrain: a bank of tiles, one per cell of each type's discretised parameters."""
 
     types: tuple[str, ...] = ()
-    """Names of the curriculum's terrain types (envs.terrains.TRAINING_TYPES); empty for all of them."""
+    """Names of the curriculum's terrain types (envs.terrains.TRAINING_TYPES); empty for all that the collider holds."""
     tile_size: float = 8.0
     """m, side of a square tile; a robot starts in the middle."""
     border: float = 0.6
@@ -41,11 +43,13 @@ class EnvConfig:
     decimation: int = 4
     """Physics steps per policy step: 4 of 5 ms in 20 ms."""
     collider: Collider = "exact"
-    """Contacts with the terrain: exact is ours, fast and with vertical risers; stock is MuJoCo's, with sloped ones."""
+    """Contacts with the terrain: exact is ours, fast, with upright risers and overhangs; stock is MuJoCo's, without."""
     fall_penalty: float = 1.0
     """Subtracted once from the reward when a robot falls (decision 3)."""
     action_limit: float = 10.0
     """Actions are clipped to +- this."""
+    noisy_groups: bool = False
+    """Observe what a robot would perceive, too: the groups proprio_noisy and extero_noisy, for a Student."""
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     """Terrain."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
@@ -58,6 +62,10 @@ class EnvConfig:
     """Reward weights."""
     gait: GaitConfig = field(default_factory=GaitConfig)
     """Central pattern generator and action scales."""
+    height_noise: HeightNoiseConfig = field(default_factory=HeightNoiseConfig)
+    """Errors of the elevation map in extero_noisy."""
+    sensor_noise: SensorNoiseConfig = field(default_factory=SensorNoiseConfig)
+    """Errors of sensors and state estimator in proprio_noisy."""
 
     def __post_init__(self) -> None:
         """Refuse what no environment can be made of."""

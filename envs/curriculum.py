@@ -10,6 +10,8 @@ from einops import rearrange, reduce
 from scipy.special import betainc
 from torch import Generator, Tensor
 
+from envs.ranks import ALONE, Ranks
+
 SMALLEST_WEIGHT = 0.05
 """Of a particle: else, where all cells are too hard, the one with least evidence takes over (decision 19)."""
 
@@ -34,6 +36,8 @@ class CurriculumConfig:
     """Share of a cell's counted trajectories that is kept at an update; 0 forgets them all."""
     initial_fraction: float = 0.4
     """Share of each parameter's levels, from the easiest, over which the particles start."""
+    flat_samples: int = 0
+    """Environment samples at the start for which all robots stay on their type's easiest cell (Miki et al. S3)."""
     progress_speed: float = 0.2
     """Mean speed along the command from which a trajectory counts as traversed, m/s (Lee et al. S2)."""
     usable_command: float = 0.4
@@ -63,15 +67,21 @@ class ParticleFilter:
 
     A cell is one combination of discretised terrain parameters, its levels ordered from easy to hard on every axis.
     Outcomes are counted per cell, so that a trajectory that ends after an update still speaks for the ground it was on.
+    All ranks hold the same particles; each counts its own trajectories, and carries an equal share of the faded counts.
     """
 
     def __init__(
-        self, names: Sequence[str], shapes: Sequence[Sequence[int]], cfg: CurriculumConfig, generator: Generator
+        self,
+        names: Sequence[str],
+        shapes: Sequence[Sequence[int]],
+        cfg: CurriculumConfig,
+        generator: Generator,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Start from easy cells; `shapes` are the level counts per parameter of each type in `names`."""
         if len(names) != len(shapes) or not names or any(count < 1 for shape in shapes for count in shape):
             raise ValueError("Give the curriculum a shape with at least one level per parameter for each terrain type.")
-        self.names, self.cfg = tuple(names), cfg
+        self.names, self.cfg, self.ranks = tuple(names), cfg, ranks
         num_axes = max(len(shape) for shape in shapes)
         self._levels = torch.tensor([[*shape, *[1] * (num_axes - len(shape))] for shape in shapes])  # (types, axes)
         self._strides = torch.cumprod(self._levels, dim=1) // self._levels  # (types, axes): cell number = cell . stride
@@ -79,7 +89,8 @@ class ParticleFilter:
 
         first_levels = (self._levels * cfg.initial_fraction).floor().clamp(min=1)
         uniform = torch.rand(len(shapes), cfg.particles, num_axes, generator=generator)
-        self.cells = (uniform * rearrange(first_levels, "t a -> t 1 a")).long()  # (types, particles, axes)
+        cells = (uniform * rearrange(first_levels, "t a -> t 1 a")).long()
+        self.cells = ranks.first(cells)  # (types, particles, axes)
         self._successes = torch.zeros(len(shapes), num_cells)
         self._failures = torch.zeros(len(shapes), num_cells)
         self._visited = torch.zeros(len(shapes), num_cells, dtype=torch.bool)  # the replay memory
@@ -110,13 +121,14 @@ class ParticleFilter:
 
     def update(self, generator: Generator) -> None:
         """Resample by desirability, replay old cells, move to adjacent levels, fade the counts (Lee et al. Alg. S1)."""
+        self._successes, self._failures = self.ranks.total(self._successes), self.ranks.total(self._failures)
         survivors = self._resample(self.desirability(), generator)
         replayed = torch.rand(survivors.shape, generator=generator) < self.cfg.replay_probability
         old = torch.multinomial(self._visited.double(), self.cfg.particles, replacement=True, generator=generator)
         numbers = torch.where(replayed, old, survivors)
-        self.cells = self._transition(numbers, generator)
-        self._successes *= self.cfg.memory
-        self._failures *= self.cfg.memory
+        self.cells = self.ranks.first(self._transition(numbers, generator))
+        self._successes *= self.cfg.memory / self.ranks.count
+        self._failures *= self.cfg.memory / self.ranks.count
         self._remember()
 
     def metrics(self) -> dict[str, float]:

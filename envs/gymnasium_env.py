@@ -46,6 +46,7 @@ class EpisodicEnv(AnymalEnv):
         """New episodes for all robots, drawn with this seed; those they were in count as timed out."""
         rows = torch.arange(self.num_envs)
         self.generator.manual_seed(seed)
+        self.senses.seed(seed)
         self.placement.finish(rows, torch.zeros(self.num_envs, dtype=torch.bool))
         self._reset(rows)
         self._command()
@@ -54,7 +55,7 @@ class EpisodicEnv(AnymalEnv):
     def _reset(self, rows: Tensor) -> None:
         """Keep the observations (m, size) that these rows' episodes end with, then start new ones."""
         if len(rows) > 0:
-            self.last_seen = observations.observe(take(self.state, rows))
+            self.last_seen = self.senses.observe(take(self.state, rows), rows)
         super()._reset(rows)
 
 
@@ -63,9 +64,10 @@ def take(s: State, rows: Tensor) -> State:
     return replace(s, **{name: value[rows] for name, value in vars(s).items() if isinstance(value, Tensor)})
 
 
-def observation_space() -> spaces.Dict:
+def observation_space(cfg: EnvConfig) -> spaces.Dict:
     """The observation groups of one robot, raw SI values in the order of `anymal_policy.layout`."""
     sizes = {name: layout.size(terms) for name, terms in layout.GROUPS.items()}
+    sizes |= {noisy: sizes[name] for noisy, name in observations.NOISY.items() if cfg.noisy_groups}
     return spaces.Dict({name: spaces.Box(-np.inf, np.inf, (size,), np.float32) for name, size in sizes.items()})
 
 
@@ -93,7 +95,7 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
         """The task's environment, or one with the configuration `cfg`; `tiles` take the place of the curriculum's."""
         cfg = replace(task_config(task) if cfg is None else cfg, num_envs=num_envs)
         self.env, self.num_envs = EpisodicEnv(cfg, tiles), num_envs
-        self.single_observation_space, self.single_action_space = observation_space(), action_space(cfg)
+        self.single_observation_space, self.single_action_space = observation_space(cfg), action_space(cfg)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
 

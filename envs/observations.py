@@ -52,12 +52,20 @@ def privileged(s: State) -> dict[str, Tensor]:
 
 
 GROUPS = {"proprio": proprio, "extero": extero, "privileged": privileged}
+NOISY = {"proprio_noisy": "proprio", "extero_noisy": "extero"}
+"""Group of a Student's observations -> group whose terms it has."""
 
 
 def observe(s: State) -> dict[str, Tensor]:
     """Every observation group, (n, 133), (n, 208) and (n, 50) float32, in new tensors."""
-    groups = {}
-    for name, group in GROUPS.items():
-        terms = group(s)
-        groups[name] = torch.cat([terms[term.name] for term in layout.GROUPS[name]], dim=-1)
-    return groups
+    return {name: _filled(name, s) for name in GROUPS}
+
+
+def observe_noisy(perceived: State) -> dict[str, Tensor]:
+    """A Student's groups, (n, 133) and (n, 208) float32, in new tensors, of a state as the robot perceives it."""
+    return {noisy: _filled(name, perceived) for noisy, name in NOISY.items()}
+
+
+def _filled(name: str, s: State) -> Tensor:
+    terms = GROUPS[name](s)
+    return torch.cat([terms[term.name] for term in layout.GROUPS[name]], dim=-1)

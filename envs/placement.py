@@ -11,8 +11,10 @@ from torch import Tensor
 
 from envs.config import EnvConfig
 from envs.curriculum import ParticleFilter, progress_label
+from envs.ranks import ALONE, Ranks
 from envs.state import State
 from envs.terrains import TerrainMap, Tile, TrainingBank, build_map
+from envs.terrains.bank import types_for
 
 
 class Placement:
@@ -49,11 +51,19 @@ class Placement:
         """Take note of episodes that ended in these rows, by a fall or not."""
 
     def advance(self, samples: int) -> None:
-        """Let time pass, in environment samples."""
+        """Let time pass, in environment samples of all ranks."""
 
     def metrics(self) -> dict[str, float]:
         """What to log about the terrain."""
         return {}
+
+    def learnt(self) -> dict[str, Tensor]:
+        """What the curriculum has learnt: without one, nothing."""
+        return {}
+
+    def take(self, learnt: dict[str, Tensor]) -> bool:
+        """Start from what a curriculum `learnt` in another training; whether that fits."""
+        return False
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that resuming needs."""
@@ -67,20 +77,23 @@ class Placement:
 class CurriculumPlacement(Placement):
     """Robots on the tiles that the particle filter finds worth training on; robot i has type i modulo their number."""
 
-    def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator) -> None:
+    def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator, ranks: Ranks) -> None:
         """A particle filter over the types of the bank."""
         super().__init__(cfg, bank.map, generator)
         self.bank = bank
         names, shapes = [kind.name for kind in bank.types], [kind.shape for kind in bank.types]
-        self.filter = ParticleFilter(names, shapes, cfg.curriculum, generator)
+        self.filter = ParticleFilter(names, shapes, cfg.curriculum, generator, ranks)
         self.type = torch.arange(cfg.num_envs) % len(names)
         self.cell = torch.zeros(cfg.num_envs, dtype=torch.long)
         self.progress, self.commanded = torch.zeros(cfg.num_envs), torch.zeros(cfg.num_envs)
         self.steps = torch.zeros(cfg.num_envs)
         self.samples_to_update = cfg.curriculum.update_samples
+        self.flat_samples = cfg.curriculum.flat_samples
 
     def _choose(self, rows: Tensor) -> None:
         cells, self.cell[rows] = self.filter.draw(self.type[rows], self.generator)
+        if self.flat_samples > 0:
+            cells, self.cell[rows] = torch.zeros_like(cells), 0
         self.tile[rows] = torch.from_numpy(self.bank.tile_index(self.type[rows].numpy(), cells.numpy()))
 
     def observe(self, s: State) -> None:
@@ -101,7 +114,10 @@ class CurriculumPlacement(Placement):
         self.progress[rows], self.commanded[rows], self.steps[rows] = 0.0, 0.0, 0.0
 
     def advance(self, samples: int) -> None:
-        """Update the filter when it is due."""
+        """Update the filter when it is due; it waits while everybody is on the easiest ground."""
+        if self.flat_samples > 0:
+            self.flat_samples -= samples
+            return
         self.samples_to_update -= samples
         if self.samples_to_update <= 0:
             self.filter.update(self.generator)
@@ -111,22 +127,37 @@ class CurriculumPlacement(Placement):
         """Difficulty and traversability per terrain type."""
         return self.filter.metrics()
 
+    def learnt(self) -> dict[str, Tensor]:
+        """Particles and counts of the filter."""
+        return self.filter.state_dict()
+
+    def take(self, learnt: dict[str, Tensor]) -> bool:
+        """Start from another filter's, if it is of the same types and levels."""
+        try:
+            self.filter.load_state_dict(learnt)
+        except ValueError:
+            return False
+        return True
+
     def state_dict(self) -> dict[str, Any]:
         """Tiles, running trajectories and the filter."""
         tensors = {name: getattr(self, name).clone() for name in ("tile", "cell", "progress", "commanded", "steps")}
-        return {**tensors, "samples_to_update": self.samples_to_update, "filter": self.filter.state_dict()}
+        counters = {name: getattr(self, name) for name in ("samples_to_update", "flat_samples")}
+        return {**tensors, **counters, "filter": self.filter.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`."""
         for name in ("tile", "cell", "progress", "commanded", "steps"):
             setattr(self, name, state[name].clone())
-        self.samples_to_update = state["samples_to_update"]
+        self.samples_to_update, self.flat_samples = state["samples_to_update"], state.get("flat_samples", 0)
         self.filter.load_state_dict(state["filter"])
 
 
-def make_placement(cfg: EnvConfig, tiles: Sequence[Tile] | None, generator: torch.Generator) -> Placement:
+def make_placement(
+    cfg: EnvConfig, tiles: Sequence[Tile] | None, generator: torch.Generator, ranks: Ranks = ALONE
+) -> Placement:
     """On the given tiles, or, without any, on the training bank under the curriculum."""
     if tiles is not None:
         return Placement(cfg, build_map(tiles), generator)
-    bank = TrainingBank(cfg.terrain.types, cfg.terrain.tile_size, cfg.terrain.seed)
-    return CurriculumPlacement(cfg, bank, generator)
+    bank = TrainingBank(cfg.terrain.types or types_for(cfg.collider), cfg.terrain.tile_size, cfg.terrain.seed)
+    return CurriculumPlacement(cfg, bank, generator, ranks)

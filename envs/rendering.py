@@ -15,6 +15,7 @@ from envs.anymal import AnymalEnv
 from envs.camera import FollowCamera
 from envs.simulation import build_model
 from envs.terrains import Surface
+from envs.terrains.scenery import Scenery
 
 Image = NDArray[np.uint8]
 
@@ -51,7 +52,7 @@ class Renderer:
         self.model.vis.quality.shadowsize = SHADOW_TEXELS
         self.camera = FollowCamera(env.surface, env.cfg.dt)
         self.floor_w = float(env.surface.map.heights.min()) - FLOOR_DEPTH
-        self.option, self.scene = mujoco.MjvOption(), mujoco.MjvScene(self.model, maxgeom=500)
+        self.option, self.scene = mujoco.MjvOption(), mujoco.MjvScene(self.model, maxgeom=500 + self.model.ngeom)
         self.rectangle = mujoco.MjrRect(0, 0, *size)
         self.gl, self.context = open_context(self.model, size)
 
@@ -95,7 +96,7 @@ class Renderer:
 
 def visual_model(surface: Surface) -> mujoco.MjModel:
     """The robot on this terrain with its looks, to draw; the simulation's own model has none."""
-    return build_model(surface, visual=True)
+    return build_model(Scenery(surface), visual=True)
 
 
 def pose(model: mujoco.MjModel, data: mujoco.MjData, env: AnymalEnv, row: int = 0) -> tuple[NDArray[np.float64], float]:

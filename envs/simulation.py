@@ -14,7 +14,7 @@ import torch
 from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
-from anymal_policy.gait import leg_fk, leg_velocity
+from anymal_policy.gait import leg_motion
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
 from envs.frames import rotate, rotate_inverse
@@ -25,6 +25,14 @@ BAD_STATE = [getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}").value for what in (
 PD_GAINS = np.array([4, 6])
 """Columns of a dcmotor's gainprm that hold its controller's proportional and derivative gain."""
 
+PARAMETERS = {
+    "friction": "geom_friction",
+    "mass": "body_mass",
+    "inertia": "body_inertia",
+    "gain": "actuator_gainprm",
+    "force_range": "actuator_forcerange",
+}
+"""What differs between the robots: attribute of the simulation -> field of MuJoCo's model."""
 SLIDING = 0
 """Column of geom_friction of the sliding coefficient."""
 
@@ -64,9 +72,9 @@ class Simulation:
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
         self.sensordata, self.actuator_force = self.batch.bind("sensordata"), self.batch.bind("actuator_force")
-        self.friction = self.batch.expand("geom_friction")
-        self.mass, self.inertia = self.batch.expand("body_mass"), self.batch.expand("body_inertia")
-        self.gain, self.force_range = self.batch.expand("actuator_gainprm"), self.batch.expand("actuator_forcerange")
+        self.friction, self.mass, self.inertia, self.gain, self.force_range = map(
+            self.batch.expand, PARAMETERS.values()
+        )
         self.base = self.model.body("base").id
         self.feet = np.array([self.model.geom(f"{leg}_foot").id for leg in LEGS])
         self.links = np.array(
@@ -112,10 +120,8 @@ class Simulation:
 
         qpos, qvel, sensors = tensor(self.qpos[index]), tensor(self.qvel[index]), tensor(self.sensordata[index])
         quaternion, angular_velocity_b = qpos[:, 3:7], qvel[:, 3:6]
-        foot_b = leg_fk(qpos[:, 7:])
-        foot_velocity_b = torch.linalg.cross(angular_velocity_b.unsqueeze(1), foot_b) + leg_velocity(
-            qpos[:, 7:], qvel[:, 6:]
-        )
+        foot_b, foot_velocity_b = leg_motion(qpos[:, 7:], qvel[:, 6:])
+        foot_velocity_b = foot_velocity_b + torch.linalg.cross(angular_velocity_b.unsqueeze(1), foot_b)
         down = torch.tensor([0.0, 0.0, -1.0]).expand(len(qpos), 3)
         force = sensors[:, self.columns["foot_force"]]
         return RobotState(
@@ -182,12 +188,12 @@ class Simulation:
     def state_dict(self) -> dict[str, Tensor]:
         """The physics of all rows, exact."""
         arrays = {"state": self.batch.state, "warning": self.batch.warning}
-        arrays |= {name: getattr(self, name) for name in ("friction", "mass", "inertia", "gain", "force_range")}
+        arrays |= {name: getattr(self, name) for name in PARAMETERS}
         return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict`."""
-        for name in ("friction", "mass", "inertia", "gain", "force_range"):
+        for name in PARAMETERS:
             getattr(self, name)[:] = state[name].numpy()
         self.batch.set_const()
         self.batch.state[:] = state["state"].numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ from tensordict import TensorDict
 from torch import Tensor
 
 from agents.checkpoint import Policy, load_policy
-from agents.config import restore
+from agents.config import STUDENT_GROUPS, restore
 from anymal_policy import layout
 from envs.config import EnvConfig
 
@@ -29,7 +30,7 @@ class Agent(Protocol):
     name: str
     """How it was asked for."""
     env: EnvConfig
-    """Default configuration with the gait, clipping and rate that its actions are made for."""
+    """Default configuration with the gait, clipping and rate that its actions are made for, and the groups it needs."""
     meta: dict[str, Any]
     """What its checkpoint says about it; empty for the controls."""
 
@@ -92,7 +93,7 @@ class TrainedAgent:
         """Act in the gait, clipping and rate that the policy was trained with."""
         self.name, self.policy = name, policy
         self.meta = policy.meta
-        self.env = trained_for(policy.meta["env"])
+        self.env = replace(trained_for(policy.meta["env"]), noisy_groups=policy.groups == STUDENT_GROUPS)
 
     def start(self, num_robots: int, seed: int) -> None:
         """Forget all robots."""

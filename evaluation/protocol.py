@@ -21,6 +21,7 @@ from envs.randomization import RandomizationConfig
 from envs.terrains.stairs import LANE_FLAT
 from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.cells import TILE_SIZE, Cell, tile_seeds
+from evaluation.noise import levels_for, with_noise
 from evaluation.summary import summary
 from evaluation.trial import DISTANCE, LANE_HALF_WIDTH, Trial
 
@@ -75,11 +76,14 @@ class Pushes:
         return PUSH_SPEED * pushed.unsqueeze(-1) * torch.stack([angle.cos(), angle.sin()], dim=-1)
 
 
-def run_batch(agent: Agent, cell: Cell, robots: int, seed: int, batch: int, threads: int) -> dict[str, Tensor]:
+def run_batch(
+    agent: Agent, cell: Cell, noise: str | None, robots: int, seed: int, batch: int, threads: int
+) -> dict[str, Tensor]:
     """First episodes of `robots` robots, as of `Trial.finish`; start states and pushes are the same for every agent."""
     env_seed, push_seed, agent_seed = np.random.SeedSequence((seed, batch)).generate_state(3).tolist()
-    own = {name: getattr(agent.env, name) for name in ACTS_THROUGH}
-    env = AnymalEnv(replace(CONDITIONS, num_envs=robots, seed=env_seed, threads=threads, **own), cell.tiles(seed))
+    own: dict[str, Any] = {name: getattr(agent.env, name) for name in ACTS_THROUGH}
+    own |= {"num_envs": robots, "seed": env_seed, "threads": threads, "noisy_groups": agent.env.noisy_groups}
+    env = AnymalEnv(with_noise(replace(CONDITIONS, **own), noise), cell.tiles(seed))
     mass = torch.from_numpy(env.simulation.mass.sum(-1)).float()
     trial = Trial(env.state, mass, env.cfg.dt, edge(env) if cell.terrain in SINGLE_STEPS else None)
     pushes = Pushes(robots, env.cfg.dt, push_seed)
@@ -103,18 +107,20 @@ def edge(env: AnymalEnv) -> Tensor:
     return corner[env.placement.tile, 0] + LANE_FLAT
 
 
-def evaluate_cell(agent: Agent, cell: Cell, episodes: int, seed: int, threads: int) -> dict[str, Any]:
-    """One row of the results: an agent on one kind of ground; depends on nothing else that is evaluated beside it."""
+def evaluate_cell(
+    agent: Agent, cell: Cell, noise: str | None, episodes: int, seed: int, threads: int
+) -> dict[str, Any]:
+    """One row of the results: an agent on one kind of ground, whatever else is evaluated beside it."""
     with single_torch_thread():
         sizes = batches(episodes)
-        parts = [run_batch(agent, cell, robots, seed, batch, threads) for batch, robots in enumerate(sizes)]
+        parts = [run_batch(agent, cell, noise, robots, seed, batch, threads) for batch, robots in enumerate(sizes)]
     results = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return {
         "checkpoint": agent.name,
         "terrain": cell.terrain,
         "difficulty": cell.difficulty,
         "parameters": cell.parameters,
-        "noise": None,
+        "noise": noise,
         **summary(results),
     }
 
@@ -139,27 +145,30 @@ def single_torch_thread() -> Iterator[None]:
 def evaluate(
     agents: Sequence[Agent],
     cells: Sequence[Cell],
+    noises: tuple[str, ...],
     episodes: int,
     seed: int,
     threads: int,
     report: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
-    """Every agent on every cell: {"settings", "cells"}, the same for any number of threads.
+    """Every agent on every cell, Students at every level of noise: {"settings", "cells"}, the same at any thread count.
 
     `report` gets each row when it is done.
     """
     rows = []
     for cell in cells:
         for agent in agents:
-            rows.append(evaluate_cell(agent, cell, episodes, seed, threads))
-            report(rows[-1])
-    return {"settings": settings(agents, episodes, seed), "cells": rows}
+            for noise in levels_for(agent, noises):
+                rows.append(evaluate_cell(agent, cell, noise, episodes, seed, threads))
+                report(rows[-1])
+    return {"settings": settings(agents, noises, episodes, seed), "cells": rows}
 
 
-def settings(agents: Sequence[Agent], episodes: int, seed: int) -> dict[str, Any]:
+def settings(agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, seed: int) -> dict[str, Any]:
     """Everything that the results depend on."""
     randomization = asdict(CONDITIONS.randomization)
-    meta = ("hash", "kind", "task", "iteration", "samples", "seed", "precision", "versions")
+    meta = ("hash", "kind", "task", "iteration", "samples", "seed", "precision", "versions", "student", "teacher_hash")
+    perceived = {level: with_noise(CONDITIONS, level) for level in noises}
     return {
         "episodes": episodes,
         "seed": seed,
@@ -176,6 +185,10 @@ def settings(agents: Sequence[Agent], episodes: int, seed: int) -> dict[str, Any
         "command": list(CONDITIONS.commands.fixed or ()),
         "heading_gain": CONDITIONS.commands.heading_gain,
         "randomization": {name: value for name, value in randomization.items() if not name.startswith("push_")},
+        "noise": {
+            level: {"heights": asdict(cfg.height_noise), "sensors": asdict(cfg.sensor_noise)}
+            for level, cfg in perceived.items()
+        },
         "agents": [
             {"checkpoint": agent.name, **{name: agent.meta[name] for name in meta if name in agent.meta}}
             | {name: value for name, value in asdict(agent.env).items() if name in ACTS_THROUGH}

@@ -14,7 +14,7 @@ RADIUS = 0.03
 SPHERE = mujoco.mjtGeom.mjGEOM_SPHERE
 
 
-def add_ground(spec, heights, risers=None, exact=True, **geom):
+def add_ground(spec, heights, risers=None, exact=True, plate=0.0, **geom):
     """A heightfield whose sample [0, 0] is at the world's origin."""
     ny, nx = heights.shape
     low, half = float(heights.min()), ((nx - 1) * STEP / 2, (ny - 1) * STEP / 2)
@@ -23,7 +23,7 @@ def add_ground(spec, heights, risers=None, exact=True, **geom):
     place = {"pos": [*half, low]} | geom
     field = spec.worldbody.add_geom(name="h", type=mujoco.mjtGeom.mjGEOM_HFIELD, hfieldname="h", **place)
     if risers is not None:
-        stand_risers(spec, field, risers)
+        stand_risers(spec, field, risers, plate)
     elif exact:
         use_exact(field)
 

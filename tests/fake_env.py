@@ -22,6 +22,7 @@ class FakeConfig:
     num_envs: int = 16
     seed: int = 1
     threads: int = 1
+    noisy_groups: bool = False
 
 
 class FakeEnv(VecEnv):
@@ -37,7 +38,7 @@ class FakeEnv(VecEnv):
         self.num_envs = self.cfg.num_envs
         self.generator = torch.Generator().manual_seed(self.cfg.seed)
         self.episode_length_buf = torch.zeros(self.num_envs, dtype=torch.long)
-        self.samples, self.reward_sum, self.reward_count = 0, 0.0, 0
+        self.samples, self.reward_sum, self.reward_count, self.level = 0, 0.0, 0, 0
         self.obs = self._observe()
 
     def get_observations(self) -> TensorDict:
@@ -63,6 +64,15 @@ class FakeEnv(VecEnv):
         self.reward_sum, self.reward_count = 0.0, 0
         return {"tracking/linear": mean, "terrain/rough": 0.25, "terrain/boxes": 0.75, "falls_per_minute": 0.0}
 
+    def curriculum(self) -> dict[str, torch.Tensor]:
+        """A level that was reached."""
+        return {"level": torch.tensor(self.level)}
+
+    def take_curriculum(self, learnt: dict[str, torch.Tensor]) -> bool:
+        """Start at this level."""
+        self.level = int(learnt["level"])
+        return True
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on."""
         return {
@@ -84,4 +94,8 @@ class FakeEnv(VecEnv):
 
     def _observe(self) -> TensorDict:
         groups = {name: torch.randn(self.num_envs, size, generator=self.generator) for name, size in SIZES.items()}
+        if self.cfg.noisy_groups:
+            for name in ("proprio", "extero"):
+                noise = torch.randn(self.num_envs, SIZES[name], generator=self.generator)
+                groups[f"{name}_noisy"] = groups[name] + 0.1 * noise
         return TensorDict(groups, batch_size=[self.num_envs])

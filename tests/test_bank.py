@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from envs.terrains import TRAINING_TYPES, Surface, TrainingBank, build_map, cache, make_tile
-from envs.terrains.grid import RISER_X, RISER_Y, risers_where
+from envs.terrains.bank import types_for
+from envs.terrains.grid import COVERED, RISER_X, RISER_Y, covered, risers_where
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +76,26 @@ def test_tiles_keep_their_heights_in_the_world(bank):
         np.testing.assert_allclose(surface.height(points), bank.map.tiles[index].heights[iy, ix], atol=3e-4)
 
 
+def test_hollows_are_under_the_treads_of_overhanging_tiles_alone(bank):
+    terrain, n = bank.map, 20
+    hangs = terrain.floor < terrain.heights
+    inside = hangs[n:-n, n:-n].reshape(hangs[n:-n].shape[0] // 160, 160, -1, 160).any((1, 3)).ravel()
+    expected = [
+        tile.family in ("stairs_open", "stairs_ledged") and tile.parameters["height"] > 0.05 for tile in terrain.tiles
+    ]
+    np.testing.assert_array_equal(inside[: len(expected)], expected)
+    assert hangs.sum() == hangs[n:-n, n:-n].sum()
+    np.testing.assert_array_equal((terrain.risers & COVERED) > 0, covered(terrain.heights, terrain.floor) > 0)
+
+
+def test_all_types_are_those_that_the_collider_can_hold():
+    assert types_for("exact") == tuple(TRAINING_TYPES)
+    assert set(TRAINING_TYPES) - set(types_for("stock")) == {
+        f"stairs_{kind}_{way}" for kind in ("open", "ledged") for way in ("up", "down")
+    }
+    assert TrainingBank(("flat", "slope_up")).map.floor is None
+
+
 def test_map_is_centred_and_tiles_do_not_overlap():
     terrain = build_map([make_tile("step_up", height=h) for h in (0.1, 0.2, 0.3, 0.4, 0.1)])
     middle = (terrain.tile_corner_w.min(0) + terrain.tile_corner_w.max(0) + terrain.tile_size[0]) / 2
@@ -119,12 +140,13 @@ def test_seed_changes_the_bank():
 
 
 def test_second_bank_comes_from_the_cache_bit_for_bit(monkeypatch):
-    made = TrainingBank(("rough", "stairs_random_up"))
+    made = TrainingBank(("rough", "stairs_open_up"))
     monkeypatch.setattr(cache, "generate", lambda *_: pytest.fail("generated again"))
-    cached = TrainingBank(("rough", "stairs_random_up"))
+    cached = TrainingBank(("rough", "stairs_open_up"))
     np.testing.assert_array_equal(made.map.heights, cached.map.heights)
     np.testing.assert_array_equal(made.map.risers, cached.map.risers)
     np.testing.assert_array_equal(made.map.tile_start_w, cached.map.tile_start_w)
+    np.testing.assert_array_equal(made.map.floor, cached.map.floor)
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[:500], lambda content: b"junk", lambda content: b""])

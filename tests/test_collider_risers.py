@@ -159,14 +159,14 @@ def test_height_jumps_on_risers_and_nowhere_else():
 
 
 def robot_at_rest(spec, heights=None):
-    """The pose and the speed of a robot 2 s after it is dropped from 1 cm onto the ground of its spec."""
+    """The pose and the speed of a robot 3 s after it is dropped from 1 cm onto the ground of its spec."""
     model = spec.compile()
     if heights is not None:
         write_heights(model, "h", heights / model.hfield_size[0, 2])
     data = mujoco.MjData(model)
     data.qpos[:3] = (0.9, 0.51, robot.STANDING_HEIGHT + 0.05)
     data.qpos[7:] = data.ctrl[:] = DEFAULT_JOINT_POSITION
-    for _ in range(400):
+    for _ in range(600):
         mujoco.mj_step(model, data)
     return data.qpos.copy(), np.abs(data.qvel).max()
 

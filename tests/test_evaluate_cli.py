@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from policy_files import write_policy
+import torch
+from policy_files import write_policy, write_student
 
 import evaluate
+from agents.policies import StudentPolicy
 from envs.config import EnvConfig
 from envs.terrains import FAMILIES
 from evaluation import agents, protocol
@@ -45,6 +47,37 @@ def test_policies_and_controls_share_one_table(capsys: pytest.CaptureFixture[str
     assert [cell["checkpoint"] for cell in cells] == names
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[2:]] == names
     assert Path("out.md").read_text().count("\n") == 5
+
+
+def test_students_are_evaluated_at_every_level_of_noise_teachers_and_controls_once() -> None:
+    write_student(Path("student.pt"), EnvConfig())
+    code, cells = run("--checkpoint", "student.pt", "pretrained/teacher.pt", "zero", "--noise", "none,large,none")
+    assert code == 0
+    rows = [(cell["checkpoint"], cell["noise"]) for cell in cells]
+    expected = [("student.pt", "none"), ("student.pt", "large"), ("pretrained/teacher.pt", "none"), ("zero", None)]
+    assert rows == expected
+    noise = json.loads(Path("out.json").read_text())["settings"]["noise"]
+    assert list(noise) == ["none", "large"]
+    assert noise["none"]["heights"]["factor"] == noise["none"]["sensors"]["scale"] == 0.0
+    assert noise["large"]["heights"]["condition"] == "large" and noise["large"]["sensors"]["scale"] == 1.0
+
+
+def test_noise_reaches_what_a_student_perceives(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_student(Path("student.pt"), EnvConfig())
+    seen: dict[str, Any] = {}
+    act = StudentPolicy.act
+
+    def watch(policy: StudentPolicy, obs: Any) -> Any:
+        seen.update(obs.items())
+        return act(policy, obs)
+
+    monkeypatch.setattr(StudentPolicy, "act", watch)
+    errors = {}
+    for level in ("none", "nominal", "large"):
+        assert run("--checkpoint", "student.pt", "--noise", level)[0] == 0
+        errors[level] = (seen["extero_noisy"] - seen["extero"]).abs().mean().item()
+        assert torch.allclose(seen["proprio_noisy"], seen["proprio"], atol=1e-5) == (level == "none")
+    assert errors["none"] < 1e-6 < 0.05 < errors["nominal"] < 0.2 < errors["large"]
 
 
 def test_agent_flag_needs_no_checkpoint() -> None:
@@ -96,8 +129,6 @@ def test_every_parameter_of_every_family_has_a_flag() -> None:
     ("flags", "words"),
     [
         (["--terrains", "moon"], "choose one of flat"),
-        (["--terrains", "stairs_open"], "have overhangs"),
-        (["--terrains", "stairs_ledged"], "have overhangs"),
         (["--terrains", "flat,,rough"], "list like a,b"),
         (["--terrains", "nowhere.npy"], "no heightmap file"),
         (["--terrains", "flat", "--resolution", "0.1"], "name one in --terrains"),
@@ -108,6 +139,8 @@ def test_every_parameter_of_every_family_has_a_flag() -> None:
         (["--terrains", "step_up", "--height", "7"], "within 0 to 1 m"),
         (["--terrains", "stairs_standard", "--direction=-2"], "must be one of [-1, 1]"),
         (["--terrains", "stairs_up", "--depth", "1.5", "--height", "0.1,,"], "numbers like"),
+        (["--noise", "none,awful"], "choose from none, nominal"),
+        (["--noise", ""], "list like a,b"),
         (["--episodes", "0"], "at least 1"),
         (["--threads", "0"], "at least 1"),
         (["--seed", "-1"], "at least 0"),

@@ -10,6 +10,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor
 
+from agents.config import TEACHER_GROUPS
 from anymal_policy import layout
 from anymal_policy.teacher import Teacher
 from envs import randomization
@@ -81,7 +82,7 @@ def test_the_loop_tells_walking_forward_from_walking_backward(monkeypatch: pytes
     monkeypatch.setattr(protocol, "PUSH_SPEED", 0.0)
     monkeypatch.setattr(protocol, "CONDITIONS", replace(CONDITIONS, randomization=randomization.NONE))
     monkeypatch.setattr(trial, "DISTANCE", 0.1)
-    forward, backward = (run_batch(Walker(direction), Cell("flat"), 3, 0, 0, 1) for direction in (1.0, -1.0))
+    forward, backward = (run_batch(Walker(direction), Cell("flat"), None, 3, 0, 0, 1) for direction in (1.0, -1.0))
     assert forward["outcome"].tolist() == [SUCCESS] * 3 and backward["outcome"].tolist() == [TIMEOUT] * 3
     assert forward["speed"].min() > 0.08 > -0.08 > backward["speed"].max()
     assert forward["velocity_error"].max() < backward["velocity_error"].min() - 0.05
@@ -103,7 +104,7 @@ def test_all_agents_start_from_the_same_states_and_no_two_robots_do(monkeypatch:
     monkeypatch.setattr(protocol, "SECONDS", 0.04)
     witnesses = [Witness(), Witness()]
     for witness in witnesses:
-        evaluate_cell(witness, Cell("flat"), 3, 7, 1)
+        evaluate_cell(witness, Cell("flat"), None, 3, 7, 1)
     one, two = (witness.first for witness in witnesses)
     assert one is not None and two is not None and torch.equal(one, two)
     assert (one[0] - one[1]).abs().max() > 0.1
@@ -113,13 +114,18 @@ def test_results_depend_neither_on_threads_nor_on_what_else_is_evaluated(monkeyp
     monkeypatch.setattr(protocol, "SECONDS", 0.3)
     rough = make_cells(["rough"], [1.0], {})
     policy: Any = Teacher(16).eval()
-    agent = agents.TrainedAgent("x", SimpleNamespace(act=acting(policy), reset=lambda done: None, meta={"env": {}}))  # type: ignore
-    alone = evaluate([agent], rough, 5, 2, 1, report=lambda row: None)
-    beside = evaluate([RandomAgent(), agent], [Cell("flat"), *rough], 5, 2, 2, report=lambda row: None)
+    agent = agents.TrainedAgent("x", acting(policy))
+    alone = evaluate([agent], rough, ("none",), 5, 2, 1, report=lambda row: None)
+    beside = evaluate([RandomAgent(), agent], [Cell("flat"), *rough], ("none",), 5, 2, 2, report=lambda row: None)
     assert beside["cells"][3] == alone["cells"][0]
-    assert beside["cells"][2] == evaluate([RandomAgent()], rough, 5, 2, 1, report=lambda row: None)["cells"][0]
+    assert (
+        beside["cells"][2] == evaluate([RandomAgent()], rough, ("none",), 5, 2, 1, report=lambda row: None)["cells"][0]
+    )
     assert beside["cells"][2] != beside["cells"][3]
 
 
 def acting(network: Teacher) -> Any:
-    return lambda obs: network(obs["proprio"], obs["extero"], obs["privileged"]).detach()
+    def act(obs: TensorDict) -> Tensor:
+        return network(obs["proprio"], obs["extero"], obs["privileged"]).detach()
+
+    return SimpleNamespace(act=act, reset=lambda done: None, meta={"env": {}}, groups=TEACHER_GROUPS)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from policy_files import write_policy
+from policy_files import write_policy, write_student
 from tensordict import TensorDict
 
 from envs.config import EnvConfig
@@ -42,3 +42,21 @@ def test_controls_are_zero_and_repeatable_noise() -> None:
     assert torch.equal(noise.act(obs), first) and not torch.equal(first, second)
     assert first.shape == (500, 16) and first.abs().max() <= 1
     assert first.square().mean().item() == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_only_students_need_the_noisy_groups_and_they_are_stateful(tmp_path: Any) -> None:
+    write_policy(tmp_path / "teacher.pt", EnvConfig(noisy_groups=True))
+    write_student(tmp_path / "student.pt", EnvConfig())
+    assert not load_agent(tmp_path / "teacher.pt").env.noisy_groups
+    student = load_agent(tmp_path / "student.pt")
+    assert student.env.noisy_groups
+    groups = {"proprio_noisy": torch.ones(2, 133), "extero_noisy": torch.ones(2, 208)}
+    obs = TensorDict(groups, batch_size=[2])
+    student.start(2, 0)
+    first, second = student.act(obs), student.act(obs)
+    student.reset(torch.tensor([True, False]))
+    third = student.act(obs)
+    assert torch.equal(third[0], first[0]) and not torch.equal(second[0], first[0])
+    assert not torch.equal(third[1], first[1])
+    student.start(2, 0)
+    assert torch.equal(student.act(obs), first)

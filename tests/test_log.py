@@ -33,12 +33,13 @@ def test_rows_beyond_the_last_save_are_dropped_and_new_columns_added(tmp_path: P
     assert path.read_text() == "iteration,a,b\n1,0.5,nan\n2,0.5,nan\n3,0.25,1\n4,nan,2\n"
 
 
-def test_console_line_shows_mean_terrain_and_all_falls_under_its_titles() -> None:
+def test_console_line_shows_mean_terrain_and_each_fall_once_under_its_titles() -> None:
     metrics = {
         "train/samples": 2.5e6,
         "terrain/a": 0.2,
         "terrain/b": 0.4,
-        "falls_per_minute/tilt": 1.0,
+        "falls_per_minute": 1.5,
+        "falls_per_minute/tilt": 1.25,
         "falls_per_minute/base": 0.5,
     }
     text = line(7, 1500, metrics, 3661)

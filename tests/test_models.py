@@ -9,9 +9,10 @@ import torch
 from fake_env import FakeConfig, FakeEnv
 from tensordict import TensorDict
 
-from agents.config import TeacherConfig, rsl_rl_config
+from agents.config import TeacherConfig
 from agents.models import NORMALIZED, TeacherModel
 from agents.ppo import TeacherPPO
+from agents.rsl_rl_config import teacher_config
 
 CFG = TeacherConfig(num_steps_per_env=4, num_learning_epochs=1, num_mini_batches=1, init_std=0.4)
 
@@ -20,7 +21,7 @@ def build(cfg: TeacherConfig = CFG, precision: str = "fp32", num_envs: int = 8) 
     torch.manual_seed(0)
     env = FakeEnv(FakeConfig(num_envs=num_envs))
     alg = TeacherPPO.construct_algorithm(
-        env.get_observations(), env, rsl_rl_config(cfg, precision) | {"multi_gpu": None}, "cpu"
+        env.get_observations(), env, teacher_config(cfg, precision) | {"multi_gpu": None}, "cpu"
     )
     assert isinstance(alg, TeacherPPO)
     return alg, env
@@ -96,12 +97,44 @@ def test_normalising_once_per_rollout_changes_no_output() -> None:
 
 
 def test_learning_rate_decays_with_samples_not_iterations() -> None:
-    cfg = TeacherConfig(num_steps_per_env=4, num_mini_batches=1, lr_decay=0.5, learning_rate=1e-3)
+    cfg = TeacherConfig(num_steps_per_env=4, num_mini_batches=1, lr_decay=0.5, learning_rate=1e-3, desired_kl=math.inf)
     alg, env = build(cfg)
     alg.samples = 500_000 - 32
     rollout(alg, env)
     alg.update()
     assert math.isclose(alg.optimizer.param_groups[0]["lr"], 2.5e-4, rel_tol=1e-9)
+
+
+def test_policys_weights_are_their_running_mean() -> None:
+    alg, env = build(TeacherConfig(num_steps_per_env=4, num_mini_batches=1, averaging=10 * 32))
+    after = []
+    for _ in range(12):
+        rollout(alg, env)
+        alg.update()
+        after.append(alg.actor.mlp.teacher.head[0].weight.clone())
+    mean = after[0]
+    for iteration, weight in enumerate(after[1:], start=1):
+        mean = mean + max(1 / 10, 5 / (iteration + 5)) * (weight - mean)
+    torch.testing.assert_close(alg.averaged.module["actor"].teacher.head[0].weight, mean)
+
+
+def test_entropy_bonus_decays_with_samples() -> None:
+    alg, env = build(TeacherConfig(num_steps_per_env=4, num_mini_batches=1, entropy=0.01, entropy_decay=0.5))
+    alg.samples = 500_000
+    rollout(alg, env)
+    alg.update()
+    assert math.isclose(alg.entropy_coef, 0.0025, rel_tol=1e-9)
+
+
+def test_learning_rate_follows_the_policys_change_below_its_schedule() -> None:
+    alg, env = build(TeacherConfig(num_steps_per_env=4, num_mini_batches=1, lr_decay=1.0, learning_rate=1e-3))
+    rates = []
+    for change in (0.03, 0.03, 0.015, 0.005, 0.005, 0.005):
+        alg._policy_change = lambda _, change=change: change
+        rollout(alg, env)
+        alg.update()
+        rates.append(alg.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1e-3 / 1.2, 1e-3 / 1.44, 1e-3 / 1.44, 1e-3 / 1.2, 1e-3, 1e-3])
 
 
 @pytest.mark.parametrize("symmetry", [False, True])

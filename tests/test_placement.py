@@ -235,3 +235,35 @@ def test_a_restored_curriculum_goes_on_the_same() -> None:
     other.generator.set_state(one.generator.get_state())
     assert all(torch.equal(a, b) for a, b in zip(sequence(one), sequence(other), strict=True))
     assert one.metrics() == other.metrics()
+
+
+def test_everybody_stays_on_the_easiest_ground_for_the_flat_samples() -> None:
+    placement = curriculum(40, initial_fraction=1.0, flat_samples=100, update_samples=10)
+    start = placement.filter.cells.clone()
+    for _ in range(2):
+        placement.start(torch.arange(40))
+        assert not placement.cell.any()
+        placement.advance(50)
+    assert torch.equal(placement.filter.cells, start)
+    placement.start(torch.arange(40))
+    assert placement.cell.any()
+    placement.advance(10)
+    assert not torch.equal(placement.filter.cells, start)
+
+
+def test_flat_samples_go_on_after_resuming() -> None:
+    one, other = curriculum(40, initial_fraction=1.0, flat_samples=100), curriculum(40, initial_fraction=1.0)
+    one.advance(60)
+    other.load_state_dict(one.state_dict())
+    other.start(torch.arange(40))
+    assert not other.cell.any()
+    other.advance(40)
+    other.start(torch.arange(40))
+    assert other.cell.any()
+
+
+def test_what_one_curriculum_has_learnt_another_takes_over_if_it_fits() -> None:
+    one, other = curriculum(seed=1, initial_fraction=1.0), curriculum(seed=2)
+    assert other.take(one.learnt()) and torch.equal(other.filter.cells, one.filter.cells)
+    assert not curriculum(particles=3).take(one.learnt()) and not other.take({})
+    assert not fixed(plane_tile()).take(one.learnt()) and fixed(plane_tile()).learnt() == {}

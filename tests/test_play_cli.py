@@ -7,19 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import imageio_ffmpeg
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from policy_files import write_policy
+from policy_files import write_policy, write_student
 from worlds import plane_tile
 
 import play
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
+from envs.height_noise import LEVELS
 from envs.rendering import Renderer, RenderingError
 from envs.tasks import TASKS
 from envs.terrains import FAMILIES
@@ -110,6 +111,23 @@ def test_controls_need_no_checkpoint(control: str, capsys: pytest.CaptureFixture
     printed = capsys.readouterr().out
     assert printed.startswith(f"{control} on flat; command 0.7 0 0\n")
     assert all(word in printed for word in ("Distance: ", "Falls: 0", "Mean velocity error: "))
+
+
+def test_student_walks_with_nominal_noise_or_the_one_that_is_named(spectator: Spectator, capsys: Any) -> None:
+    write_student(Path("student.pt"), EnvConfig())
+    for flags, level in (([], "nominal"), (["--noise", "covered"], "covered")):
+        assert play.main(["--checkpoint", "student.pt", *flags, *SHORT]) == 0
+        assert capsys.readouterr().out.startswith(f"student.pt on flat; command 0.7 0 0; noise {level}\n")
+        assert spectator.env.cfg.height_noise == LEVELS[level]
+
+
+def test_noise_is_refused_for_those_who_see_none(capsys: Any) -> None:
+    assert play.main(["--agent", "zero", "--noise", "large", *SHORT]) == 2
+    assert capsys.readouterr().err == "play.py: --noise is for Students; leave it out for zero.\n"
+
+
+def test_every_level_of_noise_can_be_named() -> None:
+    assert get_args(get_args(get_type_hints(play.Args)["noise"])[0]) == tuple(LEVELS)
 
 
 def test_command_reaches_the_robot_and_may_be_negative(spectator: Spectator) -> None:
@@ -208,7 +226,6 @@ def test_interruption_ends_the_play_with_its_result(
     ("flags", "words"),
     [
         (["--terrain", "moon"], "stairs_up"),
-        (["--terrain", "stairs_open"], "stairs_standard"),
         (["--terrain", "nothing.npy"], "nothing.npy"),
         (["--terrain", "flat", "--height", "0.1"], "height"),
         (["--terrain", "stairs_up", "--height", "9"], "0.5"),

@@ -115,6 +115,8 @@ def test_init_from_takes_networks_normaliser_and_noise_but_no_progress(tmp_path:
     target = start(tmp_path / "b", 1, seed=2)
     target.init_from(read_policy(tmp_path / "a"))
     obs = source.env.get_observations()
+    averaged = source.alg.averaged.module
+    source.actor.mlp, source.alg.critic.mlp = averaged["actor"], averaged["critic"]  # type: ignore
     assert torch.equal(target.actor(obs), source.actor(obs)) and torch.equal(
         target.alg.critic(obs), source.alg.critic(obs)
     )

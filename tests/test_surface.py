@@ -93,6 +93,15 @@ def test_positions_that_are_no_numbers_give_finite_heights(rugged):
     assert np.isfinite(rugged.max_height(strange, 0.5)).all()
 
 
+def test_foot_heights_are_the_same_bits_at_any_thread_count(rugged):
+    rng = np.random.default_rng(0)
+    feet, yaw, offsets = rng.uniform(-2, 6, (300, 4, 2)), rng.uniform(-3, 3, 300), rng.uniform(-0.5, 0.5, (52, 2))
+    alone = rugged.foot_heights(feet, yaw, offsets)
+    for threads in (2, 3):
+        shared = Surface(rugged.map, rugged.collider, threads).foot_heights(feet, yaw, offsets)
+        np.testing.assert_array_equal(shared, alone)
+
+
 def test_foot_heights_turn_the_ring_with_the_robot(rugged):
     rng = np.random.default_rng(4)
     feet, yaw, offsets = rng.uniform(-3, 3, (6, 4, 2)), rng.uniform(-np.pi, np.pi, 6), rng.uniform(-0.5, 0.5, (52, 2))
@@ -141,3 +150,25 @@ def test_ball_comes_to_rest_on_the_surface():
         mujoco.mj_step(model, data, 400)
         assert data.qpos[2] == pytest.approx(ground + 0.03, abs=2e-3)
         assert data.ncon >= 1
+
+
+@pytest.mark.parametrize("name", ["stairs_open_up", "stairs_ledged_down"])
+def test_overhanging_stairs_look_solid_from_above_and_need_the_exact_collider(name):
+    tiles = [make_tile(kind, height=0.17, depth=0.3) for kind in (name, f"stairs_{name.rsplit('_', 1)[1]}")]
+    hanging, solid = (Surface(build_map([tile])) for tile in tiles)
+    points = points_on(hanging, 1000)
+    np.testing.assert_array_equal(hanging.height(points), solid.height(points))
+    with pytest.raises(ValueError, match=f"{name} overhang.*--env.collider exact"):
+        Surface(hanging.map, "stock")
+
+
+def test_foot_reaches_under_a_tread_of_open_stairs_in_the_world():
+    surface = Surface(build_map([make_tile("stairs_open_up", height=0.17, depth=0.3), make_tile("stairs_up")]))
+    model = model_of(surface, ball=True)
+    data = mujoco.MjData(model)
+    corner = surface.map.tile_corner_w[0]
+    for z, contacts in ((0.06, 0), (0.17 - 0.04 - 0.029, 1), (0.029, 1)):
+        data.qpos[:3] = (*(corner + (2.5 + 0.1, 2.0)), z)
+        mujoco.mj_kinematics(model, data)
+        mujoco.mj_collision(model, data)
+        assert data.ncon == contacts

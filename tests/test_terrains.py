@@ -9,9 +9,9 @@ from envs.terrains import FAMILIES, make_tile
 from envs.terrains.grid import RISER_X, RISER_Y
 from envs.terrains.natural import perlin
 
-SOLID = [name for name, family in FAMILIES.items() if family.is_height_function]
 SMOOTH = {"flat", "rough", "slope_up", "slope_down"}
-LANES = {"step_up", "step_down", "stairs_up", "stairs_down"}
+OVERHANGING = {name for name, family in FAMILIES.items() if family.recess is not None}
+LANES = {name for name, family in FAMILIES.items() if family.heading is not None}
 
 
 def walk_east(tile):
@@ -26,7 +26,7 @@ def riser_places(profile):
     return (at + 1) * 0.05, rise[at]
 
 
-@pytest.mark.parametrize("name", SOLID)
+@pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("difficulty", [0.0, 1.0])
 def test_robot_starts_on_flat_ground(name, difficulty):
     tile = make_tile(name, difficulty, seed=3)
@@ -39,7 +39,7 @@ def test_robot_starts_on_flat_ground(name, difficulty):
     assert tile.heights.dtype == np.float32 and np.isfinite(tile.heights).all()
 
 
-@pytest.mark.parametrize("name", SOLID)
+@pytest.mark.parametrize("name", FAMILIES)
 def test_risers_are_marked_exactly_where_level_pieces_meet(name):
     tile = make_tile(name, 1.0, seed=1)
     jump_x, jump_y = (abs(np.diff(tile.heights, axis=axis)) > 1e-4 for axis in (1, 0))
@@ -50,7 +50,7 @@ def test_risers_are_marked_exactly_where_level_pieces_meet(name):
     assert not (tile.risers[:, -1] & RISER_X).any() and not (tile.risers[-1] & RISER_Y).any()
 
 
-@pytest.mark.parametrize("name", sorted(set(SOLID) - LANES - {"flat"}))
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - LANES - {"flat"}))
 def test_harder_means_higher(name):
     spans = [np.ptp(make_tile(name, difficulty, seed=2).heights) for difficulty in (0.0, 0.5, 1.0)]
     assert spans[0] < spans[1] < spans[2]
@@ -170,6 +170,47 @@ def test_stairs_lane_goes_on_for_three_and_a_half_metres_then_lands(name, sign, 
     np.testing.assert_allclose(rise, 0.17 * sign, atol=1e-6)
     assert depth * len(at) >= 3.5 - 1e-9
     assert tile.size[0] - tile.start[0] - at[-1] >= 1.0
+
+
+def test_overhanging_stairs_are_standard_stairs_from_above():
+    names = {"stairs_open", "stairs_ledged"}
+    assert names | {f"{name}_{way}" for name in names for way in ("up", "down")} == OVERHANGING
+    for name in OVERHANGING:
+        way = name.split("_")[2:]
+        solid = make_tile("_".join(("stairs", *(way or ["standard"]))), height=0.15, depth=0.3)
+        np.testing.assert_array_equal(make_tile(name, height=0.15, depth=0.3).heights, solid.heights)
+        assert solid.floor is None
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+@pytest.mark.parametrize("depth", [0.25, 0.3, 0.6])
+def test_open_stairs_have_a_hollow_of_one_step_under_every_tread(direction, depth):
+    tile = make_tile("stairs_open", height=0.15, depth=depth, direction=direction)
+    hollow = tile.heights - tile.floor
+    at, _ = riser_places(walk_east(tile))
+    first = 80 + round(at[0] / 0.05) if direction > 0 else 80 + round((at[0] - depth) / 0.05)
+    last = 159 if direction > 0 else 80 + round(at[-1] / 0.05)
+    np.testing.assert_allclose(hollow[80, first:last], 0.15, atol=1e-6)
+    np.testing.assert_array_equal(hollow[80, 80:first], 0.0)
+    np.testing.assert_array_equal(hollow[80, last:], 0.0)
+    np.testing.assert_array_equal(hollow[[0, -1]], 0.0)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_ledges_stick_out_by_five_centimetres(way):
+    tile = make_tile(f"stairs_ledged_{way}", height=0.15, depth=0.3)
+    hangs = tile.floor < tile.heights
+    assert not hangs[[0, -1]].any() and (hangs[1:-1] == hangs[50]).all()
+    plates = np.flatnonzero(hangs[50])
+    at, _ = riser_places(walk_east(tile))
+    np.testing.assert_array_equal(plates, 30 + np.round(at / 0.05) - (way == "down"))
+    np.testing.assert_allclose((tile.heights - tile.floor)[50, plates], 0.15, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", sorted(OVERHANGING))
+def test_steps_no_higher_than_a_plate_are_solid(name):
+    tile = make_tile(name, height=0.04)
+    np.testing.assert_array_equal(tile.floor, tile.heights)
 
 
 def test_depth_is_rounded_to_the_grid():

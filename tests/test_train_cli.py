@@ -20,9 +20,11 @@ from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import PRESETS, TeacherConfig, differences, restore
 from envs.config import EnvConfig
 from envs.tasks import TASKS
+from train_args import usable_cores
 
 SIZE = "--num-envs 4 --threads 1 --agent.num-steps-per-env 4 --agent.warm-up-steps 2"
-TINY = ["--task", "anymal_flat", *SIZE.split()]
+TINY = ["--task", "anymal_flat", "--stage", "teacher", *SIZE.split()]
+NOISE_SCHEDULE = ["height_noise.start_samples", "height_noise.full_samples"]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,8 @@ def test_run_directory_holds_policy_resume_and_curves(run_dir: Path) -> None:
     assert {"policy.pt", "resume.pt", "curves.csv"} <= {path.name for path in run_dir.iterdir()}
     meta = load_policy(run_dir).meta
     assert meta["task"] == "anymal_flat" and meta["seed"] == 7 and meta["samples"] == 2 * 4 * 4
-    assert restore(EnvConfig(), meta["env"]) == replace(TASKS["anymal_flat"], num_envs=4, threads=1, seed=7)
+    expected = replace(TASKS["anymal_flat"], num_envs=4, threads=1, seed=7)
+    assert list(differences(expected, restore(EnvConfig(), meta["env"]))) == NOISE_SCHEDULE
 
 
 def test_resume_goes_on_with_the_settings_of_the_run(run_dir: Path, tmp_path: Path, capsys: Any) -> None:
@@ -69,8 +72,10 @@ def test_init_from_starts_a_new_run_with_the_old_networks(run_dir: Path, tmp_pat
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_set_robots_and_training(preset: str) -> None:
     args = train.parse(["--preset", preset, "--task", "anymal_flat"])
-    assert args.env == replace(TASKS["anymal_flat"], num_envs=PRESETS[preset].num_envs, threads=train.usable_cores())
-    assert args.agent == PRESETS[preset].agent
+    size, noise = PRESETS[preset], args.env.height_noise
+    expected = replace(TASKS["anymal_flat"], num_envs=size.num_envs, threads=usable_cores(), height_noise=noise)
+    assert args.env == expected and (noise.start_samples, noise.full_samples) == size.noise_samples
+    assert (args.agent, args.student) == (size.agent, size.student)
 
 
 def test_every_task_and_preset_can_be_named() -> None:
@@ -80,7 +85,7 @@ def test_every_task_and_preset_can_be_named() -> None:
 
 def test_laptop_on_rough_terrain_is_the_default() -> None:
     args = train.parse([])
-    assert (args.task, args.preset, args.stage, args.env.num_envs) == ("anymal_rough", "laptop", "teacher", 512)
+    assert (args.task, args.preset, args.stage, args.env.num_envs) == ("anymal_rough", "laptop", None, 512)
 
 
 def test_full_preset_is_the_papers_table() -> None:
@@ -129,7 +134,8 @@ def test_impossible_requests_are_refused_in_one_sentence(run_dir: Path, tmp_path
 
 def test_resume_refuses_to_become_another_run(run_dir: Path, capsys: Any) -> None:
     resume = ["--resume", str(run_dir)]
-    for flags in ("--num-envs 5", "--seed 8", "--task anymal_rough", "--preset smoke", "--agent.gamma 0.9"):
+    others = ("--stage student", "--student.std 0.5", "--student.max-iterations 7")
+    for flags in ("--num-envs 5", "--seed 8", "--task anymal_rough", "--preset smoke", "--agent.gamma 0.9", *others):
         message = refusal(capsys, *resume, *flags.split())
         assert "--init-from" in message
     assert "--env.gait.apex" in refusal(capsys, *resume, "--env.gait.apex", "0.1")

@@ -1,7 +1,8 @@
 """Our own collision of spheres with the terrain: risers stand vertical, contacts are few, and it is fast.
 
 `use_exact(geom)` makes a heightfield geom collide by it, `stand_risers(spec, geom, risers)` also makes its risers
-vertical; heightfields without either keep MuJoCo's collider. `write_heights(model, name, heights)` fills them in.
+vertical and lets treads overhang; heightfields without either keep MuJoCo's collider. `write_heights(model, name,
+heights)` fills them in.
 """
 
 from __future__ import annotations
@@ -31,27 +32,32 @@ def use_exact(geom: mujoco.MjsGeom) -> None:
     geom.userdata = [MARK]
 
 
-def stand_risers(spec: mujoco.MjSpec, geom: mujoco.MjsGeom, risers: NDArray[np.uint8]) -> None:
+def stand_risers(spec: mujoco.MjSpec, geom: mujoco.MjsGeom, risers: NDArray[np.uint8], plate: float = 0.0) -> None:
     """Let spheres collide with this heightfield geom by our collider, with vertical walls at its risers.
 
-    `risers` (ny, nx) has the bits RISER_X and RISER_Y of envs.terrains.grid. They travel in the model, as the bytes of
-    a custom numeric, which the geom's second user value counts from 1; behind them is room for bounds on the heights.
+    `risers` (ny, nx) has the bits RISER_X, RISER_Y and COVERED of envs.terrains.grid. They travel in the model, as the
+    bytes of a custom numeric, which the geom's second user value counts from 1; behind them is room for bounds on the
+    heights and, if the third user value `plate` is not 0, for the lower ground under treads that are `plate` m thick.
     """
     field = spec.hfield(geom.hfieldname)
     if risers.shape != (field.nrow, field.ncol):
         raise ValueError(f"Risers {risers.shape} must have the shape of the heightfield, ({field.nrow}, {field.ncol}).")
     use_exact(geom)
-    words, bounds = _room(*risers.shape)
-    data = np.full(words + -(-bounds // 2), UNBOUNDED)
-    data[:words].view(np.uint8)[: risers.size] = risers.ravel()
-    spec.add_numeric(name=f"{geom.name}_risers", size=len(data), data=data)
-    geom.userdata = [*geom.userdata, len(spec.numerics)]
+    bounds, floor = _room(*risers.shape)
+    data = np.full(floor, UNBOUNDED)
+    data[:bounds].view(np.uint8)[: risers.size] = risers.ravel()
+    size = floor + (-(-risers.size // 2) if plate > 0.0 else 0)
+    spec.add_numeric(name=f"{geom.name}_risers", size=size, data=data)
+    geom.userdata = [*geom.userdata, len(spec.numerics), *([plate] if plate > 0.0 else [])]
 
 
-def write_heights(model: mujoco.MjModel, name: str, heights: NDArray[np.floating]) -> None:
+def write_heights(
+    model: mujoco.MjModel, name: str, heights: NDArray[np.floating], floor: NDArray[np.floating] | None = None
+) -> None:
     """Write the heights (ny, nx) of heightfield geom `name`, in 0..1 of its vertical range, into a compiled model.
 
-    If the geom has vertical risers, the bounds by which spheres are found clear of the ground go with them.
+    If the geom has vertical risers, the bounds by which spheres are found clear of the ground go with them, and if its
+    treads overhang, so does the lower ground `floor` (ny, nx).
     """
     geom = model.geom(name)
     users, first = model.geom_user[geom.id], model.hfield_adr[geom.dataid[0]]
@@ -59,14 +65,17 @@ def write_heights(model: mujoco.MjModel, name: str, heights: NDArray[np.floating
     if len(users) > 1 and users[1] > 0:
         from envs.collider.ceiling import ceiling
 
-        words, count = _room(*heights.shape)
-        behind = model.numeric_adr[int(users[1]) - 1] + words
-        model.numeric_data[behind:].view(np.float32)[:count] = ceiling(heights.astype(np.float32)).ravel()
+        bounds = ceiling(heights.astype(np.float32))
+        for behind, values in zip(_room(*heights.shape), (bounds, floor), strict=True):
+            if values is not None:
+                at = model.numeric_adr[int(users[1]) - 1] + behind
+                model.numeric_data[at:].view(np.float32)[: values.size] = values.ravel()
 
 
 def _room(rows: int, columns: int) -> tuple[int, int]:
-    """Numbers that hold the risers of a heightfield as bytes, and how many bounds there are."""
-    return -(-rows * columns // 8), -(-rows // BLOCK) * -(-columns // BLOCK)
+    """Where in the numeric, in numbers behind its first, the bounds and the lower ground of a heightfield begin."""
+    bounds = -(-rows * columns // 8)
+    return bounds, bounds + -(-(-(-rows // BLOCK) * -(-columns // BLOCK)) // 2)
 
 
 def _install() -> Any:

@@ -9,7 +9,7 @@ import math
 
 from numpy.typing import NDArray
 
-from envs.terrains.compiled import compiled
+from envs.terrains.compiled import compiled, inlined
 
 Vector = tuple[float, float, float]
 
@@ -20,7 +20,7 @@ PARALLEL = 0.95
 ABOVE = 1e-3
 """Sphere radii by which a point must lie above the tangent plane of a deeper contact to be a contact of its own."""
 SIDEWAYS = -1e-6
-"""Least vertical part of a normal: ground without overhangs never pushes down, and walls push sideways."""
+"""Least vertical part of a triangle's normal: ground without overhangs never pushes down, and walls push sideways."""
 TOUCHING = 1e-9
 """m between the sphere's centre and a surface below which their direction is taken from the surface."""
 SMALLEST = 1e-24
@@ -116,6 +116,40 @@ def offer_triangle(
         out = along((0.0, 0.0, 0.0), out, 1.0 / distance)
     if not buried and out[2] < SIDEWAYS:
         return n
+    return add(contacts, n, buried, distance, point, out)
+
+
+@compiled
+def offer_face(
+    contacts: NDArray, n: int, buried: bool, reach: float, c: Vector, low: Vector, high: Vector, axis: int, sign: float
+) -> int:
+    """Add the closest point of a rectangle to n candidates, as of a triangle; their new number.
+
+    It reaches from `low` to `high`, which are equal along its normal, coordinate `axis` in the direction `sign`.
+    """
+    if not buried and sign * (c[axis] - low[axis]) <= 0.0:
+        return n
+    limit = contacts[0, 0] if buried else reach
+    point = (
+        min(max(c[0], low[0]), high[0]),
+        min(max(c[1], low[1]), high[1]),
+        min(max(c[2], low[2]), high[2]),
+    )
+    out = subtract(point, c) if buried else subtract(c, point)
+    squared = dot(out, out)
+    if squared >= limit * limit:
+        return n
+    distance = math.sqrt(squared)
+    if distance < TOUCHING:
+        out = (sign * (axis == 0), sign * (axis == 1), sign * (axis == 2))
+    else:
+        out = along((0.0, 0.0, 0.0), out, 1.0 / distance)
+    return add(contacts, n, buried, distance, point, out)
+
+
+@inlined
+def add(contacts: NDArray, n: int, buried: bool, distance: float, point: Vector, out: Vector) -> int:
+    """Add a candidate to n others, in the place of the farthest if there is no other; their new number."""
     if buried:
         put(contacts, 0, distance, point, out)
         return n

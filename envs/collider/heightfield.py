@@ -1,4 +1,4 @@
-"""A sphere against a heightfield: the triangles and walls of its cells under the sphere."""
+"""A sphere against a heightfield: the triangles, walls and overhanging treads of its cells under the sphere."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.collider.geometry import Vector, along, finish, offer_triangle, put, select, subtract
-from envs.terrains.cells import Corners, corners_of, has_riser, height_at, middle_height, side_height, sides_of
+from envs.collider.overhangs import CORNER_X, CORNER_Y, floor_at, offer_columns
+from envs.terrains.cells import (
+    OVERHUNG,
+    Corners,
+    corners_of,
+    has_riser,
+    height_at,
+    middle_height,
+    side_height,
+    sides_of,
+)
 from envs.terrains.compiled import compiled
 
-CORNER_X, CORNER_Y = (0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)
-"""Where a cell's corners are in it, counter-clockwise."""
 FARTHEST = 1e6
 """Sample spacings from the first sample beyond which there is no ground; keeps indices in range."""
 
@@ -21,6 +29,8 @@ FARTHEST = 1e6
 def collide(
     heights: NDArray,
     risers: NDArray,
+    floor: NDArray,
+    plate: float,
     spacing: Vector,
     origin: Vector,
     centre: Vector,
@@ -31,7 +41,8 @@ def collide(
     """Contacts of a sphere at `centre` (world, m) with a heightfield whose first sample is at `origin`; their number.
 
     `spacing` is in m between samples along x and y and per unit of `heights` (ny, nx). Beyond its edge the field goes
-    on level. `contacts` (50, 10) is MuJoCo's array of mjPreContact.
+    on level. Treads that overhang are plates of `plate` m over the lower ground `floor` (ny, nx), without elements if
+    there are none. `contacts` (50, 10) is MuJoCo's array of mjPreContact.
     """
     c = (centre[0] - origin[0], centre[1] - origin[1], centre[2] - origin[2])
     dx, dy, reach = spacing[0], spacing[1], radius + margin
@@ -50,6 +61,10 @@ def collide(
     if gap < 0.0:
         ground = spacing[2] * height_at(heights, risers, c[0] / dx, c[1] / dy)
         buried = c[2] < ground
+        if buried and floor.shape[0] > 0:
+            below = spacing[2] * floor_at(heights, floor, risers, c[0] / dx, c[1] / dy)
+            buried = c[2] < below or c[2] >= ground - plate
+            ground = below if c[2] < below else ground
         if buried:
             put(contacts, 0, ground - c[2], (c[0], c[1], ground), (0.0, 0.0, 1.0))
             n = 1
@@ -63,6 +78,8 @@ def collide(
             sides = sides_of(risers, ix, iy)
             if sides == 0:
                 n = offer_triangles(contacts, n, buried, reach, c, spacing, ix, iy, corners)
+            elif sides & OVERHUNG:
+                n = offer_columns(contacts, n, buried, reach, c, spacing, plate, ix, iy, corners, floor)
             else:
                 for corner in range(4):
                     n = offer_quarter(contacts, n, buried, reach, c, spacing, ix, iy, corners, sides, corner)

@@ -22,7 +22,8 @@ from envs.collider.heightfield import collide
 from envs.collider.layout import words
 
 MARK = 20220119.0
-"""First user value of a heightfield geom that is ours; the second is 1 + the number of the numeric with its risers."""
+"""First user value of a heightfield geom that is ours; the second is 1 + the number of the numeric with its risers, the
+third the thickness in m of its treads that overhang."""
 COLLISION = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_double
 )
@@ -98,9 +99,14 @@ def build(stock: Any) -> Any:
             bounds = matrix(m, numeric_data, first + (rows * columns + 7) // 8 * 8, blocks, np.float32)
         if is_clear(bounds, spacing, origin, centre, radius + margin):
             return 0
+        floor, plate = matrix(m, numeric_data, 0, (0, 0), np.float32), user[2] if users > 2 else 0.0
+        if numeric > 0 and plate > 0.0:
+            behind = (bounds.size + 1) // 2 * 8 + (rows * columns + 7) // 8 * 8
+            first = 8 * array(m, numeric_first, np.int32)[numeric - 1]
+            floor = matrix(m, numeric_data, first + behind, (rows, columns), np.float32)
         heights = matrix(m, field_data, 4 * array(m, field_first, np.int32)[field], (rows, columns), np.float32)
         contacts = carray(con, (MOST_CONTACTS, RECORD), np.float64)
-        return collide(heights, risers, spacing, origin, centre, radius, margin, contacts)
+        return collide(heights, risers, floor, plate, spacing, origin, centre, radius, margin, contacts)
 
     return cfunc(types.int32(types.voidptr, types.voidptr, types.voidptr, types.int32, types.int32, types.float64))(
         sphere_on_heightfield

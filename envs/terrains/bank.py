@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from envs.terrains.cache import Request, cached_tiles
 from envs.terrains.map import build_map
+from envs.terrains.surface import Collider
 from envs.terrains.table import FAMILIES, parameters
 from envs.terrains.tile import check_seed
 
@@ -55,8 +56,18 @@ TRAINING_TYPES: dict[str, TerrainType] = {
         terrain_type("slope_up", "slope_up"),
         terrain_type("slope_down", "slope_down"),
         terrain_type("flat", "flat"),
+        terrain_type("stairs_open_up", "stairs_open", direction=1),
+        terrain_type("stairs_open_down", "stairs_open", direction=-1),
+        terrain_type("stairs_ledged_up", "stairs_ledged", direction=1),
+        terrain_type("stairs_ledged_down", "stairs_ledged", direction=-1),
     )
 }
+
+
+def types_for(collider: Collider) -> tuple[str, ...]:
+    """Names of all training types that a collider can hold: treads overhang with the exact one only."""
+    overhangs = {name for name, family in FAMILIES.items() if family.recess is not None}
+    return tuple(name for name, kind in TRAINING_TYPES.items() if collider == "exact" or kind.family not in overhangs)
 
 
 def types_named(names: Sequence[str]) -> tuple[TerrainType, ...]:

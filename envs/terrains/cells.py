@@ -5,7 +5,8 @@ corners i and i + 1, and is bit i of the cell's `sides` if a riser crosses it. A
 and runs to the middle of the cell, so that walls are whole sample spacings apart. Corners without a riser between them
 form one piece. Each quarter of a cell with risers is two triangles: from the cell's middle, where a piece has the mean
 height of its corners, to the middle of a side and on to the corner. In the middle of a side with a riser a piece has
-its corner's height, in that of another side the mean of both corners: neighbouring cells join without gaps.
+its corner's height, in that of another side the mean of both corners: neighbouring cells join without gaps. Where a
+tread overhangs at a corner, the cell is OVERHUNG: all four corners are level pieces.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import math
 from numpy.typing import NDArray
 
 from envs.terrains.compiled import compiled
-from envs.terrains.grid import RISER_X, RISER_Y
+from envs.terrains.grid import COVERED, RISER_X, RISER_Y
 
 Corners = tuple[float, float, float, float]
+OVERHUNG = 16
+"""Bit of `sides`, along with all four sides: a tread overhangs at a corner of the cell."""
 
 
 @compiled
@@ -36,7 +39,7 @@ def corners_of(heights: NDArray, ix: int, iy: int) -> Corners:
 
 @compiled
 def sides_of(risers: NDArray, ix: int, iy: int) -> int:
-    """The sides of cell (ix, iy) that risers cross; beyond the map those of its nearest edge run on.
+    """The sides of cell (ix, iy) that risers cross, and OVERHUNG; beyond the map those of its nearest edge run on.
 
     RISER_X is bit 0 and RISER_Y bit 1, as are the sides 0 and 1 that they cross; the opposite sides are two bits on.
     An array without elements means that there are no risers.
@@ -46,7 +49,7 @@ def sides_of(risers: NDArray, ix: int, iy: int) -> int:
         return 0
     west, east = min(max(ix, 0), columns - 1), min(max(ix + 1, 0), columns - 1)
     south, north = min(max(iy, 0), rows - 1), min(max(iy + 1, 0), rows - 1)
-    sides = 0
+    sides = (OVERHUNG | 15) * int(risers[south, west] & COVERED != 0)
     if west < east:
         sides |= int(risers[south, west] & RISER_X) | int(risers[north, west] & RISER_X) << 2
     if south < north:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from numba import config, njit
 
@@ -34,11 +35,18 @@ FOLDER = f"compiled-{digest(Path(__file__).parents[1])}"
 """Name of the cache's folder for the present sources."""
 
 
-def compiled(function: Function) -> Function:
-    """Compile a function at its first call, without Python and with C's rules for division by zero."""
+def compiled(function: Function, inline: Literal["never", "always"] = "never") -> Function:
+    """Compile a function at its first call, without Python or its lock and with C's rules for division by zero.
+
+    What is not inlined here LLVM may still inline.
+    """
     chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
     config.CACHE_DIR = str(Path(chosen or cache_directory()) / FOLDER)  # pyright: ignore[reportAttributeAccessIssue]
     try:
-        return cast(Function, njit(cache=True, error_model="numpy")(function))
+        return cast(Function, njit(cache=True, nogil=True, error_model="numpy", inline=inline)(function))
     finally:
         config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
+
+
+inlined = partial(compiled, inline="always")
+"""Compile a function into each of its callers; where a call in an inner loop would cost more than the function."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import minimum_filter
 
 RESOLUTION = 0.05
 """m between neighbouring height samples."""
@@ -16,6 +17,12 @@ RISER_X = np.uint8(1)
 """Bit of a sample: a vertical wall stands between it and its neighbour at ix + 1."""
 RISER_Y = np.uint8(2)
 """Bit of a sample: a vertical wall stands between it and its neighbour at iy + 1."""
+COVERED = np.uint8(4)
+"""Bit of a sample: of the corners of the cell from it to ix + 1, iy + 1, one at least is a plate over a hollow."""
+PLATE = 0.04
+"""m, thickness of a tread over a hollow."""
+SLIT = 0.01
+"""m, height from which the space under a tread is a hollow."""
 
 Heights = NDArray[np.float32]
 Risers = NDArray[np.uint8]
@@ -63,6 +70,25 @@ def level_pieces(heights: NDArray) -> Terrain:
     """Heights of a terrain of level pieces, with all its risers."""
     heights = heights.astype(np.float32)
     return heights, risers_where(heights)
+
+
+def hollow(heights: Heights, recess: float) -> Heights:
+    """The lower ground (ny, nx) of level pieces where every riser stands `recess` m further back, under its tread.
+
+    Where it leaves a hollow under `heights`, the tread over it is a plate; elsewhere, and on the terrain's edge, which
+    closes the hollows, it is `heights`.
+    """
+    lowest = minimum_filter(heights, 2 * steps(recess) + 1, mode="nearest")
+    inside = np.pad(np.ones([side - 2 for side in heights.shape], bool), 1)
+    return np.where(inside & (heights - lowest > PLATE + SLIT), lowest, heights)
+
+
+def covered(heights: Heights, floor: Heights) -> Risers:
+    """The bits COVERED (ny, nx) of a terrain with the lower ground `floor`."""
+    plate = floor < heights
+    corner = np.zeros(heights.shape, bool)
+    corner[:-1, :-1] = plate[:-1, :-1] | plate[:-1, 1:] | plate[1:, :-1] | plate[1:, 1:]
+    return corner * COVERED
 
 
 def smooth(heights: NDArray) -> Terrain:

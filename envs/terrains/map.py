@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.terrains.grid import RESOLUTION, RISER_X, RISER_Y, Heights, Risers, risers_where, steps
+from envs.terrains.grid import RESOLUTION, RISER_X, RISER_Y, Heights, Risers, covered, risers_where, steps
 from envs.terrains.tile import Tile
 
 BORDER = 1.0
@@ -23,7 +23,7 @@ class TerrainMap:
     heights: Heights
     """(ny, nx) m in the world."""
     risers: Risers
-    """(ny, nx) uint8, as of the tiles; a jump between two tiles is a riser, too."""
+    """(ny, nx) uint8, as of the tiles; a jump between two tiles is a riser, too, and cells with plates are COVERED."""
     origin_w: tuple[float, float]
     """m, world position of sample [0, 0]."""
     tiles: tuple[Tile, ...]
@@ -33,6 +33,8 @@ class TerrainMap:
     """(k, 3) m, each tile's start on the surface."""
     tile_size: NDArray[np.float32]
     """(k, 2) m, sides along x and y."""
+    floor: Heights | None = None
+    """(ny, nx) m, the lower ground as of the tiles; None if no tread overhangs."""
 
 
 def build_map(tiles: Sequence[Tile]) -> TerrainMap:
@@ -53,7 +55,11 @@ def build_map(tiles: Sequence[Tile]) -> TerrainMap:
     corner = np.array((-columns * nx, -rows * ny)) * RESOLUTION / 2.0
     tile_corner = corner + cell[:, ::-1] * RESOLUTION
     start = np.array([tile.start for tile in tiles])
+    floor = lower_ground(heights, cell, tiles)
     heights, risers = with_border(heights, risers)
+    if floor is not None:
+        floor = np.pad(floor, steps(BORDER), mode="edge")
+        risers |= covered(heights, floor)
     return TerrainMap(
         heights=heights,
         risers=risers,
@@ -62,7 +68,20 @@ def build_map(tiles: Sequence[Tile]) -> TerrainMap:
         tile_corner_w=tile_corner.astype(np.float32),
         tile_start_w=np.column_stack((tile_corner + start, [tile.start_height for tile in tiles])).astype(np.float32),
         tile_size=np.tile(np.array(tiles[0].size, np.float32), (len(tiles), 1)),
+        floor=floor,
     )
+
+
+def lower_ground(heights: Heights, cell: NDArray[np.int64], tiles: Sequence[Tile]) -> Heights | None:
+    """The tiles' lower ground, each from its first sample (iy, ix) in `cell` (k, 2) on, if a tread of any overhangs."""
+    if all(tile.floor is None for tile in tiles):
+        return None
+    floor = heights.copy()
+    for (iy, ix), tile in zip(cell, tiles, strict=True):
+        if tile.floor is not None:
+            ny, nx = tile.floor.shape
+            floor[iy : iy + ny, ix : ix + nx] = tile.floor
+    return floor
 
 
 def mark_seams(heights: Heights, risers: Risers, ny: int, nx: int) -> None:

@@ -24,6 +24,8 @@ LANE_STAIRS = 3.5
 """m of x that a lane's stairs go on for at least, before a flat landing."""
 LANE_LANDING = 1.0
 """m of flat ground at least behind a lane's last step."""
+LEDGE = 0.05
+"""m by which the treads of ledged stairs stick out over the risers under them."""
 RANDOM_STAIRS = 0.2
 """Standard deviation of the factors on the height and depth of each step of random stairs (Miki et al. S4)."""
 
@@ -49,11 +51,14 @@ def stairs_random(parameters: Values, seed: int, size: Size = (8.0, 8.0)) -> Ter
     return level_pieces(flight(at, parameters["direction"] * parameters["height"] * factor[1], outward))
 
 
-def overhanging(parameters: Values, seed: int, size: Size = (8.0, 8.0)) -> Terrain:
-    """Stairs without risers or with ledges, which overhang: no heightfield can hold them, so they are refused."""
-    raise ValueError(
-        "stairs_open and stairs_ledged have overhangs, are not height functions and not there yet; use stairs_standard."
-    )
+def under_ledges(parameters: Values) -> float:
+    """How far the hollows of ledged stairs go back under their treads, m."""
+    return LEDGE
+
+
+def under_treads(parameters: Values) -> float:
+    """How far the hollows of open stairs go back, m: all of a tread, whose end lies on the next hollow's floor."""
+    return parameters["depth"]
 
 
 def lane(number: int, depth: int, rise: float, size: Size) -> Terrain:

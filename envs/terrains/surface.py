@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import mujoco
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from envs.collider import stand_risers, write_heights
 from envs.terrains.cells import height_in_cell, sides_of
 from envs.terrains.compiled import compiled
-from envs.terrains.grid import RESOLUTION
+from envs.terrains.grid import PLATE, RESOLUTION, Heights
 from envs.terrains.map import TerrainMap
 
 HFIELD = "terrain"
@@ -21,6 +22,8 @@ Collider = Literal["exact", "stock"]
 """Which function finds the contacts of spheres with the terrain: ours, with vertical risers, or MuJoCo's."""
 BASE_THICKNESS = 0.5
 """m of solid ground under the lowest height."""
+LEAST_SHARE = 64
+"""Robots whose rings are worth a thread of their own."""
 
 
 @compiled
@@ -99,9 +102,15 @@ class Surface:
     MuJoCo's triangles, and a riser is one cell wide.
     """
 
-    def __init__(self, map: TerrainMap, collider: Collider = "exact") -> None:
-        """Keep the map, whose heights are read in place."""
-        self.map, self.collider = map, collider
+    def __init__(self, map: TerrainMap, collider: Collider = "exact", threads: int = 1) -> None:
+        """Keep the map, whose heights are read in place; `threads` share the work of `foot_heights`."""
+        if collider == "stock" and map.floor is not None:
+            names = sorted({tile.family for tile in map.tiles if tile.floor is not None})
+            raise ValueError(
+                f"{' and '.join(names)} overhang, which MuJoCo's heightfield cannot: choose `--env.collider exact`."
+            )
+        self.map, self.collider, self.threads = map, collider, threads
+        self._pool = ThreadPoolExecutor(threads)
         self._sides = np.zeros(map.heights.shape, np.uint8)
         if collider == "exact":
             _cell_sides(map.risers, self._sides)
@@ -116,9 +125,16 @@ class Surface:
     def foot_heights(self, foot_xy: ArrayLike, yaw: ArrayLike, offsets: ArrayLike) -> NDArray[np.float32]:
         """Heights in m (n, 4, p) at `offsets` (p, 2) turned by `yaw` (n,) rad from the feet at `foot_xy` (n, 4, 2)."""
         feet = np.asarray(foot_xy, np.float64)
-        points = np.asarray(offsets, np.float64)
+        angle, points = np.asarray(yaw, np.float64), np.asarray(offsets, np.float64)
         out = np.empty((*feet.shape[:2], len(points)), np.float32)
-        _sample_rings(self.map.heights, self._sides, *self.map.origin_w, feet, np.asarray(yaw, np.float64), points, out)
+
+        def sample(rows: slice) -> None:
+            terrain = self.map.heights, self._sides, *self.map.origin_w
+            _sample_rings(*terrain, feet[rows], angle[rows], points, out[rows])
+
+        share = max(LEAST_SHARE, -(-len(feet) // self.threads))
+        shares = [slice(start, start + share) for start in range(0, len(feet), share)]
+        list(self._pool.map(sample, shares) if len(shares) > 1 else map(sample, shares))
         return out
 
     def max_height(self, xy: ArrayLike, radius: float) -> NDArray[np.float32]:
@@ -146,12 +162,17 @@ class Surface:
             material="ground",
         )
         if self.collider == "exact":
-            stand_risers(spec, geom, self.map.risers)
+            stand_risers(spec, geom, self.map.risers, 0.0 if self.map.floor is None else PLATE)
 
     def write_to_model(self, model: mujoco.MjModel) -> None:
         """Write the heights into a compiled model, as MuJoCo keeps them: fractions of the vertical range."""
         low, span = self._range()
-        write_heights(model, HFIELD, (self.map.heights.astype(np.float64) - low) / span)
+
+        def stored(heights: Heights) -> NDArray[np.float32]:
+            return ((heights.astype(np.float64) - low) / span).astype(np.float32)
+
+        floor = self.map.floor
+        write_heights(model, HFIELD, stored(self.map.heights), None if floor is None else stored(floor))
 
     def _range(self) -> tuple[float, float]:
         """Lowest height and vertical extent in m; MuJoCo needs an extent above zero even for flat ground."""

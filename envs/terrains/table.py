@@ -10,6 +10,7 @@ from envs.terrains import blocks, natural, stairs
 from envs.terrains.grid import Size, Terrain, Values
 
 Generate = Callable[[Values, int, Size], Terrain]
+Recess = Callable[[Values], float]
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,8 @@ class Family:
     """m from the tile's x = 0 edge where a robot starts; None for the middle."""
     heading: float | None = None
     """rad, direction of travel that the tile is made for; None for any."""
-
-    @property
-    def is_height_function(self) -> bool:
-        """Whether a heightfield can hold it; the overhanging stairs need the exact collider."""
-        return self.generate is not stairs.overhanging
+    recess: Recess | None = None
+    """m that the wall under a tread stands behind the tread's front; None for families that do not overhang."""
 
     def start(self, size: Size) -> tuple[float, float]:
         """Start position (x, y) on a tile of this size, m from its corner."""
@@ -96,12 +94,19 @@ DEPTH = Parameter("depth", 1, 0.25, "m", "depth of a tread, rounded to 0.05 m", 
 DIRECTION = Parameter("direction", 1, 1, "", "1: rising from the start, -1: falling", (), 1, (-1, 1), (-1, 1))
 SLOPE = Parameter("slope", 0, 25, "degrees", "inclination", ladder(3, 24), limits=(0, 45))
 STAIRS = (RISER, DEPTH, DIRECTION)
+OVERHANGING = (
+    replace(RISER, levels=ladder(0.04, 0.22, 7)),
+    replace(DEPTH, levels=(0.4, 0.3, 0.25)),
+    DIRECTION,
+)
 
 
-def lane(name: str, parameters: tuple[Parameter, ...], generate: Generate) -> Family:
+def lane(
+    name: str, parameters: tuple[Parameter, ...], generate: Generate, source: str = LANE, recess: Recess | None = None
+) -> Family:
     """An evaluation lane: a start 1 m before the obstacle, travel along +x."""
     plain = tuple(replace(parameter, levels=()) for parameter in parameters)
-    return Family(name, plain, generate, LANE, size=(10.0, 5.0), start_x=1.5, heading=0.0)
+    return Family(name, plain, generate, source, size=(10.0, 5.0), start_x=1.5, heading=0.0, recess=recess)
 
 
 FAMILIES: dict[str, Family] = {
@@ -118,14 +123,18 @@ FAMILIES: dict[str, Family] = {
         Family("step_stair", (STAIR_STEP, TREAD), blocks.step_stair, ROUGH),
         Family("stairs_standard", STAIRS, stairs.stairs_standard, S4),
         Family("stairs_random", STAIRS, stairs.stairs_random, S4),
-        Family("stairs_open", STAIRS, stairs.overhanging, S4),
-        Family("stairs_ledged", STAIRS, stairs.overhanging, S4),
+        Family("stairs_open", OVERHANGING, stairs.stairs_standard, S4, recess=stairs.under_treads),
+        Family("stairs_ledged", OVERHANGING, stairs.stairs_standard, S4, recess=stairs.under_ledges),
         Family("slope_up", (SLOPE,), natural.slope_up, CHOSEN),
         Family("slope_down", (SLOPE,), natural.slope_down, CHOSEN),
         lane("step_up", (STEP,), stairs.step_up),
         lane("step_down", (STEP,), stairs.step_down),
         lane("stairs_up", (RISER, DEPTH), stairs.stairs_up),
         lane("stairs_down", (RISER, DEPTH), stairs.stairs_down),
+        lane("stairs_open_up", (RISER, DEPTH), stairs.stairs_up, S4, stairs.under_treads),
+        lane("stairs_open_down", (RISER, DEPTH), stairs.stairs_down, S4, stairs.under_treads),
+        lane("stairs_ledged_up", (RISER, DEPTH), stairs.stairs_up, S4, stairs.under_ledges),
+        lane("stairs_ledged_down", (RISER, DEPTH), stairs.stairs_down, S4, stairs.under_ledges),
     )
 }
 

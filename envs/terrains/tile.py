@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from envs.terrains.grid import RESOLUTION, Heights, Risers, Size, Terrain, Values
+from envs.terrains.grid import RESOLUTION, Heights, Risers, Size, Terrain, Values, hollow
 from envs.terrains.table import family_named, parameters
 
 SMALLEST, LARGEST = 3.0, 100.0
@@ -26,6 +26,8 @@ class Tile:
     """m from the tile's corner, (x, y)."""
     heading: float | None = None
     """rad, direction of travel that the tile is made for; None for any."""
+    floor: Heights | None = None
+    """(ny, nx) m, the lower ground, less than `heights` where a tread overhangs; None if none does."""
 
     @property
     def size(self) -> Size:
@@ -61,7 +63,8 @@ def generate(family: str, values: Values, seed: int, size: Size) -> Terrain:
 def assemble(family: str, values: Values, seed: int, size: Size, heights: Heights, risers: Risers) -> Tile:
     """A tile from what `generate` has made, with its family's start and heading."""
     kind = family_named(family)
-    return Tile(family, dict(values), seed, heights, risers, kind.start(size), kind.heading)
+    floor = None if kind.recess is None else hollow(heights, kind.recess(values))
+    return Tile(family, dict(values), seed, heights, risers, kind.start(size), kind.heading, floor)
 
 
 def make_tile(

@@ -1,0 +1,123 @@
+"""Several processes, the ranks, as one training: they agree on gradients, statistics and when to stop.
+
+`python -m torch.distributed.run --nproc_per_node=2 train.py ...` starts them. In a process started alone there is one
+rank, and everything here changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from datetime import timedelta
+from statistics import fmean
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+Value = TypeVar("Value")
+
+TIMEOUT = timedelta(minutes=10)  # of waiting for a rank that hangs; one that dies is noticed at once
+SEED_STEP = 1_000_003  # between the seeds of two ranks: so far that the seeds of two runs do not meet
+
+
+@contextmanager
+def connected() -> Iterator[None]:
+    """Context in which all ranks that torch.distributed.run started, if it did, are joined; only the first prints."""
+    if not dist.is_torchelastic_launched():
+        yield
+        return
+    if device() == "cpu":
+        dist.init_process_group("gloo", timeout=TIMEOUT)
+    else:
+        torch.cuda.set_device(device())
+        dist.init_process_group("cpu:gloo,cuda:nccl", timeout=TIMEOUT)
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if rank() > 0 else sys.stdout):
+        try:
+            yield
+        finally:
+            dist.destroy_process_group()
+
+
+def rank() -> int:
+    """Number of this process, from 0; rank 0 alone writes files and the console."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def size() -> int:
+    """Number of ranks."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def local_size() -> int:
+    """Number of ranks on this machine, known before they are joined."""
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
+
+
+def device() -> str:
+    """Where this rank's networks live: a GPU of its own if torch.distributed.run finds one for each, else the CPU."""
+    if dist.is_torchelastic_launched() and torch.cuda.device_count() >= local_size():
+        return f"cuda:{os.environ['LOCAL_RANK']}"
+    return "cpu"
+
+
+def own_seed(seed: int) -> int:
+    """Seed of this rank's robots and action noise; the first rank's is the run's."""
+    return seed + SEED_STEP * rank()
+
+
+def command(ranks: int) -> str:
+    """What starts a training of this many ranks in a shell."""
+    return f"python -m torch.distributed.run --nproc_per_node={ranks} train.py" if ranks > 1 else "python train.py"
+
+
+def total(x: torch.Tensor) -> torch.Tensor:
+    """Sum of a tensor over all ranks, the same bits on each."""
+    if size() == 1:
+        return x
+    x = x.clone()
+    dist.all_reduce(x)
+    return x
+
+
+def gather(value: Value) -> list[Value]:
+    """The ranks' values in their order, on all ranks."""
+    values: list[Any] = [value] * size()
+    if size() > 1:
+        dist.all_gather_object(values, value)
+    return values
+
+
+def any_rank(flag: bool) -> bool:
+    """Whether the flag is set on any rank."""
+    return bool(total(torch.tensor(int(flag))))
+
+
+def wait() -> None:
+    """Return when all ranks have come here, so that each finds the files that the first one wrote before."""
+    total(torch.zeros(()))
+
+
+def mean(values: dict[str, float]) -> dict[str, float]:
+    """Mean of every named value over the ranks that have it, on all ranks."""
+    ranks = gather(values)
+    names = dict.fromkeys(name for own in ranks for name in own)
+    return {name: fmean(own[name] for own in ranks if name in own) for name in names}
+
+
+def rsl_rl_ranks() -> dict[str, int] | None:
+    """What rsl_rl's algorithms want to know in order to average their gradients over the ranks."""
+    return {"global_rank": rank(), "world_size": size()} if size() > 1 else None
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Context of work that needs all ranks: where another one has died, this one ends too, with a ConnectionError."""
+    try:
+        yield
+    except RuntimeError as error:
+        if size() == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+            raise
+        raise ConnectionError("another rank ended early; its own message says why.") from error

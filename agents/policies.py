@@ -1,0 +1,99 @@
+"""Trained policies ready to use: raw observations in, deterministic actions out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from tensordict import TensorDict
+from torch import Tensor
+
+from agents.config import STUDENT_GROUPS, TEACHER_GROUPS, restore
+from anymal_policy import layout
+from anymal_policy.normalizer import Normalizer
+from anymal_policy.student import Student, StudentConfig, StudentOutput
+from anymal_policy.teacher import Teacher
+
+ACTIONS = layout.size(layout.ACTION)
+WIDTHS = [layout.size(terms) for terms in layout.GROUPS.values()]
+"""Entries of proprioception, heights and privileged state, in the order of the normaliser."""
+
+
+class Policy:
+    """A trained network, its normaliser, and what its checkpoint says about it."""
+
+    groups: tuple[str, ...]
+    """Observation groups that it acts on."""
+    network: Teacher | Student
+    """Network on normalised observations."""
+    normalizer: Normalizer
+    """Statistics of proprioception, heights and privileged state, one after the other."""
+    meta: dict[str, Any]
+    """Task, configurations, versions, iteration, samples, seed and content hash of its training."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        """From the record of a policy file."""
+        self.normalizer = Normalizer(sum(WIDTHS)).eval()
+        self.normalizer.load_state_dict(record["normalizer"])
+        tensors = ("network", "normalizer", "std", "critic", "curriculum")
+        self.meta = {name: value for name, value in record.items() if name not in tensors}
+
+    def normalized(self, obs: TensorDict) -> tuple[Tensor, ...]:
+        """Its observation groups as its network takes them."""
+        values = torch.cat([obs[group] for group in self.groups], dim=-1)
+        return self.normalizer(values, slice(values.shape[-1])).split(WIDTHS[: len(self.groups)], dim=-1)
+
+    def act(self, obs: TensorDict) -> Tensor:
+        """Actions (n, 16) for the observation groups of n robots."""
+        raise NotImplementedError
+
+    def reset(self, dones: Tensor) -> None:
+        """Forget the robots whose episode is over, (n,) bool."""
+
+
+class TeacherPolicy(Policy):
+    """Knows the true heights and the privileged state; has no memory."""
+
+    groups = TEACHER_GROUPS
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        """From the record of a policy file."""
+        super().__init__(record)
+        self.network: Teacher = Teacher(ACTIONS).eval()
+        self.network.load_state_dict(record["network"])
+
+    @torch.no_grad()
+    def act(self, obs: TensorDict) -> Tensor:
+        """Actions (n, 16) for the observation groups of n robots."""
+        return self.network(*self.normalized(obs))
+
+
+class StudentPolicy(Policy):
+    """Acts on what a robot perceives, and remembers it until `reset`; another number of robots starts it anew.
+
+    After `act`, `output` holds all that the network gave: gate, belief and reconstruction in normalised units.
+    """
+
+    groups = STUDENT_GROUPS
+    output: StudentOutput
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        """From the record of a policy file, for one robot at the start of an episode."""
+        super().__init__(record)
+        self.network: Student = Student(restore(StudentConfig(), record["student"]), ACTIONS).eval()
+        self.network.load_state_dict(record["network"])
+        self.hidden = self.network.initial_hidden(1)
+
+    @torch.no_grad()
+    def act(self, obs: TensorDict) -> Tensor:
+        """Actions (n, 16) for the observation groups of n robots; moves the hidden state on."""
+        if self.hidden.shape[1] != len(obs):
+            self.hidden = self.network.initial_hidden(len(obs))
+        self.output = self.network(*self.normalized(obs), self.hidden)
+        self.hidden = self.output.hidden
+        return self.output.action
+
+    def reset(self, dones: Tensor) -> None:
+        """Forget the robots whose episode is over, (n,) bool."""
+        if len(dones) == self.hidden.shape[1]:
+            self.hidden = self.hidden.masked_fill(dones.bool().unsqueeze(-1), 0.0)

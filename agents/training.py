@@ -1,0 +1,173 @@
+"""A training run: rsl_rl's on-policy loop, one iteration at a time, with exact resume and clean interruption."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from rsl_rl.env import VecEnv
+from rsl_rl.runners import OnPolicyRunner
+
+from agents import archive, checkpoint, distributed
+from agents.archive import CheckpointError
+from agents.config import StudentTrainingConfig, TeacherConfig
+from agents.interrupt import StopRequest
+from agents.log import LoggerName, RunLog
+from agents.rng import restore_rng, rng_state
+
+StageConfig = TeacherConfig | StudentTrainingConfig
+SAVE_SECONDS = 30.0
+
+
+class Training(OnPolicyRunner):
+    """One stage of training in `run_dir`; after any interruption `restore` continues with the same bits."""
+
+    stage: ClassVar[str]
+    """Name of the stage, and kind of its policies."""
+    logger: RunLog
+
+    def __init__(
+        self,
+        env: VecEnv,
+        cfg: StageConfig,
+        rsl_rl_config: dict,
+        task: str,
+        run_dir: Path,
+        precision: str,
+        logger: LoggerName = "tensorboard",
+    ) -> None:
+        """Build networks and algorithm for `env`; `precision` is bf16 or fp32."""
+        self.agent_cfg, self.task, self.run_dir, self.precision = cfg, task, run_dir, precision
+        with contextlib.redirect_stdout(io.StringIO()):  # rsl_rl prints every layer of every model
+            super().__init__(env, rsl_rl_config, device=distributed.device())
+        if distributed.size() > 1:
+            self.alg.broadcast_parameters()
+        self.logger = RunLog(env, self.cfg, run_dir, cfg.max_iterations, logger)
+        self.versions = checkpoint.versions()
+        self.fresh = True
+        self.saved_at = -SAVE_SECONDS
+
+    @property
+    def iteration(self) -> int:
+        """Finished iterations."""
+        return self.current_learning_iteration
+
+    @distributed.together()
+    def train(self) -> bool:
+        """Run to the configured iteration or to the first signal, saving on the way; whether it is finished."""
+        total = self.agent_cfg.max_iterations
+        with StopRequest(abort=distributed.size() == 1) as stop, contextlib.closing(self.logger):
+            if self.fresh:
+                self._warm_up()
+                self.fresh = False
+            self.save(str(self.run_dir / checkpoint.RESUME_FILE))
+            self.logger.open(self.iteration)
+            while self.iteration < total and not distributed.any_rank(stop.requested):
+                started = time.monotonic()
+                self.learn(1)
+                self.current_learning_iteration += 1
+                self._save_if_due(time.monotonic() - started)
+            self.save(str(self.run_dir / checkpoint.RESUME_FILE))
+            distributed.wait()
+        return self.iteration >= total
+
+    def save(self, path: str, infos: dict | None = None) -> None:
+        """Write the state to resume from to `path`, and the policy beside it; rank 0 does, for all."""
+        record = self.resume_record()
+        if distributed.rank() == 0:
+            archive.write(Path(path), record)
+            archive.write(Path(path).with_name(checkpoint.POLICY_FILE), self.policy_record())
+        self.saved_at = time.monotonic()
+
+    def load(
+        self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
+    ) -> dict:
+        """Continue from a file written by `save`."""
+        self.restore(checkpoint.read_resume(path))
+        return {}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Continue from a resume record: networks, optimiser, environment, curriculum and random numbers."""
+        saved = [record, *record.get("other_ranks", [])]
+        if len(saved) != distributed.size():
+            raise CheckpointError(
+                f"This training ran in {len(saved)} processes, not {distributed.size()}: "
+                f"continue it with {distributed.command(len(saved))} --resume {self.run_dir}."
+            )
+        own = saved[distributed.rank()]
+        try:
+            self.alg.load(record["algorithm"])  # type: ignore
+            self._take(own)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise CheckpointError(f"The saved training does not fit this environment or version ({error}).") from error
+        self.current_learning_iteration = record["iteration"]
+        self.logger.seconds = record["seconds"]
+        self.fresh = False
+
+    def policy_record(self) -> dict[str, Any]:
+        """The policy with all that is needed to use it, judge it or train it further."""
+        return {"kind": self.stage, **self._description()}
+
+    def resume_record(self) -> dict[str, Any]:
+        """Everything that the next iteration depends on, of all ranks."""
+        first, *others = distributed.gather(archive.plain(self._own()))
+        return {
+            "kind": checkpoint.RESUME,
+            **self._description(),
+            "algorithm": self.alg.save(),
+            **first,
+            "other_ranks": others,
+        }
+
+    def _own(self) -> dict[str, Any]:
+        """What this rank's robots add to that."""
+        return {"env_state": self.env.state_dict(), "rng": rng_state()}  # type: ignore
+
+    def _take(self, own: dict[str, Any]) -> None:
+        """Restore `_own`."""
+        self.env.load_state_dict(own["env_state"])  # type: ignore
+        restore_rng(own["rng"])
+
+    def _description(self) -> dict[str, Any]:
+        return {
+            "task": self.task,
+            "stage": self.stage,
+            "env": self.env.cfg,
+            "agent": self.agent_cfg,
+            "seed": self.env.cfg.seed,  # type: ignore
+            "precision": self.precision,
+            "torch_threads": torch.get_num_threads(),
+            "versions": self.versions,
+            "iteration": self.iteration,
+            "samples": self.alg.samples,  # type: ignore
+            "ranks": distributed.size(),
+            "seconds": self.logger.seconds,
+        }
+
+    def _warm_up(self) -> None:
+        """Spread the episodes' ends."""
+        self.env.episode_length_buf = torch.randint_like(
+            self.env.episode_length_buf, high=int(self.env.max_episode_length)
+        )
+
+    def _configure_multi_gpu(self) -> None:
+        """Let PPO average gradients over the ranks; rsl_rl's own way knows nccl alone, and prints at every `learn`."""
+        self.is_distributed, self.gpu_world_size, self.gpu_global_rank = False, 1, 0
+        self.cfg["multi_gpu"] = distributed.rsl_rl_ranks()
+
+    def _save_if_due(self, iteration_seconds: float) -> None:
+        """Save if the next chance would come later than 30 s after the last save; a full disk must not end the run."""
+        keep_every = self.agent_cfg.keep_every
+        due = distributed.any_rank(time.monotonic() - self.saved_at + iteration_seconds >= SAVE_SECONDS)
+        try:
+            if due:
+                self.save(str(self.run_dir / checkpoint.RESUME_FILE))
+            if keep_every and self.iteration % keep_every == 0 and distributed.rank() == 0:
+                archive.write(self.run_dir / f"policy_{self.iteration}.pt", self.policy_record())
+        except OSError as error:
+            print(f"warning: could not save ({error}); trying again after the next iteration.", file=sys.stderr)

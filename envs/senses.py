@@ -1,0 +1,165 @@
+"""What a robot perceives of itself and of the ground: everything as it is, and, for a Student, with all its errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange, repeat
+from torch import Tensor
+
+from anymal_policy import layout
+from envs import observations
+from envs.config import EnvConfig
+from envs.frames import yaw
+from envs.height_noise import HeightNoise, noise_factor
+from envs.robot import FOOT_RADIUS
+from envs.sensor_noise import SensorNoise
+from envs.state import State, push
+from envs.terrains import Surface
+
+HISTORIES = {"joint_position": "joint_position_history", "joint_velocity": "joint_velocity_history"}
+"""Quantity -> what was measured of it in the steps before."""
+
+
+class Senses:
+    """The truth: height samples of the surface, and the observation groups without noise."""
+
+    def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
+        """Senses of `cfg.num_envs` robots on `surface`."""
+        self.cfg, self.surface = cfg, surface
+        self.ring_offsets = layout.ring_offsets()
+
+    def height_samples(self, foot_position_w: Tensor, base_quaternion: Tensor) -> Tensor:
+        """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
+        angle = yaw(base_quaternion).numpy()
+        heights = self.surface.foot_heights(foot_position_w[..., :2].numpy(), angle, self.ring_offsets)
+        return torch.from_numpy(heights) - (foot_position_w[..., 2:] - FOOT_RADIUS)
+
+    def sense(self, s: State, samples: int) -> None:
+        """Take note of the state after a step; `samples` in all so far."""
+
+    def reset(self, rows: Tensor, s: State) -> None:
+        """Take note of the episodes that start in these rows of the state."""
+
+    def seed(self, seed: int) -> None:
+        """Draw from here on with this seed."""
+
+    def observe(self, s: State, rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
+        """All observation groups of these rows, whose state alone is `s`; new tensors."""
+        return observations.observe(s)
+
+    def metrics(self) -> dict[str, float]:
+        """What to log about the senses."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that resuming needs."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`."""
+
+
+class NoisySenses(Senses):
+    """Beside the truth what a robot has instead: noisy sensors, a drifting estimator and a bad elevation map."""
+
+    def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
+        """A generator of its own, so that noise changes nothing but what is perceived."""
+        super().__init__(cfg, surface)
+        n, self.generator = cfg.num_envs, torch.Generator()
+        self.seed(cfg.seed)
+        self.sensors = SensorNoise(cfg.sensor_noise, n, cfg.dt, self.generator)
+        self.maps = HeightNoise(cfg.height_noise, n, cfg.dt, self.generator)
+        self.query = self.true_heights
+        self.factor = noise_factor(0, cfg.height_noise)
+        self.map_heights_w = torch.zeros(n, 4, len(self.ring_offsets))
+        self.perceived: dict[str, Tensor] = {}
+
+    def true_heights(self, points_w: Tensor) -> Tensor:
+        """Height of the surface (k,) m at world points (k, 2) m: what maps show unless `query` is replaced."""
+        return torch.from_numpy(self.surface.height(points_w.numpy()))
+
+    def seed(self, seed: int) -> None:
+        """Draw from here on with this seed; other numbers than the environment's own generator draws with it."""
+        self.generator.manual_seed(int(np.random.SeedSequence((seed, 1)).generate_state(1, np.uint64)[0]))
+
+    def sense(self, s: State, samples: int) -> None:
+        """Read all sensors, and renew the maps that are due."""
+        self.factor = noise_factor(samples, self.cfg.height_noise)
+        self.sensors.advance()
+        before = self.perceived
+        histories = {history: push(before[history], before[name]) for name, history in HISTORIES.items()}
+        self._look(s, self.maps.renewed())
+        measured = self.sensors.measure(s, torch.arange(self.cfg.num_envs))
+        self.perceived = {**measured, **histories, "height_samples": self._relative(s)}
+
+    def reset(self, rows: Tensor, s: State) -> None:
+        """New errors for these rows, whose histories hold the present."""
+        self.sensors.reset(rows)
+        self.maps.reset(rows)
+        self._look(s, rows)
+        measured = self.sensors.measure(s, rows)
+        histories = {
+            history: repeat(measured[name], "m j -> m t j", t=getattr(s, history).shape[1])
+            for name, history in HISTORIES.items()
+        }
+        new = {**measured, **histories, "height_samples": self._relative(s)[rows]}
+        if not self.perceived:
+            self.perceived = {name: getattr(s, name).clone() for name in new}
+        for name, values in new.items():
+            self.perceived[name][rows] = values
+
+    def _look(self, s: State, rows: Tensor) -> None:
+        """Take new samples from the maps of these rows, where their feet are now."""
+        feet, height = s.foot_position_w[rows].split((2, 1), dim=-1)
+        points = ring_points(feet, yaw(s.base_quaternion[rows]), torch.from_numpy(self.ring_offsets).float())
+        soles = height.squeeze(-1) - FOOT_RADIUS
+        self.map_heights_w[rows] = self.maps.sample(rows, points, soles, self.query, self.factor)
+
+    def _relative(self, s: State) -> Tensor:
+        """The samples last taken from the maps, minus the present height of the soles, (n, 4, 52) m."""
+        return self.map_heights_w - (s.foot_position_w[..., 2:] - FOOT_RADIUS)
+
+    def observe(self, s: State, rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
+        """The clean groups, and the noisy ones: the same functions of the state as it is perceived."""
+        perceived = replace(s, **{name: value[rows] for name, value in self.perceived.items()})
+        return {**super().observe(s), **observations.observe_noisy(perceived)}
+
+    def metrics(self) -> dict[str, float]:
+        """The noise schedule."""
+        return {"curriculum/c_sk": self.factor}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Generator, lasting errors, and what was perceived last."""
+        return {
+            "generator": self.generator.get_state(),
+            "factor": self.factor,
+            "sensors": self.sensors.state_dict(),
+            "maps": self.maps.state_dict(),
+            "map_heights_w": self.map_heights_w.clone(),
+            "perceived": {name: value.clone() for name, value in self.perceived.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`."""
+        self.generator.set_state(state["generator"])
+        self.factor, self.map_heights_w = state["factor"], state["map_heights_w"].clone()
+        self.sensors.load_state_dict(state["sensors"])
+        self.maps.load_state_dict(state["maps"])
+        self.perceived = {name: value.clone() for name, value in state["perceived"].items()}
+
+
+def ring_points(foot_xy: Tensor, heading: Tensor, offsets: Tensor) -> Tensor:
+    """World points (m, 4, 52, 2) m of `offsets` (52, 2) turned by `heading` (m,) rad around feet (m, 4, 2) m."""
+    c, s = rearrange(heading.cos(), "m -> m 1"), rearrange(heading.sin(), "m -> m 1")
+    x, y = offsets.unbind(-1)
+    turned = torch.stack([c * x - s * y, s * x + c * y], dim=-1)
+    return rearrange(foot_xy, "m foot xy -> m foot 1 xy") + rearrange(turned, "m point xy -> m 1 point xy")
+
+
+def make_senses(cfg: EnvConfig, surface: Surface) -> Senses:
+    """Perfect senses, and with `cfg.noisy_groups` those of a real robot beside them."""
+    return NoisySenses(cfg, surface) if cfg.noisy_groups else Senses(cfg, surface)

@@ -1,0 +1,60 @@
+"""What each rank does in tests/test_distributed.py, under torch.distributed.run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import torch
+
+import train
+from agents import distributed
+from agents.runner import TeacherRunner
+
+TINY = (
+    "--stage teacher --task anymal_rough --env.terrain.types boxes stairs_standard_up "
+    "--num-envs 6 --threads 1 --precision fp32 "
+    "--env.episode-seconds 0.1 --env.curriculum.update-samples 40 --env.curriculum.usable-command 0 "
+    "--agent.num-steps-per-env 6 --agent.num-learning-epochs 2 --agent.num-mini-batches 2 --agent.warm-up-steps 4"
+)
+SETTINGS = TINY.split()
+
+
+def trained(*argv: str) -> TeacherRunner:
+    runner = train.build(train.parse(argv))
+    runner.train()
+    return runner
+
+
+def knowledge(runner: TeacherRunner) -> dict:
+    """What a rank holds after its training."""
+    env = runner.env
+    return {
+        "algorithm": runner.alg.save(),
+        "particles": env.placement.filter.state_dict(),  # type: ignore
+        "samples": (runner.alg.samples, env.samples),  # type: ignore
+        "env": env.state_dict(),  # type: ignore
+    }
+
+
+def resumed_equals_whole(folder: Path) -> None:
+    """Train two iterations in one run and one resumed after the first; leave what every rank then holds."""
+    whole = trained(*SETTINGS, "--max-iterations", "2", "--run-dir", str(folder / "whole"))
+    trained(*SETTINGS, "--max-iterations", "1", "--run-dir", str(folder / "parts"))
+    parts = trained("--resume", str(folder / "parts"), "--max-iterations", "2")
+    rank = distributed.rank()
+    torch.save({"whole": knowledge(whole), "parts": knowledge(parts)}, folder / f"rank_{rank}.pt")
+
+
+def one_dies(folder: Path) -> None:
+    """Train without end, but for rank 1, which is gone after the first iteration."""
+    runner = train.build(train.parse([*SETTINGS, "--run-dir", str(folder / "run")]))
+    if distributed.rank() == 1:
+        runner._save_if_due = lambda _: os._exit(3)  # type: ignore
+    runner.train()
+
+
+if __name__ == "__main__":
+    with distributed.connected():
+        globals()[sys.argv[1]](Path(sys.argv[2]))

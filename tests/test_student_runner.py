@@ -1,0 +1,137 @@
+"""The Student's training run and the policy that it leaves behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fake_run import rows, start_student, teacher_record, training_hash
+
+from agents.archive import CheckpointError
+from agents.checkpoint import load_policy, read_policy, read_resume
+from agents.policies import StudentPolicy
+from agents.runner import StudentRunner
+from anymal_policy.student import StudentConfig
+from envs.anymal import AnymalEnv
+from envs.height_noise import HeightNoiseConfig
+from envs.tasks import TASKS
+
+
+def resume(path: Path, iterations: int, precision: str = "fp32", env: Any = None) -> StudentRunner:
+    """Continue in a process that knows another Teacher and other random numbers."""
+    continued = start_student(path, iterations, precision, seed=99, env=env)
+    continued.teach(teacher_record(seed=6))
+    continued.restore(read_resume(path))
+    return continued
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_four_iterations_equal_two_and_resumed_two(tmp_path: Path, precision: str) -> None:
+    start_student(tmp_path / "whole", 4, precision).train()
+    start_student(tmp_path / "parts", 2, precision).train()
+    assert read_resume(tmp_path / "parts")["hidden"].abs().max() > 0.01
+    resume(tmp_path / "parts", 4, precision).train()
+    assert training_hash(tmp_path / "parts") == training_hash(tmp_path / "whole")
+    names = ("iteration", "train/samples", "policy/learning_rate", "loss/total", "loss/privileged/friction")
+    for whole, parts in zip(rows(tmp_path / "whole"), rows(tmp_path / "parts"), strict=True):
+        assert [whole[name] for name in names] == [parts[name] for name in names]
+    assert read_policy(tmp_path / "parts")["teacher_hash"] == "of the Teacher"
+
+
+def test_noisy_environment_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    noise = HeightNoiseConfig(start_samples=50, full_samples=100)
+    cfg = replace(TASKS["anymal_flat"], num_envs=8, threads=1, episode_seconds=0.2, noisy_groups=True)
+
+    def env() -> AnymalEnv:
+        return AnymalEnv(replace(cfg, height_noise=noise, curriculum=replace(cfg.curriculum, flat_samples=100)))
+
+    start_student(tmp_path / "whole", 4, env=env()).train()
+    start_student(tmp_path / "parts", 2, env=env()).train()
+    resume(tmp_path / "parts", 4, env=env()).train()
+    assert training_hash(tmp_path / "parts") == training_hash(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("cfg", [StudentConfig(), StudentConfig(gate=False, memory="mlp"), StudentConfig(extero=False)])
+def test_loaded_policy_acts_like_the_trained_one_through_ends_of_episodes(tmp_path: Path, cfg: StudentConfig) -> None:
+    runner = start_student(tmp_path, 2, network=cfg)
+    runner.train()
+    policy, student = load_policy(tmp_path), runner.alg.student
+    student.reset(torch.ones(8))
+    policy.reset(torch.ones(8, dtype=torch.bool))
+    for step in range(4):
+        obs = runner.env.get_observations()
+        torch.testing.assert_close(policy.act(obs), student(obs).detach(), atol=0, rtol=0)
+        dones = torch.arange(8) % 3 == step
+        policy.reset(dones)
+        student.reset(dones)
+        runner.env.step(torch.zeros(8, 16))
+    assert policy.meta["kind"] == "student" and policy.meta["teacher_hash"] == "of the Teacher"
+
+
+def test_policy_forgets_finished_robots_alone_and_starts_anew_with_another_number(tmp_path: Path) -> None:
+    runner = start_student(tmp_path, 1)
+    runner.train()
+    policy, obs = load_policy(tmp_path), runner.env.get_observations()
+    first = policy.act(obs)
+    second = policy.act(obs)
+    policy.reset(torch.arange(8) < 2)
+    third = policy.act(obs)
+    assert torch.equal(third[:2], first[:2]) and (second[:2] - first[:2]).abs().max() > 1e-4
+    assert (third[2:] - first[2:]).abs().max() > 1e-4
+    torch.testing.assert_close(policy.act(obs[:3]), first[:3])
+
+
+def test_blind_student_ignores_heights_and_a_seeing_one_does_not(tmp_path: Path) -> None:
+    for blind in (True, False):
+        runner = start_student(tmp_path / str(blind), 1, network=StudentConfig(extero=not blind))
+        runner.train()
+        policy, obs = load_policy(tmp_path / str(blind)), runner.env.get_observations()
+        action = policy.act(obs)
+        obs["extero_noisy"] = obs["extero_noisy"] + 1.0
+        policy.reset(torch.ones(8))
+        assert torch.equal(policy.act(obs), action) == blind
+
+
+def test_policy_reads_neither_the_truth_nor_the_privileged_state(tmp_path: Path) -> None:
+    runner = start_student(tmp_path, 1)
+    runner.train()
+    policy, obs = load_policy(tmp_path), runner.env.get_observations()
+    action = policy.act(obs)
+    policy.reset(torch.ones(8))
+    assert torch.equal(policy.act(obs.select("proprio_noisy", "extero_noisy")), action)
+
+
+def test_reconstruction_of_a_loaded_policy_is_in_the_teachers_units(tmp_path: Path) -> None:
+    runner = start_student(tmp_path, 1)
+    runner.train()
+    policy = load_policy(tmp_path)
+    assert isinstance(policy, StudentPolicy)
+    policy.act(runner.env.get_observations())
+    assert policy.output.heights.shape == (8, 208) and policy.output.privileged.shape == (8, 50)
+    for name, value in teacher_record()["normalizer"].items():
+        assert torch.equal(policy.normalizer.state_dict()[name], value)
+
+
+def test_student_starts_on_its_teachers_terrain(tmp_path: Path) -> None:
+    assert start_student(tmp_path, 1).env.level == 3  # type: ignore
+
+
+def test_files_are_small_and_name_what_they_are(tmp_path: Path) -> None:
+    start_student(tmp_path, 1).train()
+    assert (tmp_path / "policy.pt").stat().st_size < 5_000_000
+    with pytest.raises(CheckpointError, match="holds a student, but a teacher is needed"):
+        read_policy(tmp_path, "teacher")
+
+
+def test_what_cannot_be_taught_is_refused(tmp_path: Path) -> None:
+    record = teacher_record()
+    record["network"]["head.0.weight"] = torch.zeros(3, 3)
+    with pytest.raises(CheckpointError, match="another shape"):
+        start_student(tmp_path, 1).teach(record)
+    with pytest.raises(ValueError, match="raise --num-envs"):
+        start_student(tmp_path, 1, num_mini_batches=9)
+    with pytest.raises(ValueError, match="multiple of gradient_length"):
+        start_student(tmp_path, 1, num_steps_per_env=9)

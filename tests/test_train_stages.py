@@ -1,0 +1,143 @@
+"""train.py from the Teacher to the Student: one stage, both, interrupted in either half."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fake_run import training_hash
+
+import train
+from agents.checkpoint import load_policy, read_policy, read_resume
+from agents.config import PRESETS
+from envs.anymal import AnymalEnv
+from envs.config import TerrainConfig
+from envs.curriculum import curriculum_factor
+from train_args import recorded_env
+
+SIZE = "--num-envs 4 --threads 1 --seed 7 --agent.num-steps-per-env 4 --agent.warm-up-steps 2 --agent.max-iterations 2"
+STUDENT = "--student.num-steps-per-env 4 --student.gradient-length 2 --student.max-iterations 2"
+TINY = ["--task", "anymal_flat", *SIZE.split(), *STUDENT.split()]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of both stages."""
+    path = tmp_path_factory.mktemp("runs") / "both"
+    assert train.main([*TINY, "--run-dir", str(path)]) == 0
+    return path
+
+
+def refusal(capsys: Any, *argv: str) -> str:
+    """The one line on stderr with which the command line is refused."""
+    assert train.main(argv) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("train.py: ") and message.count("\n") == 1
+    return message
+
+
+def test_without_stage_a_teacher_is_trained_and_distilled(both: Path) -> None:
+    teacher, student = read_policy(both / "teacher"), read_policy(both / "student")
+    assert (teacher["kind"], student["kind"]) == ("teacher", "student")
+    assert teacher["iteration"] == student["iteration"] == 2
+    assert student["teacher_hash"] == teacher["hash"]
+    assert load_policy(both).meta["hash"] == student["hash"]
+    assert (both / "student" / "curves.csv").is_file()
+
+
+def test_student_sees_noise_on_easy_ground_and_c_k_goes_on(both: Path) -> None:
+    teacher, student = read_policy(both / "teacher"), read_policy(both / "student")
+    env, size = student["env"], PRESETS["laptop"]
+    assert env["noisy_groups"] and not teacher["env"]["noisy_groups"]
+    assert env["curriculum"]["flat_samples"] == size.flat_samples and not teacher["env"]["curriculum"]["flat_samples"]
+    assert (env["height_noise"]["start_samples"], env["height_noise"]["full_samples"]) == size.noise_samples
+    cfg = recorded_env(teacher, "anymal_flat").curriculum
+    assert env["curriculum"]["initial_factor"] == curriculum_factor(2 * 4 * 4, cfg) > cfg.initial_factor
+    assert (env["num_envs"], student["seed"]) == (4, 7)
+
+
+def test_run_of_both_stages_is_resumable_in_either_half(both: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    (copy / "teacher").mkdir(parents=True)
+    shutil.copy(both / "plan.pt", copy)
+    shutil.copy(both / "teacher" / "resume.pt", copy / "teacher")  # as if stopped between the stages
+    assert train.main(["--resume", str(copy)]) == 0
+    assert training_hash(copy / "student") == training_hash(both / "student")
+    assert train.main(["--resume", str(copy), "--max-iterations", "3"]) == 0
+    assert read_resume(copy)["iteration"] == 3 and read_resume(copy / "teacher")["iteration"] == 2
+
+
+def test_stopped_teacher_is_not_distilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    path = tmp_path / "run"
+    monkeypatch.setattr(train.TeacherRunner, "train", lambda runner: False)
+    assert train.main([*TINY, "--run-dir", str(path)]) == 0
+    assert f"--resume {path}\n" in capsys.readouterr().out
+    assert not (path / "student").exists()
+
+
+def test_student_stage_distils_the_named_teacher_in_its_environment(both: Path, tmp_path: Path) -> None:
+    path = tmp_path / "student"
+    size = "--student.num-steps-per-env 4 --student.gradient-length 2 --num-envs 4 --threads 1"
+    flags = f"{size} --student.network.no-gate".split()
+    command = ["--stage", "student", "--teacher", str(both), "--run-dir", str(path)]
+    assert train.main([*command, *flags, "--max-iterations", "1"]) == 0
+    record = read_policy(path)
+    assert (record["task"], record["iteration"]) == ("anymal_flat", 1)
+    assert not record["student"]["gate"] and record["agent"]["network"] == record["student"]
+    assert record["teacher_hash"] == read_policy(both / "teacher")["hash"]
+    assert train.main(["--resume", str(path), "--max-iterations", "2"]) == 0
+    assert read_resume(path)["iteration"] == 2
+
+
+def test_teachers_terrain_curriculum_is_handed_over(both: Path) -> None:
+    args = train.parse(["--stage", "student", "--teacher", str(both), "--num-envs", "4", "--threads", "1"])
+    learnt = read_policy(both / "teacher")["curriculum"]
+    env = AnymalEnv(args.env)
+    assert env.take_curriculum(learnt)
+    assert all(torch.equal(value, learnt[name]) for name, value in env.curriculum().items())
+    assert not AnymalEnv(replace(args.env, terrain=TerrainConfig(types=("slope_up",)))).take_curriculum(learnt)
+
+
+def test_precision_is_that_of_both_stages_and_iterations_those_of_the_first() -> None:
+    args = train.parse(["--precision", "fp32", "--max-iterations", "9"])
+    assert (args.agent.precision, args.student.precision) == ("fp32", "fp32")
+    assert (args.agent.max_iterations, args.student.max_iterations) == (9, PRESETS["laptop"].student.max_iterations)
+
+
+def test_paper_preset_is_table_s2() -> None:
+    full = PRESETS["full"]
+    cfg = full.student
+    assert full.num_envs * cfg.num_steps_per_env == 120_000
+    assert (cfg.learning_rate, cfg.num_learning_epochs, cfg.gradient_length, cfg.reconstruction) == (5e-4, 2, 10, 0.5)
+    assert full.flat_samples == 10 * 120_000 and full.noise_samples == (20 * 120_000, 100 * 120_000)
+
+
+def test_what_cannot_be_distilled_is_refused_in_one_sentence(both: Path, tmp_path: Path, capsys: Any) -> None:
+    stage, new = ["--stage", "student"], ["--run-dir", str(tmp_path / "new")]
+    assert "with --teacher" in refusal(capsys, *stage, *new)
+    assert "no checkpoint" in refusal(capsys, *stage, "--teacher", "nowhere.pt", *new)
+    student = str(both / "student")
+    assert "holds a student, but a teacher" in refusal(capsys, *stage, "--teacher", student, *new)
+    assert "holds a resume" in refusal(capsys, *stage, "--teacher", str(both / "teacher" / "resume.pt"), *new)
+    assert "--stage student" in refusal(capsys, "--teacher", str(both), *new)
+    assert "--stage student" in refusal(capsys, "--stage", "teacher", "--teacher", str(both), *new)
+    assert "--teacher names" in refusal(capsys, *stage, "--teacher", str(both), "--init-from", str(both), *new)
+    assert "holds a student, but a teacher" in refusal(capsys, *TINY, "--init-from", student, *new)
+    crowd = ["--num-envs", "1", "--threads", "1"]
+    assert "raise --num-envs" in refusal(capsys, *stage, "--teacher", str(both), *crowd, *new)
+    assert "already holds a run" in refusal(capsys, *TINY, "--run-dir", str(both))
+    assert "--student.std" in refusal(capsys, "--resume", str(both), "--student.std", "0.3")
+    assert "--agent.gamma" in refusal(capsys, "--resume", str(both), "--agent.gamma", "0.9")
+
+
+@pytest.mark.parametrize(
+    "flag", ["num-steps-per-env 15", "gradient-length 0", "std -1", "lr-decay 2", "network.memory x"]
+)
+def test_bad_settings_end_with_exit_code_two(flag: str) -> None:
+    with pytest.raises(SystemExit) as exit_code:
+        train.main([f"--student.{flag.split()[0]}", flag.split()[1]])
+    assert exit_code.value.code == 2

@@ -1,0 +1,215 @@
+"""What can be asked of train.py: its arguments, their defaults for a new run, and those of a run that goes on."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from agents import archive, checkpoint, distributed
+from agents.checkpoint import STUDENT, TEACHER
+from agents.config import PRESETS, Preset, StudentTrainingConfig, TeacherConfig, differences, restore
+from agents.log import LoggerName
+from agents.precision import Precision
+from envs.config import EnvConfig
+from envs.curriculum import curriculum_factor
+from envs.tasks import TASKS
+
+PLAN_FILE = "plan.pt"
+"""In a run of both stages: what the second one shall be."""
+CONFIG = {TEACHER: "agent", STUDENT: "student"}
+"""Which argument holds a stage's training configuration."""
+CHANGEABLE = {"max_iterations", "keep_every", "precision"}
+"""Settings of a stage that a resumed run may change."""
+
+
+@dataclass(frozen=True)
+class Args:
+    """Train a Teacher, then distil it into a Student; --resume goes on after any interruption as if it had not been.
+
+    A run of both stages keeps them in the folders teacher and student of its run directory; --stage does one alone,
+    in the run directory itself. Play and evaluate take the run directory in either case.
+
+    With `python -m torch.distributed.run --nproc_per_node=2 train.py ...` several processes train one policy together,
+    each with --num-envs robots; as many must resume it.
+    """
+
+    env: EnvConfig
+    agent: TeacherConfig
+    student: StudentTrainingConfig
+    task: Literal["anymal_flat", "anymal_rough", "anymal_rough_s7"] = "anymal_rough"
+    """Where to learn to walk."""
+    stage: Literal["teacher", "student"] | None = None
+    """Do one stage only: the Teacher by PPO, or the Student by distillation of --teacher; default both."""
+    teacher: Path | None = None
+    """Policy file or run directory of the Teacher for --stage student, whose task and environment are the defaults."""
+    preset: Literal["smoke", "laptop", "full"] = "laptop"
+    """Size of the run: a minute, about two hours on two cores, or the paper's."""
+    num_envs: int | None = None
+    """Robots simulated at once (short for --env.num-envs)."""
+    max_iterations: int | None = None
+    """Iterations of the stage at hand, from its first start (short for --agent. or --student.max-iterations)."""
+    seed: int | None = None
+    """Seed of everything random (short for --env.seed)."""
+    threads: int | None = None
+    """CPU threads of physics and networks (short for --env.threads); default: all cores, shared among the processes."""
+    precision: Precision | None = None
+    """Arithmetic of the updates (short for --agent.precision and --student.precision)."""
+    run_dir: Path | None = None
+    """Where the run is kept; default runs/<task>_<date-time>."""
+    resume: Path | None = None
+    """Run directory to continue, with its own settings, to the same bits."""
+    init_from: Path | None = None
+    """Policy file or run directory of a Teacher whose networks a new one starts from."""
+    logger: LoggerName = "tensorboard"
+    """wandb logs to Weights & Biases too; TensorBoard and curves.csv are always written."""
+    now: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = TEACHER
+    """The stage at hand."""
+    record: Annotated[dict[str, Any] | None, tyro.conf.Fixed, tyro.conf.Suppress] = None
+    """Content of the resume.pt from which it continues."""
+
+
+def parse(argv: Sequence[str]) -> Args:
+    """The command line over the defaults of its task, preset and Teacher, or over the settings of a run to resume."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for flag in ("--task", "--preset", "--stage", "--teacher", "--resume"):
+        early.add_argument(flag)
+    chosen, _ = early.parse_known_args([argument for argument in argv if argument not in ("-h", "--help")])
+    default = resumed_defaults(Path(chosen.resume)) if chosen.resume is not None else fresh_defaults(chosen)
+    args = tyro.cli(Args, args=argv, default=default, prog="train.py")
+    args = apply_shortcuts(args, default)
+    if args.resume is not None:
+        refuse_changes(args, default)
+        return args
+    if args.stage == STUDENT and args.teacher is None:
+        raise ValueError("--stage student distils a Teacher: name its policy file or run directory with --teacher.")
+    if args.stage != STUDENT and args.teacher is not None:
+        raise ValueError("--teacher is for --stage student: without it the run trains its own Teacher.")
+    if args.stage == STUDENT and args.init_from is not None:
+        raise ValueError("--init-from is for a Teacher; a Student starts from the one that --teacher names.")
+    return args
+
+
+def fresh_defaults(chosen: argparse.Namespace) -> Args:
+    """Settings of a new run; names that do not exist fall back here, for tyro to refuse them."""
+    size = PRESETS.get(chosen.preset or "", PRESETS["laptop"])
+    begin, full = size.noise_samples
+
+    def sized(env: EnvConfig) -> EnvConfig:
+        noise = replace(env.height_noise, start_samples=begin, full_samples=full)
+        return replace(env, num_envs=size.num_envs, threads=usable_cores(), height_noise=noise)
+
+    if chosen.stage != STUDENT or chosen.teacher is None:
+        env = sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"]))
+        return Args(env=env, agent=size.agent, student=size.student)
+    teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
+    task = chosen.task or teacher["task"]
+    env = student_env(sized(recorded_env(teacher, task)), teacher, size)
+    return Args(env=env, agent=size.agent, student=size.student, task=task, now=STUDENT)
+
+
+def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
+    """Environment of a training's record; settings that it lacks are the task's."""
+    if task not in TASKS:
+        raise ValueError(f"There is no task {task} in this version; choose one of {', '.join(TASKS)}.")
+    return restore(TASKS[task], record["env"])
+
+
+def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:
+    """The Teacher's environment for its Student: easy ground first, and c_k goes on where the Teacher's ended."""
+    factor = curriculum_factor(teacher["samples"], env.curriculum)
+    curriculum = replace(env.curriculum, flat_samples=size.flat_samples, initial_factor=factor)
+    return replace(env, noisy_groups=True, curriculum=curriculum)
+
+
+def resumed_defaults(run_dir: Path) -> Args:
+    """Settings that the run, or the stage of it that is under way, was started with."""
+    plan = read_plan(run_dir)
+    record = checkpoint.read_resume(run_dir)
+    now = record.get("stage", TEACHER)
+    stage = now if plan is None else None
+    env = recorded_env(record, record["task"])
+    recorded = {**record["agent"], "precision": record["precision"]}
+    if now == STUDENT:
+        agent, student = TeacherConfig(), restore(StudentTrainingConfig(), recorded)
+    else:
+        agent, student = restore(TeacherConfig(), recorded), StudentTrainingConfig()
+        student = restore(student, plan["student"]) if plan is not None else student
+    preset = plan["preset"] if plan is not None else "laptop"
+    return Args(env, agent, student, task=record["task"], stage=stage, preset=preset, now=now, record=record)
+
+
+def read_plan(run_dir: Path) -> dict[str, Any] | None:
+    """What the second stage of a run of both shall be; None for a run of one."""
+    path = run_dir / PLAN_FILE
+    return archive.read(path, "plan") if path.is_file() else None
+
+
+def second_stage(args: Args) -> Args:
+    """Distillation of the Teacher that the first stage has trained."""
+    root = args.resume or args.run_dir
+    assert root is not None
+    teacher = checkpoint.read_policy(root / TEACHER, TEACHER)
+    env = student_env(recorded_env(teacher, args.task), teacher, PRESETS[args.preset])
+    return replace(args, env=env, now=STUDENT, record=None, resume=None, run_dir=root, init_from=None)
+
+
+def parts_to_come(args: Args) -> list[str]:
+    """Arguments that hold the configurations of the stages that are not over."""
+    stages = (TEACHER, STUDENT) if args.stage is None and args.now == TEACHER else (args.now,)
+    return [CONFIG[stage] for stage in stages]
+
+
+def apply_shortcuts(args: Args, default: Args) -> Args:
+    """Write the short flags into the configuration that they stand for."""
+    targets = [(name, f"env.{name}") for name in ("num_envs", "seed", "threads")]
+    targets += [("max_iterations", f"{CONFIG[args.now]}.max_iterations")]
+    targets += [("precision", f"{part}.precision") for part in parts_to_come(args)]
+    for short, target in targets:
+        part, name = target.split(".")
+        value, config = getattr(args, short), getattr(args, part)
+        if value is None:
+            continue
+        if getattr(config, name) not in (value, getattr(getattr(default, part), name)):
+            raise ValueError(
+                f"--{short} {value} and --{target} {getattr(config, name)} contradict each other.".replace("_", "-")
+            )
+        args = replace(args, **{part: replace(config, **{name: value})})
+    return args
+
+
+def refuse_changes(args: Args, default: Args) -> None:
+    """A resumed run stays the run it was."""
+    changed = {
+        name
+        for group in ("env", "agent", "student")
+        for name in differences(getattr(default, group), getattr(args, group), f"{group}.")
+    }
+    whole = ("task", "stage", "teacher", "preset", "run_dir", "init_from")
+    changed |= {name for name in whole if getattr(args, name) != getattr(default, name)}
+    allowed = {"env.threads", *(f"{part}.{name}" for part in parts_to_come(args) for name in CHANGEABLE)}
+    refused = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(changed - allowed))
+    if refused:
+        raise ValueError(
+            f"--resume keeps the settings of the run, so {refused} cannot change; use --init-from for a new run."
+        )
+    if changed & {"agent.precision", "student.precision", "env.threads"}:
+        note("with other threads or precision the run goes on, but not to the same bits.")
+
+
+def note(text: str) -> None:
+    """Tell the user on stderr, once for all processes, what to keep in mind."""
+    if distributed.rank() == 0:
+        print(f"Note: {text}", file=sys.stderr)
+
+
+def usable_cores() -> int:
+    """CPU cores for this process: those of the machine that it may use, shared with the other ranks there."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // distributed.local_size())
