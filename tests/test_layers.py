@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"anymal_policy", "agents", "envs", "evaluation", "train", "train_args", "play", "evaluate", "benchmarks"}
+OURS = {
+    "anymal_policy",
+    "agents",
+    "envs",
+    "evaluation",
+    "train",
+    "train_args",
+    "play",
+    "evaluate",
+    "export",
+    "benchmarks",
+}
 ALLOWED = {
     "anymal_policy": ("anymal_policy",),
     "agents": ("agents", "anymal_policy"),

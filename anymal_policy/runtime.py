@@ -1,0 +1,150 @@
+"""Runs an exported Student on one robot with numpy and onnxruntime alone: measurements in, joint targets out at 50 Hz.
+
+    runner = Runner("student.json")
+    target = runner.step(measurement, command=(0.5, 0.0, 0.0), height=elevation_map)
+
+On the robot itself nothing else of this project is needed: this file, contract.py and layout.py import no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from anymal_policy import contract, layout
+from anymal_policy.kinematics import foot_positions, rotation_matrix
+
+HeightQuery = Callable[[NDArray[np.float64]], ArrayLike]
+"""Height of the ground (k,) m at world points (k, 2) m; NaN where the map knows none."""
+
+SHORTEST = 0.1
+"""Length under which an orientation says nothing."""
+SIZES = {
+    "joint_position": 12,
+    "joint_velocity": 12,
+    "base_position_w": 3,
+    "base_quaternion": 4,
+    "linear_velocity_b": 3,
+    "angular_velocity_b": 3,
+}
+"""Entries of what every measurement must have."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What sensors and state estimator of the robot say at the start of a policy step."""
+
+    joint_position: ArrayLike
+    """(12,) rad, in the order of `layout.JOINTS`."""
+    joint_velocity: ArrayLike
+    """(12,) rad/s."""
+    base_position_w: ArrayLike
+    """(3,) m, origin of the base in the frame of the elevation map."""
+    base_quaternion: ArrayLike
+    """(4,) w, x, y, z, base to world."""
+    linear_velocity_b: ArrayLike
+    """(3,) m/s, of the base origin in the base frame."""
+    angular_velocity_b: ArrayLike
+    """(3,) rad/s, in the base frame (IMU)."""
+    gravity_b: ArrayLike | None = None
+    """(3,) direction of gravity in the base frame (IMU); None for what the quaternion says."""
+
+
+class Runner:
+    """An exported Student and its memory of one robot."""
+
+    def __init__(self, path: Path | str, threads: int = 1) -> None:
+        """Load the policy whose contract is at `path` (ContractError if anything is wrong); begins an episode."""
+        path = Path(path)
+        self.contract = contract.read(path)
+        self.session = _session(path.parent / self.contract["onnx"]["file"], threads)
+        self.outputs: dict[str, NDArray[np.float32]] = {}
+        self.memory: dict[str, NDArray[np.float32]] = {}
+        self.chain = np.array(self.contract["kinematics"]["chain_m"])
+        self.foot_radius = float(self.contract["kinematics"]["foot_radius_m"])
+        self.offsets = layout.ring_offsets()
+        self.names = [output.name for output in self.session.get_outputs()]
+
+    def reset(self) -> None:
+        """Forget everything: the next step begins an episode with all feet on the ground."""
+        self.outputs, self.memory = {}, {}
+
+    def step(self, measurement: Measurement, command: ArrayLike, height: HeightQuery) -> NDArray[np.float32]:
+        """Joint targets (12,) rad to track for the next 20 ms.
+
+        `command` is forward and lateral velocity in m/s and yaw rate in rad/s. After it, `outputs` holds everything
+        that the policy gave: estimates, gate, action. A measurement that is not finite is refused with a ValueError and
+        changes nothing.
+        """
+        measured = self._measured(measurement, command, height)
+        memory = self.memory or self.start(measured)
+        results = self.session.run(self.names, {**measured, **memory})
+        outputs = dict(zip(self.names, results, strict=True))
+        self.memory = {name: outputs.pop(f"next_{name}") for name in memory}
+        self.outputs = {name: values[0] for name, values in outputs.items()}
+        return self.outputs["joint_target"].copy()
+
+    def _measured(self, m: Measurement, command: ArrayLike, height: HeightQuery) -> dict[str, NDArray[np.float32]]:
+        """The network's inputs other than its memory, (1, size) each."""
+        values = {name: _finite(name, getattr(m, name), size) for name, size in SIZES.items()}
+        values["command"] = _finite("command", command, 3)
+        rotation = rotation_matrix(_unit("base_quaternion", values["base_quaternion"]))
+        down = -rotation[2] if m.gravity_b is None else _finite("gravity_b", m.gravity_b, 3)
+        values["gravity_b"] = _unit("gravity_b", down)
+        values["heights"] = self._heights(values, rotation, height)
+        return {name: values[name].astype(np.float32)[None] for name in self.contract["inputs"]}
+
+    def _heights(self, m: Mapping[str, NDArray], rotation: NDArray, height: HeightQuery) -> NDArray[np.float64]:
+        """Height samples (208,) m relative to the soles; where the map knows none, that of the sole."""
+        feet = m["base_position_w"] + foot_positions(m["joint_position"], self.chain) @ rotation.T
+        heading = math.atan2(rotation[1, 0], rotation[0, 0])
+        c, s = math.cos(heading), math.sin(heading)
+        points = feet[:, None, :2] + self.offsets @ np.array([[c, s], [-s, c]])
+        ground = np.asarray(height(points.reshape(-1, 2)), np.float64)
+        if ground.shape != (points.size // 2,):
+            raise ValueError(f"The height query gave {ground.shape} for {points.size // 2} points: one each is needed.")
+        soles = np.repeat(feet[:, 2] - self.foot_radius, len(self.offsets))
+        return np.where(np.isfinite(ground), ground - soles, 0.0)
+
+    def start(self, measured: Mapping[str, NDArray]) -> dict[str, NDArray[np.float32]]:
+        """Memory at the start of an episode: numbers of the contract, and histories that hold the present."""
+        memory = {}
+        for name, entry in self.contract["memory"].items():
+            start = measured[entry["start"]] if isinstance(entry["start"], str) else entry["start"]
+            memory[name] = np.resize(np.float32(start), [1 if axis == "n" else axis for axis in entry["shape"]])
+        return memory
+
+
+def _finite(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
+    """The value as `size` finite numbers."""
+    array = np.asarray(value, np.float64)
+    if array.shape != (size,) or not math.isfinite(array.sum()):
+        raise ValueError(f"{name} must be {size} finite numbers, not {value}.")
+    return array
+
+
+def _unit(name: str, vector: NDArray) -> NDArray[np.float64]:
+    """The vector at length 1."""
+    length = math.sqrt(vector @ vector)
+    if length < SHORTEST:
+        raise ValueError(f"{name} has no direction: its length is {length:.2g}.")
+    return vector / length
+
+
+def _session(model: Path, threads: int) -> Any:
+    """The network in onnxruntime on this many threads."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise contract.ContractError(
+            "Running an exported policy needs onnxruntime: pip install onnxruntime."
+        ) from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
