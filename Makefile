@@ -1,6 +1,6 @@
 PYTHON := .venv/bin/python
 TERRAINS := flat,rough,slope_up,slope_down,step_up,stairs_up,stairs_down
-BENCHMARKS := physics environment training scaling peers
+BENCHMARKS := physics environment training scaling peers inference
 
 .PHONY: install train play evaluate test test-all lint bench
 
