@@ -68,10 +68,15 @@ class TeacherPPO(PPO):
         change = {"kl": self._policy_change(observations[-1]), "explained_variance": self._explained_variance()}
         change = distributed.mean(change)
         self.update_normalizer(observations.flatten(0, 1))
-        self.samples += self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
+        self.samples += self.rollout_samples
         self._adapt_learning_rate(change["kl"])
         self.averaged.update_parameters(self.networks())
         return losses | change
+
+    @property
+    def rollout_samples(self) -> int:
+        """Samples of one rollout of all ranks."""
+        return self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
 
     def networks(self) -> nn.ModuleDict:
         """Actor's and critic's networks."""
@@ -79,8 +84,7 @@ class TeacherPPO(PPO):
 
     def _average(self, average: Tensor, new: Tensor, iterations: Tensor | int) -> Tensor:
         """A running mean's next value; early on it covers the last fifth of the iterations so far."""
-        samples = self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
-        share = max(samples / self.averaging, EARLY / (int(iterations) + EARLY))
+        share = max(self.rollout_samples / self.averaging, EARLY / (int(iterations) + EARLY))
         return torch.lerp(average, new, min(share, 1.0))
 
     def update_normalizer(self, obs: TensorDict) -> None:

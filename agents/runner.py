@@ -13,7 +13,7 @@ from agents.archive import CheckpointError
 from agents.config import StudentTrainingConfig, TeacherConfig
 from agents.distillation import BeliefDistillation
 from agents.log import LoggerName
-from agents.models import SplitTeacher, TeacherModel
+from agents.models import TeacherModel
 from agents.ppo import TeacherPPO
 from agents.rsl_rl_config import student_config, teacher_config
 from agents.training import Training
@@ -50,13 +50,13 @@ class TeacherRunner(Training):
 
     def init_from(self, record: dict[str, Any]) -> None:
         """Start from the networks, normaliser and action noise of a policy record; everything else is new."""
-        actor, critic = split_teacher(self.alg.actor), split_teacher(self.alg.critic)
+        networks: Any = self.alg.networks()
         try:
-            actor.teacher.load_state_dict(record["network"])
-            critic.teacher.load_state_dict(record["critic"])
+            networks["actor"].teacher.load_state_dict(record["network"])
+            networks["critic"].teacher.load_state_dict(record["critic"])
             self.actor.obs_normalizer.load_state_dict(record["normalizer"])
             self.actor.distribution.load_state_dict(record["std"])  # type: ignore
-            self.alg.averaged.module.load_state_dict(self.alg.networks().state_dict())
+            self.alg.averaged.module.load_state_dict(networks.state_dict())
         except RuntimeError as error:
             raise CheckpointError("The policy's networks have another shape than this version's Teacher.") from error
 
@@ -139,8 +139,3 @@ class StudentRunner(Training):
     def _take(self, own: dict[str, Any]) -> None:
         super()._take(own)
         self.alg.continue_from(own["hidden"])
-
-
-def split_teacher(model: Any) -> SplitTeacher:
-    """The network inside an actor or critic."""
-    return model.mlp

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 import torch
+from refusals import refusal
 
 import train
 from agents.checkpoint import load_policy, read_policy, read_resume
@@ -32,14 +33,6 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "first"
     assert train.main([*TINY, "--max-iterations", "2", "--seed", "7", "--run-dir", str(path)]) == 0
     return path
-
-
-def refusal(capsys: Any, *argv: str) -> str:
-    """The one line on stderr with which the command line is refused."""
-    assert train.main(argv) == 2
-    message = capsys.readouterr().err
-    assert message.startswith("train.py: ") and message.count("\n") == 1
-    return message
 
 
 def test_run_directory_holds_policy_resume_and_curves(run_dir: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from fake_run import training_hash
+from refusals import refusal
 
 import train
 from agents.checkpoint import load_policy, read_policy, read_resume
@@ -30,14 +31,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "both"
     assert train.main([*TINY, "--run-dir", str(path)]) == 0
     return path
-
-
-def refusal(capsys: Any, *argv: str) -> str:
-    """The one line on stderr with which the command line is refused."""
-    assert train.main(argv) == 2
-    message = capsys.readouterr().err
-    assert message.startswith("train.py: ") and message.count("\n") == 1
-    return message
 
 
 def test_without_stage_a_teacher_is_trained_and_distilled(both: Path) -> None:
