@@ -86,7 +86,7 @@ def note_versions(old: dict[str, str], new: dict[str, str]) -> None:
 def build(args: Args) -> TeacherRunner | StudentRunner:
     """Environment and runner of the stage at hand, ready to train."""
     require_logger(args.logger)
-    policy = checkpoint.read_policy(args.init_from, TEACHER) if args.init_from is not None else None
+    policy = checkpoint.read_policy(args.init_from, args.now) if args.init_from is not None else None
     run_dir = stage_dir(args)
     seed, ranks = distributed.own_seed(args.env.seed), distributed.size()
     seed_everything(seed)
@@ -101,8 +101,8 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
         teacher = checkpoint.read_policy(args.teacher or run_dir.parent / TEACHER, TEACHER)
         if not runner.teach(teacher):
             note("the Teacher's terrain curriculum is unknown or of another terrain; the Student's starts anew.")
-    if policy is not None:
-        runner.init_from(policy)
+    if policy is not None and not runner.init_from(policy):
+        note("the terrain curriculum to start from is unknown or of another terrain; it starts anew.")
     robots = f"{args.env.num_envs} robots{f' in each of {ranks} processes' if ranks > 1 else ''}"
     print(f"Training a {args.now} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
     return runner

@@ -66,7 +66,7 @@ class Args:
     resume: Path | None = None
     """Run directory to continue, with its own settings, to the same bits."""
     init_from: Path | None = None
-    """Policy file or run directory of a Teacher whose networks a new one starts from."""
+    """Policy file or run directory of a Teacher, or for --stage student a Student, from which a new one starts."""
     logger: LoggerName = "tensorboard"
     """wandb logs to Weights & Biases too; TensorBoard and curves.csv are always written."""
     now: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = TEACHER
@@ -78,7 +78,7 @@ class Args:
 def parse(argv: Sequence[str]) -> Args:
     """The command line over the defaults of its task, preset and Teacher, or over the settings of a run to resume."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for flag in ("--task", "--preset", "--stage", "--teacher", "--resume"):
+    for flag in ("--task", "--preset", "--stage", "--teacher", "--init-from", "--resume"):
         early.add_argument(flag)
     chosen, _ = early.parse_known_args([argument for argument in argv if argument not in ("-h", "--help")])
     default = resumed_defaults(Path(chosen.resume)) if chosen.resume is not None else fresh_defaults(chosen)
@@ -91,8 +91,6 @@ def parse(argv: Sequence[str]) -> Args:
         raise ValueError("--stage student distils a Teacher: name its policy file or run directory with --teacher.")
     if args.stage != STUDENT and args.teacher is not None:
         raise ValueError("--teacher is for --stage student: without it the run trains its own Teacher.")
-    if args.stage == STUDENT and args.init_from is not None:
-        raise ValueError("--init-from is for a Teacher; a Student starts from the one that --teacher names.")
     return args
 
 
@@ -111,6 +109,8 @@ def fresh_defaults(chosen: argparse.Namespace) -> Args:
     teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
     task = chosen.task or teacher["task"]
     env = student_env(sized(recorded_env(teacher, task)), teacher, size)
+    if chosen.init_from is not None:
+        env = under_way(env)
     return Args(env=env, agent=size.agent, student=size.student, task=task, now=STUDENT)
 
 
@@ -126,6 +126,12 @@ def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvCon
     factor = curriculum_factor(teacher["samples"], env.curriculum)
     curriculum = replace(env.curriculum, flat_samples=size.flat_samples, initial_factor=factor)
     return replace(env, noisy_groups=True, curriculum=curriculum)
+
+
+def under_way(env: EnvConfig) -> EnvConfig:
+    """The same for a Student that starts from another one, whose easy ground and perfect maps lie behind it."""
+    noise, curriculum = replace(env.height_noise, factor=1.0), replace(env.curriculum, flat_samples=0)
+    return replace(env, height_noise=noise, curriculum=curriculum)
 
 
 def resumed_defaults(run_dir: Path) -> Args:

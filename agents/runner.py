@@ -10,7 +10,7 @@ from rsl_rl.env import VecEnv
 
 from agents import checkpoint
 from agents.archive import CheckpointError
-from agents.config import StudentTrainingConfig, TeacherConfig
+from agents.config import StudentTrainingConfig, TeacherConfig, restore
 from agents.distillation import BeliefDistillation
 from agents.log import LoggerName
 from agents.models import TeacherModel
@@ -48,8 +48,8 @@ class TeacherRunner(Training):
         """The policy in training."""
         return self.alg.actor  # type: ignore
 
-    def init_from(self, record: dict[str, Any]) -> None:
-        """Start from the networks, normaliser and action noise of a policy record; everything else is new."""
+    def init_from(self, record: dict[str, Any]) -> bool:
+        """Start from the networks, normaliser, action noise and curriculum of a Teacher; whether the last one fits."""
         networks: Any = self.alg.networks()
         try:
             networks["actor"].teacher.load_state_dict(record["network"])
@@ -59,6 +59,7 @@ class TeacherRunner(Training):
             self.alg.averaged.module.load_state_dict(networks.state_dict())
         except RuntimeError as error:
             raise CheckpointError("The policy's networks have another shape than this version's Teacher.") from error
+        return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
 
     def policy_record(self) -> dict[str, Any]:
         """The Teacher and its critic, both averaged over recent updates, and where its curriculum has led."""
@@ -117,12 +118,22 @@ class StudentRunner(Training):
         self.teacher_hash = record["hash"]
         return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
 
+    def init_from(self, record: dict[str, Any]) -> bool:
+        """Start from another Student's network and curriculum, beside the Teacher's normaliser; whether the last fits."""
+        if restore(self.network_cfg, record["student"]) != self.network_cfg:
+            raise CheckpointError(
+                "The Student to start from is another variant: give the --student.network flags that it was made with."
+            )
+        self.alg.student.network.load_state_dict(record["network"])
+        return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+
     def policy_record(self) -> dict[str, Any]:
-        """The Student, and the normaliser of its Teacher: proprioception, heights, privileged state."""
+        """The Student, the normaliser of its Teacher (proprioception, heights, privileged state), and the curriculum."""
         return super().policy_record() | {
             "student": self.network_cfg,
             "network": self.alg.student.network.state_dict(),
             "normalizer": self.alg.teacher.normalizer.state_dict(),
+            "curriculum": self.env.curriculum(),  # type: ignore
         }
 
     def _description(self) -> dict[str, Any]:

@@ -109,11 +109,12 @@ def test_warm_up_fills_the_normaliser_before_the_first_update_and_only_once(tmp_
     assert continued.actor.obs_normalizer.count.item() == 8 * (5 + 4 + 4)  # type: ignore
 
 
-def test_init_from_takes_networks_normaliser_and_noise_but_no_progress(tmp_path: Path) -> None:
+def test_init_from_takes_networks_normaliser_noise_and_terrain_but_no_progress(tmp_path: Path) -> None:
     source = start(tmp_path / "a", 2)
+    source.env.level = 4  # type: ignore
     source.train()
     target = start(tmp_path / "b", 1, seed=2)
-    target.init_from(read_policy(tmp_path / "a"))
+    assert target.init_from(read_policy(tmp_path / "a")) and target.env.level == 4  # type: ignore
     obs = source.env.get_observations()
     averaged = source.alg.averaged.module
     source.actor.mlp, source.alg.critic.mlp = averaged["actor"], averaged["critic"]  # type: ignore

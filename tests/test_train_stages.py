@@ -95,6 +95,18 @@ def test_teachers_terrain_curriculum_is_handed_over(both: Path) -> None:
     assert not AnymalEnv(replace(args.env, terrain=TerrainConfig(types=("slope_up",)))).take_curriculum(learnt)
 
 
+def test_student_that_starts_from_another_meets_all_noise_on_that_ones_terrain(both: Path, tmp_path: Path) -> None:
+    path, before = tmp_path / "next", read_policy(both / "student")
+    flags = "--num-envs 4 --threads 1 --student.num-steps-per-env 4 --student.gradient-length 2"
+    command = ["--stage", "student", "--teacher", str(both), "--init-from", str(both), "--run-dir", str(path)]
+    args = train.parse([*command, *flags.split()])
+    assert args.env.height_noise.factor == 1.0 and args.env.curriculum.flat_samples == 0
+    runner = train.build(args)
+    for name, value in runner.policy_record()["network"].items():
+        assert torch.equal(value, before["network"][name])
+    assert runner.alg.samples == 0
+
+
 def test_precision_is_that_of_both_stages_and_iterations_those_of_the_first() -> None:
     args = train.parse(["--precision", "fp32", "--max-iterations", "9"])
     assert (args.agent.precision, args.student.precision) == ("fp32", "fp32")
@@ -118,7 +130,11 @@ def test_what_cannot_be_distilled_is_refused_in_one_sentence(both: Path, tmp_pat
     assert "holds a resume" in refusal(capsys, *stage, "--teacher", str(both / "teacher" / "resume.pt"), *new)
     assert "--stage student" in refusal(capsys, "--teacher", str(both), *new)
     assert "--stage student" in refusal(capsys, "--stage", "teacher", "--teacher", str(both), *new)
-    assert "--teacher names" in refusal(capsys, *stage, "--teacher", str(both), "--init-from", str(both), *new)
+    taught = ["--teacher", str(both), "--num-envs", "4", "--threads", "1"]
+    blind = ["--init-from", student, "--student.network.no-extero"]
+    assert "another variant" in refusal(capsys, *stage, *taught, *blind, *new)
+    teacher = str(both / "teacher")
+    assert "holds a teacher, but a student" in refusal(capsys, *stage, *taught, "--init-from", teacher, *new)
     assert "holds a student, but a teacher" in refusal(capsys, *TINY, "--init-from", student, *new)
     crowd = ["--num-envs", "1", "--threads", "1"]
     assert "raise --num-envs" in refusal(capsys, *stage, "--teacher", str(both), *crowd, *new)
