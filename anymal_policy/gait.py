@@ -100,29 +100,13 @@ def leg_chain() -> Tensor:
 
 def leg_fk(q: Tensor) -> Tensor:
     """Foot centres in the base frame, (..., 4, 3) m, of joint angles (..., 12) rad."""
-    return leg_motion(q, torch.zeros_like(q))[0]
-
-
-def leg_motion(q: Tensor, qd: Tensor) -> tuple[Tensor, Tensor]:
-    """Foot centres in the base frame, (..., 4, 3) m, and their velocities relative to the base, (..., 4, 3) m/s.
-
-    Joint angles (..., 12) rad and velocities (..., 12) rad/s.
-    """
-    haa, hfe, kfe = rearrange(q, "... (leg joint) -> joint ... leg", leg=4).contiguous()
-    haa_rate, hfe_rate, kfe_rate = rearrange(qd, "... (leg joint) -> joint ... leg", leg=4).contiguous()
+    haa, hfe, kfe = rearrange(q, "... (leg joint) -> joint ... leg", leg=4)
     front, left = _FRONT.to(q), _LEFT.to(q)
     shank = hfe + kfe - front * _SHANK_ANGLE
-    thigh_x, thigh_z = _THIGH * torch.sin(hfe), _THIGH * torch.cos(hfe)
-    shank_x, shank_z = _SHANK * torch.sin(shank), _SHANK * torch.cos(shank)
+    x = front * _HFE_X - _THIGH * torch.sin(hfe) - _SHANK * torch.sin(shank)
+    y, z = left * _LATERAL, -_THIGH * torch.cos(hfe) - _SHANK * torch.cos(shank)  # in the leg's plane
     sin, cos = torch.sin(haa), torch.cos(haa)
-    y, z, shank_rate = left * _LATERAL, -thigh_z - shank_z, hfe_rate + kfe_rate  # in the leg's plane
-    z_rate = thigh_x * hfe_rate + shank_x * shank_rate
-    turned_y, turned_z = y * cos - z * sin, y * sin + z * cos
-    x = front * _HFE_X - thigh_x - shank_x
-    x_rate = -thigh_z * hfe_rate - shank_z * shank_rate
-    foot = torch.stack([x, turned_y, turned_z], dim=-1) + _HAA.to(q)
-    velocity = [x_rate, -turned_z * haa_rate - z_rate * sin, turned_y * haa_rate + z_rate * cos]
-    return foot, torch.stack(velocity, dim=-1)
+    return torch.stack([x, y * cos - z * sin, y * sin + z * cos], dim=-1) + _HAA.to(q)
 
 
 def leg_ik(foot_b: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ from envs.senses import make_senses
 from envs.simulation import Simulation
 from envs.state import State, push
 from envs.terrains import Surface, Tile
+from envs.threads import one_torch_thread
 
 
 class AnymalEnv(VecEnv):
@@ -66,6 +67,7 @@ class AnymalEnv(VecEnv):
         """The observations of the current state, cached."""
         return self.observations
 
+    @one_torch_thread()
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
         """Act (n, 16) for 20 ms -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself."""

@@ -14,10 +14,9 @@ import torch
 from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
-from anymal_policy.gait import leg_motion
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
-from envs.frames import rotate, rotate_inverse
+from envs.reading import Columns, Readings, robot_state
 from envs.state import RobotState
 
 BAD_STATE = [getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}").value for what in ("QPOS", "QVEL", "QACC", "CTRL")]
@@ -71,7 +70,6 @@ class Simulation:
         self.batch = Batch(self.model, num_envs, threads)
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
-        self.sensordata, self.actuator_force = self.batch.bind("sensordata"), self.batch.bind("actuator_force")
         self.friction, self.mass, self.inertia, self.gain, self.force_range = map(
             self.batch.expand, PARAMETERS.values()
         )
@@ -80,18 +78,19 @@ class Simulation:
         self.links = np.array(
             [self.model.body(f"{leg}_{part}").id for leg in LEGS for part in ("HIP", "THIGH", "SHANK")]
         )
-        self.actuators = np.array([self.model.actuator(joint).id for joint in JOINTS])
-        self.columns = {
-            name: self._columns(name) for name in ("foot_force", "foot_normal", "thigh_contact", "shank_contact")
-        }
-        self.base_contact_column = self.model.sensor("base_contact").adr[0]
+        self.actuators = np.array([self.model.actuator(joint).id for joint in JOINTS], np.int64)
+        self.readings = Readings(self.qpos, self.qvel, self.batch.bind("actuator_force"), self.batch.bind("sensordata"))
+        self.columns = Columns(
+            *map(self._columns, ("foot_force", "foot_normal", "thigh_contact", "shank_contact")),
+            base_contact=int(self.model.sensor("base_contact").adr[0]),
+            torque=self.actuators,
+        )
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
         self.batch.forward()
 
     def _columns(self, quantity: str) -> np.ndarray:
-        """Columns of sensordata of a per-leg sensor, (4, size)."""
-        sensors = [self.model.sensor(f"{leg}_{quantity}") for leg in LEGS]
-        return np.stack([np.arange(s.adr[0], s.adr[0] + s.dim[0]) for s in sensors])
+        """First column of sensordata of a per-leg sensor, (4,)."""
+        return np.array([self.model.sensor(f"{leg}_{quantity}").adr[0] for leg in LEGS], np.int64)
 
     def step(self, joint_target: Tensor) -> None:
         """Track joint targets (n, 12) rad for one policy step; rows that MuJoCo gives up on are marked in `failed`."""
@@ -111,37 +110,8 @@ class Simulation:
 
     def read(self, rows: Tensor | None = None) -> RobotState:
         """State of all robots or of some rows, in new tensors; failed rows have position, joints and sensors zero."""
-        index = slice(None) if rows is None else rows.numpy()
-
-        failed = self.failed[index].unsqueeze(-1)
-
-        def tensor(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(array.astype(np.float32)).masked_fill_(failed, 0.0)
-
-        qpos, qvel, sensors = tensor(self.qpos[index]), tensor(self.qvel[index]), tensor(self.sensordata[index])
-        quaternion, angular_velocity_b = qpos[:, 3:7], qvel[:, 3:6]
-        foot_b, foot_velocity_b = leg_motion(qpos[:, 7:], qvel[:, 6:])
-        foot_velocity_b = foot_velocity_b + torch.linalg.cross(angular_velocity_b.unsqueeze(1), foot_b)
-        down = torch.tensor([0.0, 0.0, -1.0]).expand(len(qpos), 3)
-        force = sensors[:, self.columns["foot_force"]]
-        return RobotState(
-            base_position_w=qpos[:, :3],
-            base_quaternion=quaternion,
-            linear_velocity_b=rotate_inverse(quaternion, qvel[:, :3]),
-            angular_velocity_b=angular_velocity_b,
-            gravity_b=rotate_inverse(quaternion, down),
-            joint_position=qpos[:, 7:],
-            joint_velocity=qvel[:, 6:],
-            joint_torque=tensor(self.actuator_force[index])[:, self.actuators],
-            foot_position_w=qpos[:, None, :3] + rotate(quaternion.unsqueeze(1), foot_b),
-            foot_velocity_w=qvel[:, None, :3] + rotate(quaternion.unsqueeze(1), foot_velocity_b),
-            foot_contact=(force[..., 0] > 0).float(),
-            foot_force_w=force[..., 1:4],
-            foot_normal_w=sensors[:, self.columns["foot_normal"]],
-            thigh_contact=(sensors[:, self.columns["thigh_contact"][:, 0]] > 0).float(),
-            shank_contact=(sensors[:, self.columns["shank_contact"][:, 0]] > 0).float(),
-            base_contact=(sensors[:, self.base_contact_column] > 0).float(),
-        )
+        ids = np.arange(len(self.failed)) if rows is None else rows.numpy()
+        return robot_state(self.readings, self.columns, ids, self.failed.numpy())
 
     def reset(self, rows: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         """Put these rows into a state (len(rows), 19) and (len(rows), 18), without memory of what was before."""

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from einops import rearrange
+from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.height_noise.config import HeightNoiseConfig
+from envs.height_noise.points import AREAS, Areas, Draws, misread, shift
 
 Query = Callable[[Tensor], Tensor]
 """Height of the ground in m (k,) at world points (k, 2) m."""
-AREAS = 16
-"""Cells, and patches, along each side of a robot's map, after which they repeat; a power of 2."""
 MEMORY = ("condition", "age", "clock", "foot_offset", "origin", "cells", "patches")
 """What a map remembers from one look to the next."""
 
@@ -63,41 +64,35 @@ class HeightNoise:
 
         `foot_height_w` (m, 4) m is the height about which missing samples are filled in; `factor` is c_sk.
         """
-        z = rearrange(self.table[self.condition[rows]] * factor, "m z -> z m 1 1")
-        offset = rearrange(self.foot_offset[rows], "m foot xyz -> xyz m foot 1")
-        points, feet = points_w.shape[:3], (*points_w.shape[:2], 1)
-        shift = z[0] * self._normal(2, *points) + z[2] * self._normal(2, *feet) + z[6] * offset[:2]
-        seen = points_w + rearrange(shift, "xy m foot point -> m foot point xy")
-        heights = query(rearrange(seen, "m foot point xy -> (m foot point) xy")).reshape(points)
-        heights = heights + self._vertical(z, offset[2], feet, points)
-        if self.cfg.cell_offset * factor > 0:
-            heights += self.cfg.cell_offset * factor * self._area(self.cells, rows, seen, self.cfg.cell_size)
-        if self.cfg.missing_share * factor > 0:
-            missing = self._area(self.patches, rows, seen, self.cfg.missing_size) < self.cfg.missing_share * factor
-            fill = foot_height_w.unsqueeze(-1) + self.cfg.missing_height * self._normal(*points)
-            heights = torch.where(missing, fill, heights)
+        cfg, numbers = self.cfg, points_w.shape[:3]
+        draws = Draws(
+            self._normal(3, *numbers),
+            self._normal(3, *numbers[:2]),
+            torch.rand(numbers, generator=self.generator).numpy(),
+            self.foot_offset[rows].numpy(),
+        )
+        areas = Areas(
+            self.origin[rows].numpy(),
+            (cfg.cell_offset * factor * self.cells[rows]).numpy(),
+            cfg.cell_size,
+            self.patches[rows].numpy(),
+            cfg.missing_size,
+            cfg.missing_share * factor,
+            cfg.missing_height,
+        )
+        z, seen = (self.table[self.condition[rows]] * factor).numpy(), points_w.clone()
+        shift(seen.numpy(), z, draws)
+        heights = query(rearrange(seen, "m foot point xy -> (m foot point) xy")).reshape(numbers).clone()
+        misread(heights.numpy(), seen.numpy(), foot_height_w.numpy(), z, draws, areas)
         return heights
-
-    def _vertical(self, z: Tensor, offset: Tensor, feet: tuple[int, ...], points: tuple[int, ...]) -> Tensor:
-        """e_pz + e_outlier + e_fz + w_z, m; the first two are one normal of their joint variance."""
-        outlier = (torch.rand(points, generator=self.generator) < z[5]) * z[4]
-        spread = (z[1].square() + outlier.square()).sqrt()
-        return spread * self._normal(*points) + z[3] * self._normal(*feet) + z[7] * offset
-
-    def _area(self, areas: Tensor, rows: Tensor, points_w: Tensor, size: float) -> Tensor:
-        """Value, out of (n, AREAS^2), of the square of side `size` m that each point (m, 4, 52, 2) lies in."""
-        along = ((points_w + rearrange(self.origin[rows], "m xy -> m 1 1 xy")) * (1 / size)).floor_().long()
-        along &= AREAS - 1
-        place = along[..., 1] * AREAS + along[..., 0] + rearrange(rows * AREAS**2, "m -> m 1 1")
-        return areas.take(place)
 
     def _draw_condition(self, rows: Tensor) -> None:
         self.condition[rows] = torch.bucketize(
             torch.rand(len(rows), generator=self.generator), self.thresholds, right=True
         )
 
-    def _normal(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator)
+    def _normal(self, *shape: int) -> NDArray[np.float32]:
+        return torch.randn(*shape, generator=self.generator).numpy()
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that resuming needs but the generator, which belongs to the caller."""

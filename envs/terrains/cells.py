@@ -88,9 +88,8 @@ def height_in_cell(corners: Corners, sides: int, u: float, v: float) -> float:
     """Height at (u, v) in [0, 1]^2 of a cell; on a riser that of the larger u or v."""
     near, right, far, left = corners
     if sides == 0:
-        if u > v:
-            return near + (right - near) * u + (far - right) * v
-        return near + (far - left) * u + (left - near) * v
+        along_x, along_y = (right - near, far - right) if u > v else (far - left, left - near)
+        return near + along_x * u + along_y * v
     if u >= 0.5:
         corner, side_x, side_y = (2, 2, 1) if v >= 0.5 else (1, 0, 1)
     else:

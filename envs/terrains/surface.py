@@ -29,7 +29,7 @@ LEAST_SHARE = 64
 @compiled
 def _grid_coordinate(position: float, origin: float, count: int) -> float:
     """Sample coordinate of a position along one axis, within the map; 0 for a position that is not a number."""
-    at = (position - origin) / RESOLUTION
+    at = (position - origin) * (1.0 / RESOLUTION)
     return min(at, count - 1.0) if at > 0.0 else 0.0
 
 
@@ -69,15 +69,29 @@ def _sample_rings(
     offsets: NDArray,
     out: NDArray,
 ) -> None:
-    """Heights at each robot's feet plus the offsets, turned by the robot's yaw."""
-    for i in range(foot_xy.shape[0]):
+    """Heights at each robot's feet plus the offsets, turned by the robot's yaw.
+
+    A robot's samples are fetched before any is used, so that the memory answers many at once.
+    """
+    rows, columns = heights.shape
+    feet, points = foot_xy.shape[1], len(offsets)
+    u, v = np.empty((feet, points)), np.empty((feet, points))
+    corners, cell = np.empty((feet, points, 4), heights.dtype), np.empty((feet, points), sides.dtype)
+    for i in range(len(foot_xy)):
         c, s = math.cos(yaw[i]), math.sin(yaw[i])
-        for p in range(offsets.shape[0]):
-            dx = c * offsets[p, 0] - s * offsets[p, 1]
-            dy = s * offsets[p, 0] + c * offsets[p, 1]
-            for foot in range(foot_xy.shape[1]):
-                x, y = foot_xy[i, foot, 0] + dx, foot_xy[i, foot, 1] + dy
-                out[i, foot, p] = _height(heights, sides, x0, y0, x, y)
+        for foot in range(feet):
+            for p in range(points):
+                x = foot_xy[i, foot, 0] + c * offsets[p, 0] - s * offsets[p, 1]
+                y = foot_xy[i, foot, 1] + s * offsets[p, 0] + c * offsets[p, 1]
+                cx, cy = _grid_coordinate(x, x0, columns), _grid_coordinate(y, y0, rows)
+                ix, iy = min(int(cx), columns - 2), min(int(cy), rows - 2)
+                u[foot, p], v[foot, p], cell[foot, p] = cx - ix, cy - iy, sides[iy, ix]
+                corners[foot, p, 0], corners[foot, p, 1] = heights[iy, ix], heights[iy, ix + 1]
+                corners[foot, p, 3], corners[foot, p, 2] = heights[iy + 1, ix], heights[iy + 1, ix + 1]
+        for foot in range(feet):
+            for p in range(points):
+                near, right, far, left = corners[foot, p]
+                out[i, foot, p] = height_in_cell((near, right, far, left), cell[foot, p], u[foot, p], v[foot, p])
 
 
 @compiled
