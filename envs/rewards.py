@@ -12,6 +12,7 @@ from math import pi
 import torch
 from torch import Tensor
 
+from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs.state import State
 
 TRACKING_VARIANCE = 0.25
@@ -52,10 +53,17 @@ class RewardWeights:
     """r_tau: squared joint torque."""
     slip: float = 0.003
     """r_slip: velocity of feet in contact."""
+    stance: float = 0.1
+    """Not in S7: joints away from their default position while the robot stands (decision 42)."""
 
 
 S7_LITERAL = RewardWeights(
-    linear_tracking=0.0, angular_tracking=0.0, linear_velocity=0.75, angular_velocity=0.75, orthogonal_velocity=0.75
+    linear_tracking=0.0,
+    angular_tracking=0.0,
+    linear_velocity=0.75,
+    angular_velocity=0.75,
+    orthogonal_velocity=0.75,
+    stance=0.0,
 )
 """The tracking terms as printed in S7 (decision 2 says what is wrong with them); compared once in docs/results.md."""
 
@@ -137,11 +145,17 @@ def slip(s: State) -> Tensor:
     return -s.randomization_factor * (s.foot_velocity_w.square().sum(-1) * s.foot_contact).sum(-1)
 
 
+def stance(s: State) -> Tensor:
+    """Squared deviation of the joints from their default position, rad^2, of robots that stand."""
+    deviation = s.joint_position - torch.from_numpy(DEFAULT_JOINT_POSITION).float()
+    return -deviation.square().sum(-1) * (s.base_frequency == 0)
+
+
 TERMS = {
     term.__name__: term
     for term in (
         linear_tracking, angular_tracking, linear_velocity, angular_velocity, orthogonal_velocity, base_motion,
-        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip,
+        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip, stance,
     )
 }  # fmt: skip
 """Name -> function, in the paper's order."""

@@ -9,6 +9,7 @@ import pytest
 import torch
 from worlds import state
 
+from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs import rewards
 from envs.rewards import S7_LITERAL, TERMS, RewardWeights, weighted
 from envs.state import State
@@ -27,7 +28,7 @@ def test_weights_name_every_term_in_the_papers_order() -> None:
     order = [
         "linear_tracking", "angular_tracking", "linear_velocity", "angular_velocity", "orthogonal_velocity",
         "base_motion", "foot_clearance", "leg_collision", "joint_motion", "knee_flexion", "target_smoothness",
-        "torque", "slip",
+        "torque", "slip", "stance",
     ]  # fmt: skip
     assert list(TERMS) == [field.name for field in fields(RewardWeights)] == order
 
@@ -43,6 +44,7 @@ def test_weights_are_those_of_s7() -> None:
     assert [literal[name] for name in list(TERMS)[:5]] == [0, 0, 0.75, 0.75, 0.75]
     ours = asdict(RewardWeights())
     assert [ours[name] for name in list(TERMS)[:5]] == [1.5, 0.75, 0, 0, 0]
+    assert (ours["stance"], literal["stance"]) == (0.1, 0)
 
 
 def test_linear_tracking_is_one_on_target_and_falls_with_the_whole_horizontal_error() -> None:
@@ -168,6 +170,13 @@ def test_slip_costs_the_velocity_of_feet_on_the_ground_only() -> None:
     assert value("slip", s) == pytest.approx(-C * 0.26, rel=1e-5)
 
 
+def test_stance_costs_crouching_of_standing_robots_only() -> None:
+    crouched = torch.from_numpy(DEFAULT_JOINT_POSITION).float()
+    crouched[[1, 2]] += torch.tensor([0.5, -1.0])
+    assert value("stance", state(1, C, joint_position=crouched)) == pytest.approx(-1.25, rel=1e-5)
+    assert value("stance", state(1, C, joint_position=crouched, base_frequency=[1.25])) == 0
+
+
 SCALED = {"base_motion", "leg_collision", "joint_motion", "target_smoothness", "torque", "slip"}
 
 
@@ -183,6 +192,7 @@ def test_exactly_the_papers_terms_and_the_base_motion_come_in_with_c_k() -> None
         s.height_samples[:] = -0.5
         s.phase[:] = 1.0
         s.joint_position[:] = 2.5
+        s.base_frequency[:] = 0.0
         return s
 
     for name, term in TERMS.items():
