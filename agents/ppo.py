@@ -21,6 +21,8 @@ TOLERANCE = 1.5
 ADAPTATION = 1.2
 """Factor on the learning rate when it follows."""
 LEAST_LEARNING_RATE = 1e-5
+STATISTICS_STEPS = 8
+"""Steps of a rollout whose statistics are taken at once, in double precision: more would only need more memory."""
 EARLY = 5
 """Iterations that the mean of the weights has of its own at the start."""
 
@@ -67,7 +69,8 @@ class TeacherPPO(PPO):
             raise FloatingPointError(f"training diverged, losses {losses}; start anew with a smaller learning rate.")
         change = {"kl": self._policy_change(observations[-1]), "explained_variance": self._explained_variance()}
         change = distributed.mean(change)
-        self.update_normalizer(observations.flatten(0, 1))
+        for steps in observations.split(STATISTICS_STEPS):
+            self.update_normalizer(steps.flatten(0, 1))
         self.samples += self.rollout_samples
         self._adapt_learning_rate(change["kl"])
         self.averaged.update_parameters(self.networks())
@@ -108,8 +111,10 @@ class TeacherPPO(PPO):
     def _normalized(self, obs: TensorDict) -> TensorDict:
         """The rollout's observations (t, n, ...) as the networks see them: normalised once, not in every epoch."""
         dtype = torch.bfloat16 if self.use_mixed_precision else torch.float32
-        steps = [self.actor.get_latent(step).to(dtype) for step in obs.unbind(0)]
-        return TensorDict({NORMALIZED: torch.stack(steps)}, batch_size=obs.batch_size)
+        normalized = torch.empty(*obs.batch_size, self.actor.obs_dim, dtype=dtype, device=self.device)
+        for place, step in zip(normalized, obs.unbind(0), strict=True):
+            place.copy_(self.actor.get_latent(step))
+        return TensorDict({NORMALIZED: normalized}, batch_size=obs.batch_size)
 
     def save(self) -> dict:
         """Networks, their means, normaliser, optimiser, learning rate and the sample count."""

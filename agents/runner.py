@@ -119,7 +119,7 @@ class StudentRunner(Training):
         return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
 
     def init_from(self, record: dict[str, Any]) -> bool:
-        """Start from another Student's network and curriculum, beside the Teacher's normaliser; whether the last fits."""
+        """Start from the network and curriculum of another Student; whether the latter fits."""
         if restore(self.network_cfg, record["student"]) != self.network_cfg:
             raise CheckpointError(
                 "The Student to start from is another variant: give the --student.network flags that it was made with."
@@ -128,7 +128,7 @@ class StudentRunner(Training):
         return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
 
     def policy_record(self) -> dict[str, Any]:
-        """The Student, the normaliser of its Teacher (proprioception, heights, privileged state), and the curriculum."""
+        """The Student, its Teacher's normaliser (proprioception, heights, privileged state), and the curriculum."""
         return super().policy_record() | {
             "student": self.network_cfg,
             "network": self.alg.student.network.state_dict(),
