@@ -18,6 +18,7 @@ from envs.randomization import NONE
 from envs.rendering import SIZE
 from envs.terrains import Tile, load_heightmap, make_tile
 from evaluation.agents import Agent, find_pretrained, load_agent
+from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import with_noise
 from evaluation.playing import play
@@ -76,6 +77,8 @@ class Args:
     """Video to write (.mp4) instead of opening a window; default play_<terrain>.mp4 where there is no screen."""
     frames: Path | None = None
     """Folder to write every picture to as a PNG."""
+    belief: bool = False
+    """Dots at the height samples around the feet as they are, as a Student sees and as it reconstructs them."""
     size: tuple[int, int] = SIZE
     """Pixels, width and height of the pictures."""
 
@@ -86,9 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         refuse_nonsense(args)
         agent, tile = choose_agent(args), make_terrain(args)
+        student = require_student(agent) if args.belief else None
         env = AnymalEnv(make_config(args, agent), [tile])
+        belief = BeliefView(env, student, args.noise or NOMINAL) if student else None
         with ExitStack() as stack:
-            screen, seconds, written = open_screen(args, env, stack)
+            screen, seconds, written = open_screen(args, env, belief, stack)
             ground = ", ".join([args.terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
             view = f"; noise {args.noise or NOMINAL}" if agent.env.noisy_groups else ""
             command = " ".join(f"{part:g}" for part in args.command)
@@ -154,14 +159,16 @@ def make_config(args: Args, agent: Agent) -> EnvConfig:
     return replace(robot, commands=commands, randomization=NONE, episode_seconds=2 * LONGEST)
 
 
-def open_screen(args: Args, env: AnymalEnv, stack: ExitStack) -> tuple[Screen, float, list[Path]]:
+def open_screen(
+    args: Args, env: AnymalEnv, belief: BeliefView | None, stack: ExitStack
+) -> tuple[Screen, float, list[Path]]:
     """Where to look at it, for how many s, and the files that this writes; `stack` closes it."""
     video = args.video
     if video is None and args.frames is None:
         if (viewer := find_viewer()) is not None:
-            return stack.enter_context(closing(Window(env, viewer))), args.seconds or LONGEST, []
+            return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
         video = Path(f"play_{Path(args.terrain).stem}.mp4")
-    screen = stack.enter_context(recording(env, args.size, video, args.frames))
+    screen = stack.enter_context(recording(env, args.size, video, args.frames, belief))
     written = [path for path in (video, args.frames) if path is not None]
     return screen, args.seconds or RECORDING_SECONDS, written
 

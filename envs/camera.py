@@ -67,3 +67,10 @@ class FollowCamera:
         forward = np.array([np.cos(angle) * np.cos(azimuth), np.cos(angle) * np.sin(azimuth), np.sin(angle)])
         line = self.view.lookat - np.linspace(0.15, 1.1, 12)[:, None] * self.distance * forward
         return bool((self.surface.height(line[:, :2]) + self.clearance < line[:, 2]).all())
+
+
+class SideCamera(FollowCamera):
+    """Closer to the robot and nearly square to its way, from where heights are told apart best."""
+
+    distance = 2.5
+    bearing = {"level or rising": 80.0, "falling": 100.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import mujoco
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from envs.anymal import AnymalEnv
 from envs.camera import FollowCamera
+from envs.dots import Dots, add_dots
 from envs.simulation import build_model
 from envs.terrains import Surface
 from envs.terrains.scenery import Scenery
@@ -33,6 +35,10 @@ FLOOR_DEPTH = 0.005
 """m of the endless floor below the terrain's lowest point."""
 FLOOR_SIZE = np.array([300.0, 300.0, 1.0])
 """m, half sides of the floor along x and y: as far as the camera can see; the third is not used."""
+SPARE_GEOMS = 1000
+"""Shapes in a picture beyond the model's."""
+BURIED = 0.35
+"""Opacity of a dot where something is in front of it."""
 
 
 class RenderingError(ValueError):
@@ -42,7 +48,9 @@ class RenderingError(ValueError):
 class Renderer:
     """Draws one robot of an environment, its terrain and an endless floor, whenever it is asked to."""
 
-    def __init__(self, env: AnymalEnv, size: tuple[int, int] = SIZE, row: int = 0) -> None:
+    def __init__(
+        self, env: AnymalEnv, size: tuple[int, int] = SIZE, row: int = 0, camera: type[FollowCamera] = FollowCamera
+    ) -> None:
         """Pictures of `size` = (width, height) pixels of the robot in this row."""
         self.env, self.size, self.row = env, check_size(size), row
         self.model = visual_model(env.surface)
@@ -50,24 +58,46 @@ class Renderer:
         self.model.vis.global_.offwidth, self.model.vis.global_.offheight = size
         self.model.vis.map.shadowclip = SHADOW_RADIUS
         self.model.vis.quality.shadowsize = SHADOW_TEXELS
-        self.camera = FollowCamera(env.surface, env.cfg.dt)
+        self.camera = camera(env.surface, env.cfg.dt)
         self.floor_w = float(env.surface.map.heights.min()) - FLOOR_DEPTH
-        self.option, self.scene = mujoco.MjvOption(), mujoco.MjvScene(self.model, maxgeom=500 + self.model.ngeom)
+        self.option = mujoco.MjvOption()
+        self.scene = mujoco.MjvScene(self.model, maxgeom=SPARE_GEOMS + self.model.ngeom)
         self.rectangle = mujoco.MjrRect(0, 0, *size)
         self.gl, self.context = open_context(self.model, size)
 
-    def draw(self) -> Image:
-        """The robot as it is now, (height, width, 3) RGB in a new array."""
+    def draw(self, dots: Sequence[Dots] = ()) -> Image:
+        """The robot as it is now, (height, width, 3) RGB in a new array; dots shine through what hides them."""
         view = self.camera.follow(*pose(self.model, self.data, self.env, self.row))
         self._set_sun(self.camera.sun_w)
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(self.model, self.data, self.option, None, view, everything, self.scene)
         self._add_floor()
         self.gl.make_current()
-        mujoco.mjr_render(self.rectangle, self.scene, self.context)
+        picture = self._render()
+        return self._overlay(picture, dots) if dots else picture
+
+    def _render(self) -> Image:
+        """Picture (height, width, 3) RGB of the scene."""
         pixels = np.empty((self.size[1], self.size[0], 3), np.uint8)
+        mujoco.mjr_render(self.rectangle, self.scene, self.context)
         mujoco.mjr_readPixels(pixels, None, self.rectangle, self.context)
         return pixels[::-1].copy()
+
+    def _depth(self) -> NDArray[np.float32]:
+        """How far away is what was drawn last, (height, width) from 0 to 1, which is nothing."""
+        depth = np.empty((self.size[1], self.size[0]), np.float32)
+        mujoco.mjr_readPixels(None, depth, self.rectangle, self.context)
+        return depth[::-1]
+
+    def _overlay(self, picture: Image, dots: Sequence[Dots]) -> Image:
+        """The picture that was drawn last with dots in it: unshaded, and faint where something is in front of them."""
+        depth, sky = self._depth(), mujoco.mjtRndFlag.mjRND_SKYBOX.value
+        self.scene.ngeom = self.scene.nlight = self.scene.flags[sky] = 0
+        add_dots(self.scene, dots)
+        shine, dot_depth = self._render(), self._depth()
+        self.scene.flags[sky] = 1
+        opacity = np.where(dot_depth < 1.0, np.where(dot_depth <= depth, 1.0, BURIED), 0.0)[..., None]
+        return np.round(picture + opacity * (shine.astype(np.float64) - picture)).astype(np.uint8)
 
     def _set_sun(self, direction_w: NDArray[np.float64]) -> None:
         """Let the sun shine along this direction onto the robot."""

@@ -59,18 +59,21 @@ class Walk:
 
 
 def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) -> Walk:
-    """Let the agent control the environment's first robot until `steps` are over, nobody looks any more, or Ctrl-C."""
+    """Let the agent control the environment's first robot until `steps` are over, nobody looks any more, or Ctrl-C.
+
+    Each state is shown once the agent has chosen what to do in it, so that the screen may show what it makes of it.
+    """
     walk, obs = Walk(env.cfg.dt), env.get_observations()
     agent.start(env.num_envs, seed)
     with suppress(KeyboardInterrupt):
         while walk.steps < steps:
-            command = env.state.command[0]
-            obs, _, done, extras = env.step(agent.act(obs))
+            actions, command = agent.act(obs), env.state.command[0]
+            if not screen.show():
+                break
+            obs, _, done, extras = env.step(actions)
             agent.reset(done)
             walk.add(env.state, command, bool(done[0]), bool(extras["falls"][0]))
             say(f"\r{walk.steps * walk.dt:.2f} s of {steps * walk.dt:.2f} s")
-            if not screen.show():
-                break
     say("\n")
     return walk
 

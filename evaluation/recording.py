@@ -16,13 +16,21 @@ from typing import Any, Protocol
 
 import imageio_ffmpeg
 import mujoco
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from envs.anymal import AnymalEnv
-from envs.rendering import FollowCamera, Renderer, pose, visual_model
+from envs.camera import FollowCamera, SideCamera
+from envs.dots import add_dots
+from envs.rendering import Renderer, pose, visual_model
+from evaluation.belief import BeliefView
+from evaluation.legend import inset
 
 QUALITY = 6
 """Of the video, 1 to 10; still clean at 6."""
+LEGEND_FOR = 720
+"""Pixels, height of the picture that a window's legend is as large as for."""
 
 
 class Screen(Protocol):
@@ -36,9 +44,11 @@ class Screen(Protocol):
 class Recorder:
     """Draws the robot into a video, a folder of pictures, or both."""
 
-    def __init__(self, renderer: Renderer, rate: int, video: Path | None, frames: Path | None) -> None:
+    def __init__(
+        self, renderer: Renderer, rate: int, video: Path | None, frames: Path | None, belief: BeliefView | None
+    ) -> None:
         """Open the files for `rate` pictures per second: an .mp4, and a folder for frame_00000.png and so on."""
-        self.renderer, self.frames, self.count = renderer, frames, 0
+        self.renderer, self.frames, self.belief, self.count = renderer, frames, belief, 0
         for folder in (video.parent if video else None, frames):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -46,13 +56,20 @@ class Recorder:
 
     def show(self) -> bool:
         """Add a picture of the robot as it is now."""
-        picture = self.renderer.draw()
+        picture = self._draw()
         if self.video is not None:
             self.video.send(picture)
         if self.frames is not None:
             Image.fromarray(picture).save(self.frames / f"frame_{self.count:05d}.png")
         self.count += 1
         return True
+
+    def _draw(self) -> NDArray[np.uint8]:
+        """The robot, and what it believes if that shall be seen."""
+        if self.belief is None:
+            return self.renderer.draw()
+        dots, legend = self.belief.look(self.renderer.size[1])
+        return inset(self.renderer.draw(dots), legend)
 
     def close(self) -> None:
         """Finish the video."""
@@ -69,7 +86,11 @@ def open_video(path: Path, size: tuple[int, int], rate: int) -> Any:
 
 @contextmanager
 def recording(
-    env: AnymalEnv, size: tuple[int, int], video: Path | None = None, frames: Path | None = None
+    env: AnymalEnv,
+    size: tuple[int, int],
+    video: Path | None = None,
+    frames: Path | None = None,
+    belief: BeliefView | None = None,
 ) -> Iterator[Recorder]:
     """A recorder whose files are whole afterwards, even after an interruption."""
     if video is not None and (video.suffix.lower() != ".mp4" or video.is_dir()):
@@ -77,18 +98,23 @@ def recording(
     if frames is not None and frames.exists() and not frames.is_dir():
         raise ValueError(f"Frames need a folder, and {frames} is a file.")
     rate = round(1 / env.cfg.dt)
-    with closing(Renderer(env, size)) as renderer, closing(Recorder(renderer, rate, video, frames)) as recorder:
+    camera = FollowCamera if belief is None else SideCamera
+    with (
+        closing(Renderer(env, size, camera=camera)) as renderer,
+        closing(Recorder(renderer, rate, video, frames, belief)) as recorder,
+    ):
         yield recorder
 
 
 class Window:
     """MuJoCo's viewer in real time; the camera stays with the robot and turns with the mouse."""
 
-    def __init__(self, env: AnymalEnv, viewer: ModuleType) -> None:
+    def __init__(self, env: AnymalEnv, viewer: ModuleType, belief: BeliefView | None = None) -> None:
         """Show `env` through `viewer`, the module mujoco.viewer."""
-        self.env, self.model = env, visual_model(env.surface)
+        self.env, self.belief, self.model = env, belief, visual_model(env.surface)
         self.data = mujoco.MjData(self.model)
-        view = FollowCamera(env.surface, env.cfg.dt).follow(*pose(self.model, self.data, env))
+        follower = FollowCamera if belief is None else SideCamera
+        view = follower(env.surface, env.cfg.dt).follow(*pose(self.model, self.data, env))
         others = threading.enumerate()
         self.handle = viewer.launch_passive(self.model, self.data, show_left_ui=False, show_right_ui=False)
         self.threads = [thread for thread in threading.enumerate() if thread not in others]
@@ -104,8 +130,17 @@ class Window:
         time.sleep(max(0.0, self.due - time.monotonic()))
         with self.handle.lock():
             pose(self.model, self.data, self.env)
+            if self.belief is not None:
+                self._overlay(self.belief)
         self.handle.sync()
         return self.handle.is_running()
+
+    def _overlay(self, belief: BeliefView) -> None:
+        """Put the robot's belief into the window, its legend into the lower left corner."""
+        dots, legend = belief.look(LEGEND_FOR)
+        self.handle.user_scn.ngeom = 0
+        add_dots(self.handle.user_scn, dots)
+        self.handle.set_images((mujoco.MjrRect(0, 0, legend.shape[1], legend.shape[0]), legend))
 
     def close(self) -> None:
         """Close the window and wait until it is gone: the viewer's thread crashes if the interpreter ends before it."""

@@ -10,8 +10,9 @@ from worlds import plane_tile
 
 from envs.anymal import AnymalEnv
 from envs.camera import FollowCamera
+from envs.dots import Dots
 from envs.randomization import NONE
-from envs.rendering import Renderer, RenderingError, pose, visual_model
+from envs.rendering import BURIED, Renderer, RenderingError, pose, visual_model
 from envs.tasks import TASKS
 from envs.terrains import Surface, Tile, build_map, make_tile
 
@@ -114,6 +115,53 @@ def test_pictures_follow_the_simulation_and_belong_to_the_caller(renderer: Rende
     assert np.array_equal(first, kept)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, moved)
+
+
+GREEN = (0, 200, 50)
+
+
+def green(picture: np.ndarray) -> np.ndarray:
+    """Mean row and column of the pixels of exactly this green."""
+    return np.argwhere((picture == GREEN).all(-1)).mean(0)
+
+
+@pytest.fixture
+def large_dots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dots of several pixels in small pictures."""
+    monkeypatch.setattr("envs.dots.RADIUS", 0.06)
+
+
+@pytest.mark.usefixtures("large_dots")
+def test_dots_are_where_their_points_are_and_have_exactly_their_colour(renderer: Renderer) -> None:
+    renderer.draw()
+    view = renderer.camera.view
+    azimuth, elevation = np.radians(view.azimuth), np.radians(view.elevation)
+    sight = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
+    middle = view.lookat - 0.5 * view.distance * sight
+    assert green(renderer.draw([Dots(middle[None], GREEN)])) == pytest.approx([44.5, 79.5], abs=1.5)
+    row, column = green(renderer.draw([Dots((middle + 0.3 * right)[None], GREEN)]))
+    per_metre = 45 / np.tan(np.radians(renderer.model.vis.global_.fovy / 2)) / (0.5 * view.distance)
+    assert (row, column) == pytest.approx((44.5, 79.5 + 0.3 * per_metre), abs=1.5)
+
+
+@pytest.mark.usefixtures("large_dots")
+def test_dots_under_the_ground_shine_through_it_faintly(renderer: Renderer) -> None:
+    plain = renderer.draw().astype(float)
+    base_w = renderer.env.state.base_position_w[0].double().numpy()
+    buried = base_w[None] + [[0.0, -1.0, -1.0]]
+    picture = renderer.draw([Dots(buried, GREEN)])
+    changed = (picture != plain).any(-1)
+    assert 5 < changed.sum() < 60
+    faint = np.round(plain + BURIED * (np.array(GREEN) - plain))
+    assert (picture == faint).all(-1)[changed].any()
+    assert not (picture == GREEN).all(-1).any()
+
+
+def test_dots_leave_the_next_picture_as_it_would_have_been(renderer: Renderer) -> None:
+    before = renderer.draw()
+    renderer.draw([Dots(np.array([[0.0, 0.0, 1.0]]), GREEN)])
+    assert np.array_equal(renderer.draw(), before)
 
 
 @pytest.mark.parametrize("size", [(161, 90), (160, 8), (160, 10000)])
