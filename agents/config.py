@@ -59,7 +59,7 @@ class TeacherConfig:
     """Standard deviation of every action at the start, in action units; learned per action from there."""
     head_scale: float = 0.01
     """Factor on the actor's last layer at the start, so that the gait prior alone walks first."""
-    normalizer_until: int = 100_000_000
+    normalizer_until: int = 10_000_000
     """Samples after which the observation normaliser freezes."""
     warm_up_steps: int = 48
     """Policy steps before the first update that only fill the normaliser."""
