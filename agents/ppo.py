@@ -76,6 +76,11 @@ class TeacherPPO(PPO):
         self.averaged.update_parameters(self.networks())
         return losses | change
 
+    def start_gently(self) -> None:
+        """Begin at the smallest learning rate: Adam's first steps have full size whatever the gradient, which ruins a
+        trained policy; the divergence of the updates tells how far the rate may rise (decision 23)."""
+        self._set_learning_rate(LEAST_LEARNING_RATE)
+
     @property
     def rollout_samples(self) -> int:
         """Samples of one rollout of all ranks."""
@@ -134,6 +139,9 @@ class TeacherPPO(PPO):
         elif kl < self.desired_kl / TOLERANCE:
             self.learning_rate *= ADAPTATION
         decayed = self.initial_learning_rate * self.lr_decay ** (self.samples / PAPER_ITERATION)
-        self.learning_rate = min(max(self.learning_rate, LEAST_LEARNING_RATE), decayed)
+        self._set_learning_rate(min(max(self.learning_rate, LEAST_LEARNING_RATE), decayed))
+
+    def _set_learning_rate(self, rate: float) -> None:
+        self.learning_rate = rate
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate

@@ -59,6 +59,7 @@ class TeacherRunner(Training):
             self.alg.averaged.module.load_state_dict(networks.state_dict())
         except RuntimeError as error:
             raise CheckpointError("The policy's networks have another shape than this version's Teacher.") from error
+        self.alg.start_gently()
         return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
 
     def policy_record(self) -> dict[str, Any]:

@@ -125,6 +125,17 @@ def test_init_from_takes_networks_normaliser_noise_and_terrain_but_no_progress(t
     assert target.iteration == 0 and target.alg.samples == 0
 
 
+def test_a_trained_policy_starts_with_the_smallest_steps(tmp_path: Path) -> None:
+    start(tmp_path / "a", 1, learning_rate=1e-3).train()
+    target = start(tmp_path / "b", 1, learning_rate=1e-3)
+    target.init_from(read_policy(tmp_path / "a"))
+    before = {name: value.clone() for name, value in target.actor.mlp.named_parameters()}
+    assert {group["lr"] for group in target.alg.optimizer.param_groups} == {1e-5}
+    target.train()
+    moved = max((value - before[name]).abs().max().item() for name, value in target.actor.mlp.named_parameters())
+    assert 0 < moved < 16 * 2e-5
+
+
 def test_resume_into_another_environment_is_refused(tmp_path: Path) -> None:
     start(tmp_path, 1).train()
     record = read_resume(tmp_path)
