@@ -36,6 +36,10 @@ class Normalizer(nn.Module):
         mean, deviation = self.mean[entries], self.var[entries].sqrt() + self.eps
         return torch.clamp((x - mean) / deviation, -self.clip, self.clip)
 
+    def inverse(self, x: Tensor, entries: slice = ALL) -> Tensor:
+        """Observations (..., dim) whose normalised values, within the clip, are these."""
+        return x * (self.var[entries].sqrt() + self.eps) + self.mean[entries]
+
     @torch.no_grad()
     def update(self, x: Tensor, total: Callable[[Tensor], Tensor] = lambda own: own) -> None:
         """Merge the observations (..., dim) into the statistics, unless these are frozen.

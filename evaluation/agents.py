@@ -17,7 +17,8 @@ from anymal_policy import layout
 from envs.config import EnvConfig
 
 ROOT = Path(__file__).resolve().parents[1]
-PRETRAINED = ("pretrained/student.pt", "pretrained/teacher.pt")
+TEACHER = "pretrained/teacher.pt"
+PRETRAINED = ("pretrained/student.pt", TEACHER)
 """Policies that come with the project, the one to prefer first."""
 NUM_ACTIONS = layout.size(layout.ACTION)
 ACTS_THROUGH = ("gait", "action_limit", "decimation")
@@ -125,6 +126,16 @@ def load_agent(name: str | Path | None = None) -> Agent:
     if str(name) in CONTROLS:
         return CONTROLS[str(name)]()
     return TrainedAgent(str(name), load_policy(name))
+
+
+def find_teacher(path: Path | None = None) -> Agent | None:
+    """The Teacher in that file or run directory; for None the pretrained one, or None if there is none."""
+    if path is None and not (ROOT / TEACHER).is_file():
+        return None
+    agent = TrainedAgent(str(path or TEACHER), load_policy(path or ROOT / TEACHER))
+    if agent.env.noisy_groups:
+        raise ValueError(f"{agent.name} is a Student; name its Teacher with --teacher.")
+    return agent
 
 
 def find_pretrained() -> str:

@@ -11,9 +11,8 @@ from einops import rearrange, repeat
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.policies import WIDTHS, StudentPolicy
+from agents.policies import StudentPolicy
 from anymal_policy import layout
-from anymal_policy.normalizer import Normalizer
 from envs.anymal import AnymalEnv
 from envs.dots import Colour, Dots
 from envs.frames import yaw
@@ -21,14 +20,13 @@ from envs.rendering import Image
 from envs.robot import FOOT_RADIUS
 from envs.senses import ring_points
 from envs.state import State
-from evaluation.agents import Agent, TrainedAgent
+from evaluation.agents import Agent
 from evaluation.legend import Strip, paint_legend
+from evaluation.reconstruction import HEIGHTS, student_in
 
 TRUE, SEEN, RECONSTRUCTED = "true", "seen", "reconstructed"
 COLOURS: dict[str, Colour] = {TRUE: (255, 255, 255), SEEN: (230, 159, 0), RECONSTRUCTED: (0, 114, 255)}
 """Of the heights of each kind; apart in hue and lightness, for those who see no red, no green or no blue, too."""
-HEIGHTS = slice(WIDTHS[0], WIDTHS[0] + WIDTHS[1])
-"""Entries of the normaliser that belong to the height samples."""
 STRIP_SECONDS = 5.0
 """s of the gate's past in the legend."""
 
@@ -78,8 +76,8 @@ class BeliefView:
 
 def require_student(agent: Agent) -> StudentPolicy:
     """The agent's policy, or a ValueError if it is no Student: nobody else has a belief."""
-    if isinstance(agent, TrainedAgent) and isinstance(agent.policy, StudentPolicy):
-        return agent.policy
+    if (student := student_in(agent)) is not None:
+        return student
     raise ValueError(f"--belief is for Students, who alone have one; leave it out for {agent.name}.")
 
 
@@ -90,14 +88,8 @@ def read_belief(env: AnymalEnv, policy: StudentPolicy) -> Belief:
     if cfg.extero:
         heights[SEEN] = obs["extero_noisy"][0]
     if cfg.reconstruct:
-        heights[RECONSTRUCTED] = raw_heights(output.heights[0], policy.normalizer)
+        heights[RECONSTRUCTED] = policy.normalizer.inverse(output.heights[0], HEIGHTS)
     return Belief(heights, float(output.gate[0].mean()) if cfg.gate else None)
-
-
-def raw_heights(normalized: Tensor, normalizer: Normalizer) -> Tensor:
-    """Height samples (..., 208) in m whose normalised values within the clip are these."""
-    deviation = normalizer.var[HEIGHTS].sqrt() + normalizer.eps
-    return normalized * deviation + normalizer.mean[HEIGHTS]
 
 
 def sample_points(s: State, heights: Tensor) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from envs.terrains import FAMILIES, Tile, make_tile, parameters
 from envs.terrains.table import family_named
@@ -38,6 +39,10 @@ class Cell:
     """Every parameter of the family; of a heightmap, how its file was read."""
     heightmap: Tile | None = None
     """The tile from the file."""
+
+    def description(self) -> dict[str, Any]:
+        """What a row of results says about its ground."""
+        return {"terrain": self.terrain, "difficulty": self.difficulty, "parameters": self.parameters}
 
     def tiles(self, seed: int) -> list[Tile]:
         """The tiles that the robots share out among themselves."""

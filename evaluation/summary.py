@@ -15,14 +15,12 @@ def summary(results: dict[str, Tensor]) -> dict[str, Any]:
     outcome = results["outcome"]
     counts = {name: int((outcome == number).sum()) for name, number in OUTCOMES.items()}
     successes = counts.pop("success")
-    error, interval = mean(results["velocity_error"])
     return {
         "episodes": len(outcome),
         "success": successes / len(outcome),
         "ci95": list(wilson(successes, len(outcome))),
         **counts,
-        "velocity_error": error,
-        "velocity_error_ci95": interval,
+        **measured(velocity_error=results["velocity_error"]),
         "yaw_rate_error": mean(results["yaw_rate_error"])[0],
         "speed": mean(results["speed"])[0],
         "cost_of_transport": mean(results["cost_of_transport"][outcome == SUCCESS])[0],
@@ -36,3 +34,11 @@ def mean(values: Tensor) -> tuple[float | None, list[float] | None]:
         return None, None
     centre, interval = mean_interval(measured)
     return centre, None if interval is None else list(interval)
+
+
+def measured(**quantities: Tensor) -> dict[str, Any]:
+    """Entries of a row: the mean of each quantity (n,) by its name, and the interval of that mean."""
+    row: dict[str, Any] = {}
+    for name, values in quantities.items():
+        row[name], row[f"{name}_ci95"] = mean(values)
+    return row

@@ -1,8 +1,8 @@
 """Tables of evaluation cells, one row per cell.
 
-A cell is an entry of "cells" in the JSON of evaluate.py: checkpoint, terrain, difficulty (0..1) or parameters (by name,
-SI units), noise, episodes, success (share of episodes) with its ci95 [lo, hi], falls (number of episodes),
-velocity_error (m/s).
+Unless columns say otherwise, a cell is an entry of "cells" in the JSON of evaluate.py: checkpoint, terrain, difficulty
+(0..1) or parameters (by name, SI units), noise, episodes, success (share of episodes) with its ci95 [lo, hi], falls
+(number of episodes), velocity_error (m/s).
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class Column:
     is_number: bool = True
 
 
-def _value(key: str, form: str = "") -> Callable[[Cell], str]:
+def value(key: str, form: str = "") -> Callable[[Cell], str]:
+    """The quantity of that name, empty where it is missing."""
     return lambda cell: "" if cell.get(key) is None else format(cell[key], form)
 
 
@@ -31,46 +32,57 @@ def _parameters(cell: Cell) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in (cell.get("parameters") or {}).items())
 
 
-def _success(cell: Cell) -> str:
-    lo, hi = cell["ci95"]
-    return f"{cell['success']:.3f} [{lo:.3f}, {hi:.3f}]"
+def with_interval(key: str, interval: str, form: str = ".3f") -> Callable[[Cell], str]:
+    """A quantity and its interval [lo, hi], as far as they are there."""
+
+    def text(cell: Cell) -> str:
+        if cell.get(key) is None:
+            return ""
+        bounds = "" if cell[interval] is None else f" [{cell[interval][0]:{form}}, {cell[interval][1]:{form}}]"
+        return f"{cell[key]:{form}}{bounds}"
+
+    return text
+
+
+success = with_interval("success", "ci95")
+"""Share of successes and its interval."""
 
 
 COLUMNS = (
-    Column("checkpoint", _value("checkpoint"), is_number=False),
-    Column("terrain", _value("terrain"), is_number=False),
-    Column("difficulty", _value("difficulty", "g")),
+    Column("checkpoint", value("checkpoint"), is_number=False),
+    Column("terrain", value("terrain"), is_number=False),
+    Column("difficulty", value("difficulty", "g")),
     Column("parameters", _parameters, is_number=False),
-    Column("noise", _value("noise"), is_number=False),
-    Column("episodes", _value("episodes", "d")),
-    Column("success [95 % interval]", _success),
-    Column("falls", _value("falls", "d")),
-    Column("velocity error (m/s)", _value("velocity_error", ".3f")),
+    Column("noise", value("noise"), is_number=False),
+    Column("episodes", value("episodes", "d")),
+    Column("success [95 % interval]", success),
+    Column("falls", value("falls", "d")),
+    Column("velocity error (m/s)", value("velocity_error", ".3f")),
 )
 
 
-def console_table(cells: Sequence[Cell]) -> str:
+def console_table(cells: Sequence[Cell], columns: Sequence[Column] = COLUMNS) -> str:
     """Aligned columns for a terminal; a column that no cell fills is left out."""
-    columns, rows = _texts(cells)
-    lines = [[column.heading for column in columns], *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    filled, rows = _texts(cells, columns)
+    lines = [[column.heading for column in filled], *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(filled))]
     lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(_aligned(line, columns, widths) for line in lines)
+    return "\n".join(_aligned(line, filled, widths) for line in lines)
 
 
-def markdown_table(cells: Sequence[Cell]) -> str:
+def markdown_table(cells: Sequence[Cell], columns: Sequence[Column] = COLUMNS) -> str:
     """The same table for a document."""
-    columns, rows = _texts(cells)
-    rule = ["---:" if column.is_number else "---" for column in columns]
-    lines = [[column.heading for column in columns], rule, *rows]
+    filled, rows = _texts(cells, columns)
+    rule = ["---:" if column.is_number else "---" for column in filled]
+    lines = [[column.heading for column in filled], rule, *rows]
     escaped = [[text.replace("|", "\\|") for text in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
-def _texts(cells: Sequence[Cell]) -> tuple[list[Column], list[list[str]]]:
+def _texts(cells: Sequence[Cell], columns: Sequence[Column]) -> tuple[list[Column], list[list[str]]]:
     if not cells:
         raise ValueError("A table needs at least one evaluated cell.")
-    filled = [column for column in COLUMNS if any(column.text(cell) for cell in cells)]
+    filled = [column for column in columns if any(column.text(cell) for cell in cells)]
     return filled, [[column.text(cell) for column in filled] for cell in cells]
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from envs.frames import yaw
 from envs.state import State
+from evaluation.rollout import Step
 
 DISTANCE = 4.0
 """m along the command that make a success (Miki et al. Fig. S1)."""
@@ -43,14 +44,14 @@ class Trial:
         """Robots whose first episode goes on, (n,) bool."""
         return self.outcome == RUNNING
 
-    def observe(self, s: State, command: Tensor, done: Tensor, fell: Tensor) -> None:
-        """Judge one step taken under `command` (n, 3); in rows that are `done`, `s` is of the next episode already."""
-        running = self.running
+    def observe(self, step: Step) -> None:
+        """Judge one step."""
+        s, done, fell, running = step.state, step.done, step.fell, self.running
         alive = running & ~done
         offset = s.base_position_w[:, :2] - self.origin_w
         progress = (offset * self.forward_w).sum(-1)
         lateral = self.forward_w[:, 0] * offset[:, 1] - self.forward_w[:, 1] * offset[:, 0]
-        self._measure(s, command, progress, alive)
+        self._measure(s, step.before.command, progress, alive)
         left = (running & done & ~fell) | (alive & (lateral.abs() > LANE_HALF_WIDTH))
         self.outcome[alive & self._arrived(s, progress)] = SUCCESS
         self.outcome[left] = OUT_OF_LANE

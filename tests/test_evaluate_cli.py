@@ -13,13 +13,13 @@ import evaluate
 from agents.policies import StudentPolicy
 from envs.config import EnvConfig
 from envs.terrains import FAMILIES
-from evaluation import agents, protocol
+from evaluation import agents, conditions
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Evaluations of a few steps, in a project whose only policy is an untrained Teacher."""
-    monkeypatch.setattr(protocol, "SECONDS", 0.06)
+    monkeypatch.setattr(conditions, "SECONDS", 0.06)
     monkeypatch.setattr(agents, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
     write_policy(tmp_path / "pretrained" / "teacher.pt", EnvConfig())

@@ -17,10 +17,11 @@ from envs import randomization
 from envs.curriculum import curriculum_factor
 from envs.terrains import Surface, build_map, make_tile
 from envs.terrains.stairs import LANE_FLAT
-from evaluation import agents, protocol, trial
+from evaluation import agents, conditions, trial
 from evaluation.agents import RandomAgent, ZeroAgent
 from evaluation.cells import Cell, make_cells
-from evaluation.protocol import CONDITIONS, Pushes, batches, evaluate, evaluate_cell, run_batch
+from evaluation.conditions import CONDITIONS, Pushes
+from evaluation.protocol import batches, evaluate, evaluate_cells, run_batch
 from evaluation.trial import SUCCESS, TIMEOUT
 
 
@@ -53,7 +54,7 @@ def test_the_edge_of_a_single_step_is_where_the_far_level_begins(name: str, sign
     terrain = build_map([make_tile(name, height=0.2), make_tile(name, height=0.3)])
     surface = Surface(terrain)
     env: Any = SimpleNamespace(placement=SimpleNamespace(map=terrain, tile=torch.tensor([0, 1, 0])))
-    x, y = protocol.edge(env).numpy(), terrain.tile_start_w[[0, 1, 0], 1]
+    x, y = conditions.edge(env).numpy(), terrain.tile_start_w[[0, 1, 0], 1]
     assert x - terrain.tile_start_w[[0, 1, 0], 0] == pytest.approx(LANE_FLAT - 1.5, abs=1e-5)
     rise = surface.height(np.stack([x + 0.001, y], 1)) - surface.height(np.stack([x - 0.051, y], 1))
     assert rise == pytest.approx(sign * np.array([0.2, 0.3, 0.2]), abs=1e-4)
@@ -78,11 +79,11 @@ class Walker(ZeroAgent):
 
 
 def test_the_loop_tells_walking_forward_from_walking_backward(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "SECONDS", 1.5)
-    monkeypatch.setattr(protocol, "PUSH_SPEED", 0.0)
-    monkeypatch.setattr(protocol, "CONDITIONS", replace(CONDITIONS, randomization=randomization.NONE))
+    monkeypatch.setattr(conditions, "SECONDS", 1.5)
+    monkeypatch.setattr(conditions, "PUSH_SPEED", 0.0)
+    monkeypatch.setattr(conditions, "CONDITIONS", replace(CONDITIONS, randomization=randomization.NONE))
     monkeypatch.setattr(trial, "DISTANCE", 0.1)
-    forward, backward = (run_batch(Walker(direction), Cell("flat"), None, 3, 0, 0, 1) for direction in (1.0, -1.0))
+    forward, backward = (run_batch(Walker(direction), [Cell("flat")], None, 3, 0, 0, 1) for direction in (1.0, -1.0))
     assert forward["outcome"].tolist() == [SUCCESS] * 3 and backward["outcome"].tolist() == [TIMEOUT] * 3
     assert forward["speed"].min() > 0.08 > -0.08 > backward["speed"].max()
     assert forward["velocity_error"].max() < backward["velocity_error"].min() - 0.05
@@ -101,17 +102,17 @@ class Witness(RandomAgent):
 
 
 def test_all_agents_start_from_the_same_states_and_no_two_robots_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "SECONDS", 0.04)
+    monkeypatch.setattr(conditions, "SECONDS", 0.04)
     witnesses = [Witness(), Witness()]
     for witness in witnesses:
-        evaluate_cell(witness, Cell("flat"), None, 3, 7, 1)
+        evaluate_cells(witness, [Cell("flat")], None, 3, 7, 1)
     one, two = (witness.first for witness in witnesses)
     assert one is not None and two is not None and torch.equal(one, two)
     assert (one[0] - one[1]).abs().max() > 0.1
 
 
 def test_results_depend_neither_on_threads_nor_on_what_else_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "SECONDS", 0.3)
+    monkeypatch.setattr(conditions, "SECONDS", 0.3)
     rough = make_cells(["rough"], [1.0], {})
     policy: Any = Teacher(16).eval()
     agent = agents.TrainedAgent("x", acting(policy))

@@ -9,7 +9,7 @@ from envs.terrains import TRAINING_TYPES
 from envs.terrains.bank import tile_requests
 from evaluation import trial
 from evaluation.cells import FIRST_SEED, make_cells, tile_seeds
-from evaluation.protocol import CONDITIONS
+from evaluation.conditions import CONDITIONS
 
 
 def test_tiles_are_none_of_training_and_new_for_every_seed() -> None:

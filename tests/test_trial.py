@@ -41,7 +41,8 @@ def observe(trial: Trial, s: Any, done: list[int] | None = None, fell: list[int]
     command = torch.tensor([0.7, 0.0, 0.0]).expand(n, 3)
     done_, fell_ = torch.zeros(n, dtype=torch.bool), torch.zeros(n, dtype=torch.bool)
     done_[done or []], fell_[fell or []] = True, True
-    trial.observe(s, command, done_ | fell_, fell_)
+    step: Any = SimpleNamespace(state=s, before=SimpleNamespace(command=command), done=done_ | fell_, fell=fell_)
+    trial.observe(step)
     return trial.outcome.tolist()
 
 

@@ -1,0 +1,132 @@
+"""The command line of evaluate.py, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Args:
+    """How often policies get across which terrain, with 95 % intervals; lists are separated by commas."""
+
+    checkpoint: tuple[str, ...] = ()
+    """Policy files, run directories, and the controls zero and random; by default the pretrained policy."""
+    agent: Literal["policy", "zero", "random"] = "policy"
+    """zero or random evaluates that control alone; it needs no checkpoint."""
+    terrains: str = "flat,rough,slope_up,slope_down,step_up,step_down,stairs_up,stairs_down"
+    """Terrain families (python -m envs.terrains draws them), or heightmap files (.npy, .png)."""
+    noise: str = "nominal"
+    """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered."""
+    difficulties: str = "0.25,0.5"
+    """Difficulties from 0 to 1, each linear over its family's range."""
+    height: str = ""
+    """m, heights of steps, risers, columns or boxes, in place of difficulties."""
+    depth: str = ""
+    """m, depths of a stair's tread."""
+    width: str = ""
+    """m, widths of large steps, step stairs or columns."""
+    slope: str = ""
+    """Degrees, inclinations."""
+    amplitude: str = ""
+    """m, amplitudes of rough ground."""
+    feature: str = ""
+    """m, sizes of the bumps of rough ground."""
+    levels: str = ""
+    """Numbers of heights of discrete rough ground."""
+    density: str = ""
+    """Boxes per m^2."""
+    direction: str = ""
+    """1 for stairs that rise, -1 for stairs that fall (--direction=-1)."""
+    resolution: float | None = None
+    """m between the samples of a heightmap file; default 0.05."""
+    scale: float | None = None
+    """m, height of full white in a PNG heightmap."""
+    episodes: int | None = None
+    """Episodes of each policy on each ground; default 100, in a suite each experiment's own number."""
+    seed: int = 0
+    """Seed of terrain, start states, randomisation and pushes."""
+    threads: int = 2
+    """Threads of the physics; do not change results."""
+    json: Path | None = None
+    """File for the results with all settings."""
+    markdown: Path | None = None
+    """File for the table."""
+    suite: str = ""
+    """Experiments in place of terrains: paper, or some of maps, steps, distance, robustness, commands, curves."""
+    out: Path | None = None
+    """Directory for the results of a suite; what it holds already is not made again."""
+    teacher: Path | None = None
+    """Teacher that the suite's distance compares Students with; default the pretrained one."""
+    runs: tuple[Path, ...] = ()
+    """Run directories of the trainings that the suite's curves compare."""
+    map_cells: int = 9
+    """Cells along each side of the suite's success maps (paper: 41)."""
+
+
+OF_SUITES = ("suite", "out", "teacher", "runs", "map_cells")
+"""Settings that go with --suite alone."""
+SHARED = ("checkpoint", "agent", "episodes", "seed", "threads")
+"""Settings that go with terrains and suites alike; all others go with terrains."""
+
+
+def require_one_kind(args: Args) -> None:
+    """Raise a ValueError if settings of terrains and of suites are mixed."""
+    if args.suite:
+        of_terrains = (each.name for each in fields(Args) if each.name not in SHARED + OF_SUITES)
+        refuse(args, of_terrains, "is no part of a suite")
+    else:
+        refuse(args, OF_SUITES, "goes with --suite alone")
+
+
+def refuse(args: Args, names: Iterable[str], reason: str) -> None:
+    """Raise a ValueError if one of these settings was asked for."""
+    for name in names:
+        if getattr(args, name) != getattr(Args, name):
+            raise ValueError(f"{flag(name)} {reason}; leave it out.")
+
+
+def flag(name: str) -> str:
+    """A setting as on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def require_sizes(args: Args) -> None:
+    """Raise a ValueError for a number that is too small."""
+    for name, least in (("episodes", 1), ("threads", 1), ("seed", 0), ("map_cells", 2)):
+        number = getattr(args, name)
+        if number is not None and number < least:
+            raise ValueError(f"{flag(name)} must be at least {least}, not {number}.")
+
+
+def agent_names(args: Args) -> list[str | None]:
+    """Who is evaluated, each once; None for the pretrained policy."""
+    if args.agent == "policy":
+        return list(dict.fromkeys(args.checkpoint)) or [None]
+    if args.checkpoint:
+        raise ValueError(
+            f"--agent {args.agent} takes no checkpoint; for one table name both: --checkpoint PATH {args.agent}."
+        )
+    return [args.agent]
+
+
+def items(flag: str, text: str) -> list[str]:
+    """The parts of a comma-separated list."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise ValueError(f"--{flag} takes a list like a,b, not '{text}'.")
+    return parts
+
+
+def numbers(flag: str, text: str) -> list[float]:
+    """The numbers of a comma-separated list."""
+    try:
+        values = [float(part) for part in items(flag, text)]
+    except ValueError:
+        values = [math.nan]
+    if not all(math.isfinite(value) for value in values):
+        raise ValueError(f"--{flag} takes numbers like 0.1,0.2, not '{text}'.")
+    return values

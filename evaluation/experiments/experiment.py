@@ -1,0 +1,80 @@
+"""What every experiment of the suite is made of, and what it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from evaluation.agents import Agent
+from evaluation.noise import levels_for
+from evaluation.protocol import settings
+from evaluation.reconstruction import student_in
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Whom the experiments are made with, and how large they are."""
+
+    agents: Sequence[Agent]
+    """Policies and controls."""
+    teacher: Agent | None = None
+    """Teacher that Students are compared with."""
+    runs: tuple[Path, ...] = ()
+    """Directories of Students' training runs."""
+    episodes: int | None = None
+    """Episodes of each policy under each condition; None for each experiment's own number."""
+    map_cells: int = 9
+    """Cells along each side of a success map."""
+    seed: int = 0
+    """Seed of terrain, start states, randomisation and pushes."""
+    threads: int = 2
+    """Threads of the physics."""
+
+    def pairs(self, noises: tuple[str, ...]) -> Iterator[tuple[Agent, str | None]]:
+        """Every agent under every level of noise that makes sense for it."""
+        return ((agent, noise) for agent in self.agents for noise in levels_for(agent, noises))
+
+    def settings(self, noises: tuple[str, ...], episodes: int, **own: Any) -> dict[str, Any]:
+        """Everything that the results of an experiment with these noises depend on."""
+        return settings(self.agents, noises, self.episodes or episodes, self.seed) | own
+
+
+def nothing_lacks(request: Request) -> str | None:
+    """For experiments that everybody can take part in."""
+    return None
+
+
+def no_students(request: Request) -> str | None:
+    """For experiments that are about Students alone."""
+    return None if any(student_in(agent) for agent in request.agents) else "name a Student with --checkpoint"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One experiment: what it depends on, how it is made and how its results are shown."""
+
+    name: str
+    """Of its files, and in --suite."""
+    settings: Callable[[Request], dict[str, Any]]
+    """Everything that the results depend on, versions included."""
+    run: Callable[[Request], list[dict[str, Any]]]
+    """The results, a row for each policy under each condition."""
+    markdown: Callable[[Sequence[Row]], str]
+    """Tables of the results."""
+    draw: Callable[[Sequence[Row]], Figure]
+    """Plot of the results with their intervals."""
+    lacks: Callable[[Request], str | None] = nothing_lacks
+    """What to do so that the experiment can be made; None if it can."""
+
+
+def say(experiment: str, row: Row, *words: str) -> None:
+    """One line on stderr: the experiment, whom it was made with, and what came of it."""
+    noise = [f"noise {row['noise']}"] if row.get("noise") else []
+    print(f"{experiment}: {', '.join([row['checkpoint'], *noise, *words])}", file=sys.stderr)

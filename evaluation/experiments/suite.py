@@ -1,0 +1,83 @@
+"""`evaluate.py --suite`: which experiments are made, and where their results go."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from evaluation.experiments.commands import COMMANDS
+from evaluation.experiments.curves import CURVES
+from evaluation.experiments.distance import DISTANCE
+from evaluation.experiments.experiment import Experiment, Request
+from evaluation.experiments.maps import MAPS
+from evaluation.experiments.robustness import ROBUSTNESS
+from evaluation.experiments.steps import STEPS
+
+EXPERIMENTS = {each.name: each for each in (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)}
+PAPER = "paper"
+"""In place of names: every experiment for which there is all that it needs."""
+
+
+def choose(names: Sequence[str], request: Request) -> list[Experiment]:
+    """The experiments of these names; a ValueError for one that does not exist or lacks something."""
+    chosen, everything = [], list(names) == [PAPER]
+    for name in EXPERIMENTS if everything else dict.fromkeys(names):
+        if name not in EXPERIMENTS:
+            raise ValueError(f"There is no experiment '{name}'; choose {PAPER} or from {', '.join(EXPERIMENTS)}.")
+        if (words := EXPERIMENTS[name].lacks(request)) is None:
+            chosen.append(EXPERIMENTS[name])
+        elif everything:
+            print(f"{name} is left out: {words}.", file=sys.stderr)
+        else:
+            raise ValueError(f"The experiment {name} cannot be made: {words}.")
+    return chosen
+
+
+def remaining(experiments: Sequence[Experiment], request: Request, out: Path) -> list[Experiment]:
+    """Those whose results are not in `out` yet; a ValueError if other settings' are, for they would be lost."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file: name a directory for the results with --out.")
+    missing = []
+    for experiment in experiments:
+        path = out / f"{experiment.name}.json"
+        if not path.exists():
+            missing.append(experiment)
+        elif recorded(path) != split(experiment.settings(request))[0]:
+            raise ValueError(f"{path} holds results of other settings: name another --out, or move it away.")
+        else:
+            print(f"{experiment.name}: {path} holds these results already.", file=sys.stderr)
+    return missing
+
+
+def recorded(path: Path) -> dict[str, Any] | None:
+    """Settings of the results in a file; None if it holds no results."""
+    try:
+        return json.loads(path.read_text())["settings"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was asked for, as JSON gives it back, and the versions that it was made with."""
+    asked = json.loads(json.dumps(settings))
+    return asked, asked.pop("versions")
+
+
+def run_suite(experiments: Sequence[Experiment], request: Request, out: Path) -> None:
+    """Make the experiments; each one's results are written when it is complete, the JSON last."""
+    out.mkdir(parents=True, exist_ok=True)
+    for experiment in experiments:
+        settings, versions = split(experiment.settings(request))
+        rows = experiment.run(request)
+        results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
+        text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
+        (out / f"{experiment.name}.md").write_text(text)
+        experiment.draw(rows).savefig(out / f"{experiment.name}.png", dpi=100)
+        part = out / f"{experiment.name}.json.part"
+        part.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
+        os.replace(part, out / f"{experiment.name}.json")
+        print(text)

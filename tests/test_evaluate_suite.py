@@ -1,0 +1,151 @@
+"""evaluate.py --suite from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from policy_files import write_policy, write_student
+
+import evaluate
+from anymal_policy.gait import GaitConfig
+from anymal_policy.student import StudentConfig
+from envs.config import EnvConfig
+from evaluation import agents, conditions
+from evaluation.experiments import commands, distance, steps, suite, tracking
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Experiments of a few steps, in a project with an untrained Teacher and three untrained Students."""
+    monkeypatch.setattr(conditions, "SECONDS", 0.06)
+    monkeypatch.setattr(tracking, "SETTLING", 0.02)
+    monkeypatch.setattr(distance, "STEPS", 3)
+    monkeypatch.setattr(distance, "TERRAINS", ("rough", "stairs_open"))
+    monkeypatch.setattr(steps, "HEIGHTS", (0.1, 0.2))
+    monkeypatch.setattr(commands, "SWEEPS", {name: sizes[:2] for name, sizes in commands.SWEEPS.items()})
+    monkeypatch.setattr(agents, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    write_policy(tmp_path / "pretrained" / "teacher.pt", EnvConfig())
+    write_student(Path("gate.pt"), EnvConfig())
+    write_student(Path("no_gate.pt"), EnvConfig(), StudentConfig(gate=False))
+    write_student(Path("blind.pt"), EnvConfig(), StudentConfig(reconstruct=False, extero=False))
+
+
+def run(names: str, *flags: str, out: str = "out") -> int:
+    return evaluate.main(["--suite", names, "--episodes", "2", "--map-cells", "2", "--out", out, *flags])
+
+
+def cells(name: str, out: str = "out") -> list[dict[str, Any]]:
+    return json.loads((Path(out) / f"{name}.json").read_text())["cells"]
+
+
+STUDENTS = ["--checkpoint", "gate.pt", "no_gate.pt", "blind.pt", "pretrained/teacher.pt", "zero"]
+
+
+@pytest.mark.slow
+def test_the_paper_is_every_experiment_with_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("paper", *STUDENTS) == 0
+    made = [name for name in suite.EXPERIMENTS if name != "curves"]
+    assert {path.name for path in Path("out").iterdir()} == {
+        f"{n}.{end}" for n in made for end in ("json", "md", "png")
+    }
+    assert "curves is left out: name directories" in capsys.readouterr().err
+    noises = {(row["checkpoint"], row["noise"]) for row in cells("steps")}
+    students = {(name, level) for name in ("gate.pt", "no_gate.pt", "blind.pt") for level in ("small", "large")}
+    assert noises == students | {("pretrained/teacher.pt", "none"), ("zero", None)}
+    assert all(row["episodes"] == 2 and len(row["ci95"]) == 2 for row in cells("steps") + cells("maps"))
+    errors = {(row["checkpoint"], row["height_error"] is None) for row in cells("distance") if "height_error" in row}
+    assert errors == {("gate.pt", False), ("no_gate.pt", False)}
+    assert "no_gate.pt against gate.pt:" in Path("out/distance.md").read_text()
+    scenes = {row["scene"] for row in cells("robustness") if row["checkpoint"] == "pretrained/teacher.pt"}
+    assert scenes == {"stairs", "flat", "slippery"}
+    assert {row["scene"] for row in cells("robustness") if row["checkpoint"] == "gate.pt"} > scenes
+    assert Path("out/maps.png").stat().st_size > 5000
+
+
+def test_what_is_there_is_not_made_again_and_what_is_not_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commands, "on_flat", interrupted)
+        assert run("steps,commands", "--checkpoint", "gate.pt") == 130
+    assert {path.stem for path in Path("out").iterdir()} == {"steps"}
+    before = Path("out/steps.json").stat().st_mtime_ns
+    assert run("steps,commands", "--checkpoint", "gate.pt") == 0
+    assert "steps: out/steps.json holds these results already." in capsys.readouterr().err
+    assert Path("out/steps.json").stat().st_mtime_ns == before and cells("commands")
+
+
+def test_results_of_other_settings_are_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("steps", "--checkpoint", "zero") == 0
+    before = Path("out/steps.json").read_text()
+    assert run("steps", "--checkpoint", "zero", "--seed", "1") == 2
+    assert "results of other settings" in capsys.readouterr().err
+    assert Path("out/steps.json").read_text() == before
+
+
+def test_results_do_not_depend_on_threads() -> None:
+    names = ("distance", "commands")
+    for threads in ("1", "2"):
+        assert run(",".join(names), "--checkpoint", "gate.pt", "--threads", threads, out=threads) == 0
+    for name in names:
+        assert Path("1", f"{name}.json").read_text() == Path("2", f"{name}.json").read_text()
+
+
+def write_run(path: Path, losses: list[str], values: list[float]) -> None:
+    path.mkdir(parents=True)
+    with (path / "curves.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["train/samples", *losses])
+        writer.writerows([1000 * (number + 1), *[value] * len(losses)] for number, value in enumerate(values))
+
+
+def test_curves_add_the_reconstruction_losses_and_know_who_has_none() -> None:
+    write_run(Path("full/student"), ["loss/behaviour", "loss/heights", "loss/privileged"], [0.3, 0.1])
+    write_run(Path("plain"), ["loss/behaviour"], [0.5, 0.4])
+    assert run("curves", "--runs", "full", "plain") == 0
+    full, plain = cells("curves")
+    assert full["curves"]["samples"] == [1000, 2000] and full["curves"]["reconstruction"] == [0.6, 0.2]
+    assert full["behaviour"] == pytest.approx(0.2) and full["reconstruction"] == pytest.approx(0.4)
+    assert plain["reconstruction"] is None and plain["curves"]["reconstruction"] == [None, None]
+
+
+def test_a_teachers_run_has_no_students_curves(capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(Path("teacher"), ["loss/value"], [0.3])
+    assert run("curves", "--runs", "teacher") == 2
+    assert "no training of a Student" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--suite", "moon", "--out", "out"], "choose paper or from maps, steps"),
+        (["--suite", "steps"], "name one with --out"),
+        (["--suite", "steps", "--out", "gate.pt"], "is a file"),
+        (["--suite", "steps", "--out", "out", "--terrains", "rough"], "--terrains is no part of a suite"),
+        (["--suite", "steps", "--out", "out", "--noise", "large"], "--noise is no part of a suite"),
+        (["--suite", "steps", "--out", "out", "--episodes", "0"], "--episodes must be at least 1"),
+        (["--suite", "maps", "--out", "out", "--map-cells", "1"], "--map-cells must be at least 2"),
+        (["--suite", "distance", "--out", "out", "--checkpoint", "zero"], "name a Student"),
+        (["--suite", "distance", "--out", "out", "--checkpoint", "gate.pt", "--teacher", "gate.pt"], "is a Student"),
+        (["--suite", "distance", "--out", "out", "--checkpoint", "gait.pt"], "another gait"),
+        (["--suite", "curves", "--out", "out"], "with --runs"),
+        (["--out", "out"], "--out goes with --suite alone"),
+        (["--map-cells", "5"], "--map-cells goes with --suite alone"),
+    ],
+)
+def test_a_suite_that_cannot_be_made_is_refused_in_one_sentence(
+    flags: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_student(Path("gait.pt"), EnvConfig(gait=GaitConfig(residual_scale=0.5)))
+    assert evaluate.main(flags) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("evaluate.py: ") and error.count("\n") == 1
+    assert words in error and not Path("out").exists()
