@@ -1,5 +1,4 @@
 PYTHON := .venv/bin/python
-TERRAINS := flat,rough,slope_up,slope_down,step_up,stairs_up,stairs_down
 BENCHMARKS := physics environment training scaling peers inference
 
 .PHONY: install train play evaluate test test-all lint bench
@@ -19,8 +18,7 @@ play: install
 	$(PYTHON) play.py --checkpoint
 
 evaluate: install
-	$(PYTHON) evaluate.py --checkpoint pretrained/teacher.pt zero random --terrains $(TERRAINS) \
-		--difficulties 0.5 --slope 15 --height 0.1,0.15 --episodes 300
+	$(PYTHON) evaluate.py --suite reference,commands --checkpoint pretrained/*.pt zero random --out results
 
 test: install
 	$(PYTHON) -m pytest -m "not slow"

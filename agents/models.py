@@ -27,9 +27,9 @@ class SplitTeacher(nn.Module):
         self.teacher = Teacher(num_outputs)
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        """Normalised observations (n, 391) to outputs (n, num_outputs)."""
+        """Normalised observations (n, 391) to outputs (n, num_outputs), float32 under autocast, too."""
         proprio, extero, privileged = observations.split(self.sizes, dim=-1)
-        return self.teacher(proprio, extero, privileged)
+        return self.teacher(proprio, extero, privileged).float()
 
 
 class TeacherModel(MLPModel):

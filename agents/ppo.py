@@ -57,6 +57,12 @@ class TeacherPPO(PPO):
         alg.critic.obs_normalizer = alg.actor.obs_normalizer
         return alg
 
+    def act(self, obs: TensorDict) -> Tensor:
+        """Sample actions in the arithmetic of the updates, in which the ratios of probabilities then begin at 1."""
+        device = torch.device(self.device).type
+        with torch.amp.autocast(device, enabled=self.use_mixed_precision, dtype=torch.bfloat16):  # type: ignore
+            return super().act(obs)
+
     def update(self) -> dict[str, float]:
         """One PPO update on the stored rollout, then the normaliser's; returns the mean losses."""
         self.entropy_coef = self.initial_entropy * self.entropy_decay ** (self.samples / PAPER_ITERATION)

@@ -15,7 +15,7 @@ from anymal_policy.gait import GaitConfig
 from anymal_policy.student import StudentConfig
 from envs.config import EnvConfig
 from evaluation import agents, conditions
-from evaluation.experiments import commands, distance, steps, suite, tracking
+from evaluation.experiments import commands, distance, reference, steps, suite, tracking
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ STUDENTS = ["--checkpoint", "gate.pt", "no_gate.pt", "blind.pt", "pretrained/tea
 @pytest.mark.slow
 def test_the_paper_is_every_experiment_with_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("paper", *STUDENTS) == 0
-    made = [name for name in suite.EXPERIMENTS if name != "curves"]
+    made = [each.name for each in suite.OF_THE_PAPER if each.name != "curves"]
     assert {path.name for path in Path("out").iterdir()} == {
         f"{n}.{end}" for n in made for end in ("json", "md", "png")
     }
@@ -65,6 +65,18 @@ def test_the_paper_is_every_experiment_with_what_it_needs(capsys: pytest.Capture
     assert scenes == {"stairs", "flat", "slippery"}
     assert {row["scene"] for row in cells("robustness") if row["checkpoint"] == "gate.pt"} > scenes
     assert Path("out/maps.png").stat().st_size > 5000
+
+
+def test_the_reference_table_has_a_line_for_each_ground_and_a_column_for_each_policy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reference, "GROUNDS", {"flat": {}, "stairs_up": reference.GROUNDS["stairs_up"]})
+    assert run("reference", "--checkpoint", "gate.pt", "zero") == 0
+    made = [(row["checkpoint"], row["noise"], row["terrain"]) for row in cells("reference")]
+    assert len(made) == 3 * 4 and set(made) >= {("zero", None, "flat"), ("gate.pt", "large", "stairs_up")}
+    lines = Path("out/reference.md").read_text().splitlines()
+    assert "| ground | gate.pt, nominal | gate.pt, large | zero |" in lines
+    assert sum(line.startswith("| stairs_up, height 0.17, depth 0.3 |") for line in lines) == 1
 
 
 def test_what_is_there_is_not_made_again_and_what_is_not_is(
@@ -126,7 +138,7 @@ def test_a_teachers_run_has_no_students_curves(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--suite", "moon", "--out", "out"], "choose paper or from maps, steps"),
+        (["--suite", "moon", "--out", "out"], "choose paper or from reference, maps"),
         (["--suite", "steps"], "name one with --out"),
         (["--suite", "steps", "--out", "gate.pt"], "is a file"),
         (["--suite", "steps", "--out", "out", "--terrains", "rough"], "--terrains is no part of a suite"),

@@ -14,18 +14,20 @@ from evaluation.experiments.curves import CURVES
 from evaluation.experiments.distance import DISTANCE
 from evaluation.experiments.experiment import Experiment, Request
 from evaluation.experiments.maps import MAPS
+from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.steps import STEPS
 
-EXPERIMENTS = {each.name: each for each in (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)}
+OF_THE_PAPER = (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)
+EXPERIMENTS = {each.name: each for each in (REFERENCE, *OF_THE_PAPER)}
 PAPER = "paper"
-"""In place of names: every experiment for which there is all that it needs."""
+"""In place of names: every experiment of the paper for which there is all that it needs."""
 
 
 def choose(names: Sequence[str], request: Request) -> list[Experiment]:
     """The experiments of these names; a ValueError for one that does not exist or lacks something."""
     chosen, everything = [], list(names) == [PAPER]
-    for name in EXPERIMENTS if everything else dict.fromkeys(names):
+    for name in (each.name for each in OF_THE_PAPER) if everything else dict.fromkeys(names):
         if name not in EXPERIMENTS:
             raise ValueError(f"There is no experiment '{name}'; choose {PAPER} or from {', '.join(EXPERIMENTS)}.")
         if (words := EXPERIMENTS[name].lacks(request)) is None:
