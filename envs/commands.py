@@ -25,13 +25,15 @@ class CommandConfig:
     yaw_rate: tuple[float, float] = (0.4, 3.3)
     """rad/s, largest |wz| at the start and at the end of the curriculum (Miki E3: 3 rad/s)."""
     heading_share: float = 0.5
-    """Share of the moving commands whose yaw rate holds a random heading instead of being constant."""
+    """Share of the other moving commands whose yaw rate holds a random heading instead of being constant."""
     heading_gain: float = 1.0
     """1/s, yaw rate per heading error; clipped to 1 rad/s (legged_gym: 0.5, +-1)."""
     stand_share: float = 0.06
     """Share of commands that are zero (Isaac Lab: 0.02)."""
     turn_share: float = 0.06
     """Share of commands that turn on the spot."""
+    straight_share: float = 0.4
+    """Share of commands that lead straight ahead in the heading of their first moment, as following a path does."""
     resample_seconds: float = 10.0
     """s between new commands (legged_gym: 10 s)."""
     fixed: tuple[float, float, float] | None = None
@@ -59,21 +61,24 @@ class Commands:
             self.holds_heading[rows] = self.cfg.fixed[2] == 0 and any(self.cfg.fixed)
             self.heading[rows] = yaw
         else:
-            self._draw(rows, factor)
+            self._draw(rows, yaw, factor)
         self.steps_left[rows] = self.period
 
-    def _draw(self, rows: Tensor, factor: float) -> None:
+    def _draw(self, rows: Tensor, yaw: Tensor, factor: float) -> None:
         cfg, u = self.cfg, torch.rand(len(rows), 6, generator=self.generator)
         grown = max(0.0, (factor - GROWS_FROM) / (1 - GROWS_FROM))
         reach = torch.tensor([lo + (hi - lo) * grown for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
         velocity = (2 * u[:, :3] - 1) * reach
-        stands = u[:, 3] < cfg.stand_share
-        turns = ~stands & (u[:, 3] < cfg.stand_share + cfg.turn_share)
+        bounds = torch.tensor([cfg.stand_share, cfg.turn_share, cfg.straight_share]).cumsum(0)
+        stands, turns, straight = (
+            torch.bucketize(u[:, 3].contiguous(), bounds, right=True) == kind for kind in range(3)
+        )
         velocity[stands] = 0.0
         velocity[turns, :2] = 0.0
+        velocity[straight] = velocity[straight].abs() * torch.tensor([1.0, 0.0, 0.0])
         self.velocity[rows] = velocity
-        self.holds_heading[rows] = ~stands & ~turns & (u[:, 4] < cfg.heading_share)
-        self.heading[rows] = (2 * u[:, 5] - 1) * pi
+        self.holds_heading[rows] = straight | (~stands & ~turns & (u[:, 4] < cfg.heading_share))
+        self.heading[rows] = torch.where(straight, yaw, (2 * u[:, 5] - 1) * pi)
 
     def step(self, yaw: Tensor, factor: float) -> None:
         """Count down, resample what is due, and turn held headings into yaw rates; `yaw` (n,) rad."""

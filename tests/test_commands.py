@@ -30,7 +30,7 @@ def drawn(factor: float, **changes: object) -> Commands:
 
 @pytest.mark.parametrize(("factor", "end"), [(0.3, 0), (1.0, 1)])
 def test_ranges_are_filled_evenly_from_their_start_to_their_end(factor: float, end: int) -> None:
-    c = drawn(factor, stand_share=0.0, turn_share=0.0, heading_share=0.0)
+    c = drawn(factor, stand_share=0.0, turn_share=0.0, straight_share=0.0, heading_share=0.0)
     reach = torch.tensor([c.cfg.forward[end], c.cfg.lateral[end], c.cfg.yaw_rate[end]])
     assert (c.velocity.abs() <= reach).all()
     assert_close(c.velocity.abs().amax(0), reach, rtol=0.01, atol=0)
@@ -39,7 +39,7 @@ def test_ranges_are_filled_evenly_from_their_start_to_their_end(factor: float, e
 
 
 def test_halfway_through_the_curriculum_the_ranges_are_halfway() -> None:
-    c = drawn((0.3 + 1.0) / 2, forward=(1.0, 2.0), stand_share=0.0, turn_share=0.0)
+    c = drawn((0.3 + 1.0) / 2, forward=(1.0, 2.0), stand_share=0.0, turn_share=0.0, straight_share=0.0)
     assert c.velocity[:, 0].abs().max().item() == pytest.approx(1.5, rel=0.01)
 
 
@@ -61,8 +61,20 @@ def test_a_share_of_robots_stands_and_a_share_turns_on_the_spot() -> None:
     assert (c.velocity[stands] == 0).all()
 
 
+def test_a_share_of_robots_walks_straight_ahead_wherever_it_looks() -> None:
+    c, yaw = commands(straight_share=0.3), torch.linspace(-3.0, 3.0, MANY)
+    c.resample(torch.arange(MANY), yaw, 1.0)
+    straight = c.holds_heading & (c.heading == yaw)
+    assert straight.float().mean().item() == pytest.approx(0.3, abs=0.01)
+    forward, sideways = c.velocity[straight, 0], c.velocity[straight, 1]
+    assert forward.min() >= 0 and forward.mean().item() == pytest.approx(c.cfg.forward[1] / 2, rel=0.03)
+    assert not sideways.any()
+    c.step(yaw, 1.0)
+    assert not c.velocity[straight, 2].any()
+
+
 def test_a_share_of_the_moving_robots_holds_a_heading_anywhere_around() -> None:
-    c = drawn(1.0, heading_share=0.25)
+    c = drawn(1.0, heading_share=0.25, straight_share=0.0)
     moving = (c.velocity[:, :2] != 0).any(-1)
     assert c.holds_heading[moving].float().mean().item() == pytest.approx(0.25, abs=0.01)
     headings = c.heading[c.holds_heading]
@@ -83,7 +95,7 @@ def test_a_held_heading_turns_the_short_way_towards_it_at_a_bounded_rate(
 
 
 def test_robots_that_follow_their_commands_end_up_at_their_heading() -> None:
-    c = drawn(1.0, heading_share=1.0, stand_share=0.0, turn_share=0.0, resample_seconds=1e3)
+    c = drawn(1.0, heading_share=1.0, stand_share=0.0, turn_share=0.0, straight_share=0.0, resample_seconds=1e3)
     yaw = torch.zeros(MANY)
     for _ in range(500):
         c.step(yaw, 1.0)
@@ -92,7 +104,7 @@ def test_robots_that_follow_their_commands_end_up_at_their_heading() -> None:
 
 
 def test_a_robot_without_heading_keeps_its_yaw_rate() -> None:
-    c = drawn(1.0, heading_share=0.0)
+    c = drawn(1.0, heading_share=0.0, straight_share=0.0)
     before = c.velocity.clone()
     c.step(torch.rand(MANY), 1.0)
     assert torch.equal(c.velocity, before)
@@ -112,7 +124,7 @@ def changes_of(c: Commands, steps: int) -> list[int]:
 
 
 def test_a_command_lasts_for_its_period() -> None:
-    c = commands(1, resample_seconds=0.1, heading_share=0.0, stand_share=0.0, turn_share=0.0)
+    c = commands(1, resample_seconds=0.1, heading_share=0.0, stand_share=0.0, turn_share=0.0, straight_share=0.0)
     assert changes_of(c, 16) == [5, 10, 15]
 
 
