@@ -65,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says; exit code 0 when finished, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="evaluate.py")
     try:
+        require_one_kind(args)
+        require_sizes(args)
         plan = prepare_suite(args) if args.suite else prepare(args)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
@@ -82,8 +84,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def prepare(args: Args) -> Plan:
     """Check the whole request before anything is simulated."""
-    require_one_kind(args)
-    require_sizes(args)
     for path in (args.json, args.markdown):
         if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
             raise ValueError(f"{path} cannot be written: name a file in a directory that exists.")
@@ -96,8 +96,6 @@ def prepare(args: Args) -> Plan:
 
 def prepare_suite(args: Args) -> SuitePlan:
     """Check the whole request before anything is simulated."""
-    require_one_kind(args)
-    require_sizes(args)
     if args.out is None:
         raise ValueError("A suite needs a directory for its results: name one with --out.")
     agents, teacher = [load_agent(name) for name in agent_names(args)], find_teacher(args.teacher)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from agents import distributed
 from agents.config import PAPER_ITERATION
+from agents.precision import bf16
 from agents.student import FrozenTeacher, StudentModel
 from anymal_policy import layout
 from anymal_policy.student import StudentOutput
@@ -142,8 +143,7 @@ class BeliefDistillation(Distillation):
 
     def _learn(self, lesson: Lesson, hidden: Tensor) -> tuple[Tensor, dict[str, float]]:
         """One gradient step on some steps of some robots; their hidden state (2, m, 50) afterwards, and the losses."""
-        device = torch.device(self.device).type
-        with torch.amp.autocast(device, enabled=self.use_mixed_precision, dtype=torch.bfloat16):  # type: ignore
+        with bf16(self.device, self.use_mixed_precision):
             output = self.student.network.unroll(lesson.proprio, lesson.extero, hidden, lesson.dones)
         errors = Errors.of(output, lesson)
         loss = errors.loss(self.reconstruction)

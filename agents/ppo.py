@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from agents import distributed
 from agents.config import PAPER_ITERATION
 from agents.models import NORMALIZED
+from agents.precision import bf16
 
 TOLERANCE = 1.5
 """Factor by which an update's KL divergence may miss the desired one before the learning rate follows."""
@@ -59,8 +60,7 @@ class TeacherPPO(PPO):
 
     def act(self, obs: TensorDict) -> Tensor:
         """Sample actions in the arithmetic of the updates, in which the ratios of probabilities then begin at 1."""
-        device = torch.device(self.device).type
-        with torch.amp.autocast(device, enabled=self.use_mixed_precision, dtype=torch.bfloat16):  # type: ignore
+        with bf16(self.device, self.use_mixed_precision):
             return super().act(obs)
 
     def update(self) -> dict[str, float]:

@@ -31,3 +31,8 @@ def resolve_precision(precision: Precision) -> Literal["bf16", "fp32"]:
     if precision == "auto":
         return "bf16" if has_bf16_units() else "fp32"
     return precision
+
+
+def bf16(device: str, enabled: bool) -> torch.amp.autocast:  # type: ignore
+    """Within it, networks on `device` compute in bf16, if `enabled`."""
+    return torch.amp.autocast(torch.device(device).type, enabled=enabled, dtype=torch.bfloat16)  # type: ignore

@@ -66,7 +66,7 @@ S7_LITERAL = RewardWeights(
     base_motion=1.0,
     stance=0.0,
 )
-"""The tracking terms as printed in S7 (decision 2 says what is wrong with them); compared once in docs/results.md."""
+"""The tracking terms as printed in S7 (decision 2 says what is wrong with them), all else as there."""
 
 
 def linear_tracking(s: State) -> Tensor:
