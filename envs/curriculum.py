@@ -30,9 +30,9 @@ class CurriculumConfig:
     """Highest traversability that is worth training on (Lee et al. S2)."""
     replay_probability: float = 0.05
     """Probability that a resampled particle is replaced by a cell the filter has held before (Lee et al. Table S3)."""
-    transition_probability: float = 0.8
-    """Probability, per parameter, that a particle moves to an adjacent level (Lee et al. Table S3)."""
-    memory: float = 0.5
+    transition_probability: float = 0.4
+    """Probability, per parameter, that a particle moves to an adjacent level (Lee et al. Table S3: 0.8; decision 19)."""
+    memory: float = 0.85
     """Share of a cell's counted trajectories that is kept at an update; 0 forgets them all."""
     initial_fraction: float = 0.4
     """Share of each parameter's levels, from the easiest, over which the particles start."""

@@ -75,7 +75,7 @@ class Placement:
 
 
 class CurriculumPlacement(Placement):
-    """Robots on the tiles that the particle filter finds worth training on; robot i has type i modulo their number."""
+    """Robots on the tiles that the particle filter finds worth training on; each stays on its type."""
 
     def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator, ranks: Ranks) -> None:
         """A particle filter over the types of the bank."""
@@ -83,7 +83,7 @@ class CurriculumPlacement(Placement):
         self.bank = bank
         names, shapes = [kind.name for kind in bank.types], [kind.shape for kind in bank.types]
         self.filter = ParticleFilter(names, shapes, cfg.curriculum, generator, ranks)
-        self.type = torch.arange(cfg.num_envs) % len(names)
+        self.type = torch.from_numpy(bank.types_of(cfg.num_envs))
         self.cell = torch.zeros(cfg.num_envs, dtype=torch.long)
         self.progress, self.commanded = torch.zeros(cfg.num_envs), torch.zeros(cfg.num_envs)
         self.steps = torch.zeros(cfg.num_envs)

@@ -96,6 +96,13 @@ def test_all_types_are_those_that_the_collider_can_hold():
     assert TrainingBank(("flat", "slope_up")).map.floor is None
 
 
+def test_robots_are_shared_out_over_the_types(bank):
+    shares = [kind.share for kind in bank.types]
+    assert bank.types_of(2 * sum(shares)).tolist() == 2 * bank.types_of(sum(shares)).tolist()
+    assert np.bincount(bank.types_of(sum(shares))).tolist() == shares
+    assert bank.types_of(len(shares)).tolist() == list(range(len(shares))), "few robots stand on all types"
+
+
 def test_map_is_centred_and_tiles_do_not_overlap():
     terrain = build_map([make_tile("step_up", height=h) for h in (0.1, 0.2, 0.3, 0.4, 0.1)])
     middle = (terrain.tile_corner_w.min(0) + terrain.tile_corner_w.max(0) + terrain.tile_size[0]) / 2

@@ -59,7 +59,7 @@ def test_resampling_keeps_copies_in_proportion_to_desirability() -> None:
     assert copies.double().mean(dim=0).tolist() == pytest.approx(expected.tolist(), abs=0.1)
 
 
-def test_transition_moves_each_parameter_one_level_in_four_of_five_updates() -> None:
+def test_transition_moves_each_parameter_one_level_in_two_of_five_updates() -> None:
     cfg = CurriculumConfig(replay_probability=0.0, particles=5000)
     filter_ = make([(101, 101)], cfg)
     place(filter_, torch.tensor([50, 50]))
@@ -67,9 +67,9 @@ def test_transition_moves_each_parameter_one_level_in_four_of_five_updates() -> 
     steps = filter_.cells[0] - 50
     for axis in (0, 1):
         shares = torch.bincount(steps[:, axis] + 1, minlength=3) / 5000
-        assert shares.tolist() == pytest.approx([0.56, 0.2, 0.24], abs=0.03)  # unknown ground is above 0.7 in 3 of 10
+        assert shares.tolist() == pytest.approx([0.28, 0.6, 0.12], abs=0.03)  # unknown ground is above 0.7 in 3 of 10
     together = (steps[:, 0] * steps[:, 1]).double().mean()
-    assert together == pytest.approx(0.32**2, abs=0.05)  # the axes move independently
+    assert together == pytest.approx(0.16**2, abs=0.02)  # the axes move independently
 
 
 @pytest.mark.parametrize(("label", "step"), [(1.0, 1), (0.0, -1)])

@@ -24,6 +24,8 @@ class TerrainType:
     family: str
     fixed: Mapping[str, float] = field(default_factory=dict)
     grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    share: int = 1
+    """Robots on this type for every robot on a type of share 1 (decision 44)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -35,9 +37,9 @@ class TerrainType:
         return [{**self.fixed, **dict(zip(self.grid, levels, strict=True))} for levels in product(*self.grid.values())]
 
 
-def terrain_type(name: str, family: str, **fixed: float) -> TerrainType:
+def terrain_type(name: str, family: str, share: int = 1, **fixed: float) -> TerrainType:
     """A type that varies all curriculum levels of its family."""
-    return TerrainType(name, family, fixed, {p.name: p.levels for p in FAMILIES[family].parameters if p.levels})
+    return TerrainType(name, family, fixed, {p.name: p.levels for p in FAMILIES[family].parameters if p.levels}, share)
 
 
 TRAINING_TYPES: dict[str, TerrainType] = {
@@ -49,9 +51,9 @@ TRAINING_TYPES: dict[str, TerrainType] = {
         terrain_type("grid_steps", "grid_steps"),
         terrain_type("boxes", "boxes"),
         terrain_type("step_stair", "step_stair"),
-        terrain_type("stairs_standard_up", "stairs_standard", direction=1),
+        terrain_type("stairs_standard_up", "stairs_standard", share=4, direction=1),
         terrain_type("stairs_standard_down", "stairs_standard", direction=-1),
-        terrain_type("stairs_random_up", "stairs_random", direction=1),
+        terrain_type("stairs_random_up", "stairs_random", share=2, direction=1),
         terrain_type("stairs_random_down", "stairs_random", direction=-1),
         terrain_type("slope_up", "slope_up"),
         terrain_type("slope_down", "slope_down"),
@@ -107,6 +109,12 @@ class TrainingBank:
                 self._table[(number, *cell)] = len(requests)
                 requests.append(request)
         self.map = build_map(cached_tiles(requests, (tile_size, tile_size)))
+
+    def types_of(self, robots: int) -> NDArray[np.int64]:
+        """Type number of each robot, (robots,): every type in turn, then again those with a greater share."""
+        shares = np.array([kind.share for kind in self.types])
+        rounds = np.concatenate([np.flatnonzero(shares > turn) for turn in range(shares.max())])
+        return np.resize(rounds, robots)
 
     def tile_index(self, types: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.int64]:
         """Tile of each type number (m,) and cell (m, axes), (m,)."""
