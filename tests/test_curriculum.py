@@ -114,8 +114,8 @@ def test_a_trajectory_that_ends_after_an_update_counts_for_the_cell_it_was_on() 
     assert (filter_.desirability() < untouched).all()
 
 
-def test_an_update_halves_the_counts() -> None:
-    filter_ = make([(1,)])
+def test_an_update_keeps_the_remembered_share_of_the_counts() -> None:
+    filter_ = make([(1,)], CurriculumConfig(memory=0.5))
     ids = torch.zeros(8, dtype=torch.long)
     filter_.record(ids, ids, torch.tensor([1, 1, 1, 1, 1, 1, 0, 0]))
     filter_.update(seeded())
