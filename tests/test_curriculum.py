@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from particles import logistic, make, place, seeded, train
+from particles import logistic, make, place, seeded, train, train_late
 
 from envs.curriculum import CurriculumConfig
 
@@ -136,6 +136,21 @@ def test_metrics_are_mean_difficulty_over_free_axes_and_share_crossed() -> None:
         "traversability/type_1": 0.0,
         "traversability/type_2": 0.0,
     }
+
+
+def test_robots_stand_on_ground_worth_training_on_although_outcomes_come_late() -> None:
+    def learner(cells: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid((0.8 - 0.9 * cells[:, 0] / 7 - 0.35 * cells[:, 1] / 3) / 0.08)
+
+    def shares(cfg: CurriculumConfig) -> tuple[float, float]:
+        stood = train_late(make([(8, 4)] * 17, cfg), learner, 20_000_000, seeded())
+        settled = torch.stack(stood[2 * len(stood) // 5 :])
+        worth, easy = (settled > 0.4) & (settled < 0.95), settled > 0.95
+        return worth.double().mean().item(), easy.double().mean().item()
+
+    assert shares(CurriculumConfig()) == pytest.approx((0.64, 0.25), abs=0.05)
+    lee = CurriculumConfig(transition_probability=0.8, memory=0.5)  # decision 19
+    assert shares(lee) == pytest.approx((0.33, 0.58), abs=0.05)
 
 
 def test_a_saved_state_does_not_change_with_the_filter() -> None:
