@@ -31,7 +31,7 @@ class CurriculumConfig:
     replay_probability: float = 0.05
     """Probability that a resampled particle is replaced by a cell the filter has held before (Lee et al. Table S3)."""
     transition_probability: float = 0.4
-    """Probability, per parameter, that a particle moves to an adjacent level (Lee et al. Table S3: 0.8; decision 19)."""
+    """Probability, per parameter, that a particle moves to an adjacent level (Lee et al.: 0.8; decision 19)."""
     memory: float = 0.85
     """Share of a cell's counted trajectories that is kept at an update; 0 forgets them all."""
     initial_fraction: float = 0.4
