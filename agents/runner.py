@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -120,8 +121,10 @@ class StudentRunner(Training):
         return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
 
     def init_from(self, record: dict[str, Any]) -> bool:
-        """Start from the network and curriculum of another Student; whether the latter fits."""
-        if restore(self.network_cfg, record["student"]) != self.network_cfg:
+        """Start from the network and curriculum of another Student, a blind one also from one that saw; whether the
+        latter fits."""
+        other = restore(self.network_cfg, record["student"])
+        if replace(other, extero=self.network_cfg.extero) != self.network_cfg:
             raise CheckpointError(
                 "The Student to start from is another variant: give the --student.network flags that it was made with."
             )

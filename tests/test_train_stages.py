@@ -107,6 +107,16 @@ def test_student_that_starts_from_another_meets_all_noise_on_that_ones_terrain(b
     assert runner.alg.samples == 0
 
 
+def test_blind_student_may_start_from_one_that_saw(both: Path, tmp_path: Path) -> None:
+    flags = "--num-envs 4 --threads 1 --student.num-steps-per-env 4 --student.gradient-length 2"
+    start = ["--teacher", str(both), "--init-from", str(both), "--student.network.no-extero"]
+    command = ["--stage", "student", *start, "--run-dir", str(tmp_path / "blind"), *flags.split()]
+    runner = train.build(train.parse(command))
+    record, seen = runner.policy_record(), read_policy(both / "student")["network"]
+    assert all(torch.equal(value, seen[name]) for name, value in record["network"].items())
+    assert not record["student"].extero
+
+
 def test_precision_is_that_of_both_stages_and_iterations_those_of_the_first() -> None:
     args = train.parse(["--precision", "fp32", "--max-iterations", "9"])
     assert (args.agent.precision, args.student.precision) == ("fp32", "fp32")
@@ -131,8 +141,8 @@ def test_what_cannot_be_distilled_is_refused_in_one_sentence(both: Path, tmp_pat
     assert "--stage student" in refusal(capsys, "--teacher", str(both), *new)
     assert "--stage student" in refusal(capsys, "--stage", "teacher", "--teacher", str(both), *new)
     taught = ["--teacher", str(both), "--num-envs", "4", "--threads", "1"]
-    blind = ["--init-from", student, "--student.network.no-extero"]
-    assert "another variant" in refusal(capsys, *stage, *taught, *blind, *new)
+    gateless = ["--init-from", student, "--student.network.no-gate"]
+    assert "another variant" in refusal(capsys, *stage, *taught, *gateless, *new)
     teacher = str(both / "teacher")
     assert "holds a teacher, but a student" in refusal(capsys, *stage, *taught, "--init-from", teacher, *new)
     assert "holds a student, but a teacher" in refusal(capsys, *TINY, "--init-from", student, *new)
