@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads
 
 import torch
 
-from agents import archive, checkpoint, distributed
+from agents import archive, checkpoint, distributed, launch
 from agents.checkpoint import STUDENT, TEACHER
 from agents.log import require_logger
 from agents.precision import resolve_precision
@@ -27,13 +27,27 @@ from train_args import CONFIG, PLAN_FILE, Args, note, parse, second_stage
 RUNNERS: dict[str, Any] = {TEACHER: TeacherRunner, STUDENT: StudentRunner}
 
 
-@distributed.connected()
 def main(argv: Sequence[str] | None = None) -> int:
     """Train as the command line says; exit code 0 when finished or stopped, 2 for a request that cannot be met."""
+    argv = sys.argv[1:] if argv is None else argv
     try:
-        args = parse(sys.argv[1:] if argv is None else argv)
+        args = parse(argv)
     except (ValueError, OSError) as error:
         return fail(error, 2)
+    with launch.processes(args.processes, [__file__, *argv]) as others:
+        try:
+            with distributed.connected():
+                return stages(args)
+        except ConnectionError as error:
+            code = fail(error, 1)
+            print(others.messages(), file=sys.stderr, end="")
+            return code
+        except KeyboardInterrupt:
+            return fail("aborted before the first iteration.", 130)
+
+
+def stages(args: Args) -> int:
+    """Do what is left of the stages that are asked for; returns the exit code."""
     if args.run_dir is None and args.resume is None:
         args = replace(args, run_dir=distributed.gather(default_run_dir(args.task))[0])
     code, finished = run(args)
@@ -46,15 +60,17 @@ def run(args: Args) -> tuple[int, bool]:
     """Train the stage at hand: exit code, and whether it is finished."""
     try:
         runner = build(args)
+    except ConnectionError:
+        raise
     except (ValueError, OSError) as error:
         return fail(error, 2), False
-    except KeyboardInterrupt:
-        return fail("aborted before the first iteration.", 130), False
     root = args.resume or args.run_dir
     try:
         finished = runner.train()
     except KeyboardInterrupt:
         return fail(f"aborted; go on from the last save with --resume {root}.", 130), False
+    except ConnectionError:
+        raise
     except (FloatingPointError, OSError) as error:
         return fail(error, 1), False
     finally:
@@ -68,7 +84,7 @@ def run(args: Args) -> tuple[int, bool]:
 
 def fail(reason: Exception | str, code: int) -> int:
     """Say in one line on stderr why there is no result; returns the exit code."""
-    who = f" (rank {distributed.rank()})" if distributed.size() > 1 else ""
+    who = f" (rank {distributed.rank()})" if distributed.rank() > 0 else ""
     print(f"train.py{who}: {reason}", file=sys.stderr)
     return code
 
@@ -91,7 +107,8 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     seed, ranks = distributed.own_seed(args.env.seed), distributed.size()
     seed_everything(seed)
     torch.set_num_threads(args.env.threads)
-    env = AnymalEnv(replace(args.env, seed=seed), ranks=Ranks(distributed.rank(), ranks, distributed.total))
+    own = replace(args.env, seed=seed, num_envs=shared_out(args.env.num_envs, ranks))
+    env = AnymalEnv(own, ranks=Ranks(distributed.rank(), ranks, distributed.total))
     cfg: Any = getattr(args, CONFIG[args.now])
     runner = RUNNERS[args.now](env, cfg, args.task, run_dir, resolve_precision(cfg.precision), args.logger)
     if args.record is not None:
@@ -103,9 +120,18 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
             note("the Teacher's terrain curriculum is unknown or of another terrain; the Student's starts anew.")
     if policy is not None and not runner.init_from(policy):
         note("the terrain curriculum to start from is unknown or of another terrain; it starts anew.")
-    robots = f"{args.env.num_envs} robots{f' in each of {ranks} processes' if ranks > 1 else ''}"
+    robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
     print(f"Training a {args.now} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
     return runner
+
+
+def shared_out(robots: int, ranks: int) -> int:
+    """Robots of each rank."""
+    if robots % ranks:
+        raise ValueError(
+            f"--num-envs {robots} cannot be shared out over {ranks} processes: give a multiple of {ranks}."
+        )
+    return robots // ranks
 
 
 def stage_dir(args: Args) -> Path:

@@ -25,6 +25,10 @@ PLAN_FILE = "plan.pt"
 """In a run of both stages: what the second one shall be."""
 CONFIG = {TEACHER: "agent", STUDENT: "student"}
 """Which argument holds a stage's training configuration."""
+EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "num-envs", "processes", "threads")
+"""Flags on which the defaults of others depend."""
+LEAST_ROBOTS = 256
+"""Of a process, by default: fewer are slower each."""
 CHANGEABLE = {"max_iterations", "keep_every", "precision"}
 """Settings of a stage that a resumed run may change."""
 
@@ -36,8 +40,8 @@ class Args:
     A run of both stages keeps them in the folders teacher and student of its run directory; --stage does one alone,
     in the run directory itself. Play and evaluate take the run directory in either case.
 
-    With `python -m torch.distributed.run --nproc_per_node=2 train.py ...` several processes train one policy together,
-    each with --num-envs robots; as many must resume it.
+    Several processes train one policy together, each with its share of the robots; --resume starts as many again.
+    `python -m torch.distributed.run --nproc_per_node=2 train.py ...` starts them for GPUs.
     """
 
     env: EnvConfig
@@ -57,8 +61,10 @@ class Args:
     """Iterations of the stage at hand, from its first start (short for --agent. or --student.max-iterations)."""
     seed: int | None = None
     """Seed of everything random (short for --env.seed)."""
+    processes: int = 1
+    """Processes that train together; default: one a core, of at least 256 robots, but one if --threads is given."""
     threads: int | None = None
-    """CPU threads of physics and networks (short for --env.threads); default: all cores, shared among the processes."""
+    """CPU threads of physics and networks of each process (short for --env.threads); default: its share of cores."""
     precision: Precision | None = None
     """Arithmetic of the updates (short for --agent.precision and --student.precision)."""
     run_dir: Path | None = None
@@ -78,8 +84,8 @@ class Args:
 def parse(argv: Sequence[str]) -> Args:
     """The command line over the defaults of its task, preset and Teacher, or over the settings of a run to resume."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for flag in ("--task", "--preset", "--stage", "--teacher", "--init-from", "--resume"):
-        early.add_argument(flag)
+    for flag in EARLY:
+        early.add_argument(f"--{flag}")
     chosen, _ = early.parse_known_args([argument for argument in argv if argument not in ("-h", "--help")])
     default = resumed_defaults(Path(chosen.resume)) if chosen.resume is not None else fresh_defaults(chosen)
     args = tyro.cli(Args, args=argv, default=default, prog="train.py")
@@ -87,6 +93,8 @@ def parse(argv: Sequence[str]) -> Args:
     if args.resume is not None:
         refuse_changes(args, default)
         return args
+    if args.processes < 1:
+        raise ValueError(f"--processes must be at least 1, not {args.processes}.")
     if args.stage == STUDENT and args.teacher is None:
         raise ValueError("--stage student distils a Teacher: name its policy file or run directory with --teacher.")
     if args.stage != STUDENT and args.teacher is not None:
@@ -98,27 +106,39 @@ def fresh_defaults(chosen: argparse.Namespace) -> Args:
     """Settings of a new run; names that do not exist fall back here, for tyro to refuse them."""
     size = PRESETS.get(chosen.preset or "", PRESETS["laptop"])
     begin, full = size.noise_samples
+    processes = fresh_processes(chosen, size.num_envs)
 
     def sized(env: EnvConfig) -> EnvConfig:
         noise = replace(env.height_noise, start_samples=begin, full_samples=full)
-        return replace(env, num_envs=size.num_envs, threads=usable_cores(), height_noise=noise)
+        threads = max(1, usable_cores() // processes)
+        return replace(env, num_envs=size.num_envs, threads=threads, height_noise=noise)
 
     if chosen.stage != STUDENT or chosen.teacher is None:
         env = sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"]))
-        return Args(env=env, agent=size.agent, student=size.student)
+        return Args(env=env, agent=size.agent, student=size.student, processes=processes)
     teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
     task = chosen.task or teacher["task"]
     env = student_env(sized(recorded_env(teacher, task)), teacher, size)
     if chosen.init_from is not None:
         env = under_way(env)
-    return Args(env=env, agent=size.agent, student=size.student, task=task, now=STUDENT)
+    return Args(env=env, agent=size.agent, student=size.student, task=task, now=STUDENT, processes=processes)
+
+
+def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
+    """Processes of a new run: those asked for, or as many as there are cores and enough robots for."""
+    numbers = {flag: int(value) for flag, value in vars(chosen).items() if value is not None and value.isdigit()}
+    if distributed.launched() or chosen.threads is not None:
+        return distributed.local_size()
+    by_default = max(1, min(usable_cores(), numbers.get("num_envs", robots) // LEAST_ROBOTS))
+    return max(1, numbers.get("processes", by_default))
 
 
 def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
-    """Environment of a training's record; settings that it lacks are the task's."""
+    """Environment of a training's record, of all its ranks; settings that it lacks are the task's."""
     if task not in TASKS:
         raise ValueError(f"There is no task {task} in this version; choose one of {', '.join(TASKS)}.")
-    return restore(TASKS[task], record["env"])
+    env = restore(TASKS[task], record["env"])
+    return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
 
 
 def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:
@@ -148,7 +168,8 @@ def resumed_defaults(run_dir: Path) -> Args:
         agent, student = restore(TeacherConfig(), recorded), StudentTrainingConfig()
         student = restore(student, plan["student"]) if plan is not None else student
     preset = plan["preset"] if plan is not None else "laptop"
-    return Args(env, agent, student, task=record["task"], stage=stage, preset=preset, now=now, record=record)
+    args = Args(env, agent, student, task=record["task"], stage=stage, preset=preset, now=now, record=record)
+    return replace(args, processes=record.get("ranks", 1))
 
 
 def read_plan(run_dir: Path) -> dict[str, Any] | None:
@@ -197,7 +218,7 @@ def refuse_changes(args: Args, default: Args) -> None:
         for group in ("env", "agent", "student")
         for name in differences(getattr(default, group), getattr(args, group), f"{group}.")
     }
-    whole = ("task", "stage", "teacher", "preset", "run_dir", "init_from")
+    whole = ("task", "stage", "teacher", "preset", "run_dir", "init_from", "processes")
     changed |= {name for name in whole if getattr(args, name) != getattr(default, name)}
     allowed = {"env.threads", *(f"{part}.{name}" for part in parts_to_come(args) for name in CHANGEABLE)}
     refused = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(changed - allowed))
@@ -216,6 +237,5 @@ def note(text: str) -> None:
 
 
 def usable_cores() -> int:
-    """CPU cores for this process: those of the machine that it may use, shared with the other ranks there."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // distributed.local_size())
+    """CPU cores of the machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,7 +1,7 @@
 """Several processes, the ranks, as one training: they agree on gradients, statistics and when to stop.
 
-`python -m torch.distributed.run --nproc_per_node=2 train.py ...` starts them. In a process started alone there is one
-rank, and everything here changes nothing.
+train.py starts them (agents/launch.py), or `python -m torch.distributed.run --nproc_per_node=2 train.py ...` does. In a
+process alone there is one rank, and everything here changes nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ import torch.distributed as dist
 
 Value = TypeVar("Value")
 
+OWN_LAUNCH = "train.py"  # TORCHELASTIC_RUN_ID of ranks that train.py has started
 TIMEOUT = timedelta(minutes=10)  # of waiting for a rank that hangs; one that dies is noticed at once
 SEED_STEP = 1_000_003  # between the seeds of two ranks: so far that the seeds of two runs do not meet
 
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """Context in which all ranks that torch.distributed.run started, if it did, are joined; only the first prints."""
-    if not dist.is_torchelastic_launched():
+    """Context in which all ranks, where there are several, are joined; only the first prints."""
+    if not launched():
         yield
         return
     if device() == "cpu":
@@ -41,9 +42,14 @@ def connected() -> Iterator[None]:
             dist.destroy_process_group()
 
 
+def launched() -> bool:
+    """Whether this process was started as one of several ranks."""
+    return dist.is_torchelastic_launched()
+
+
 def rank() -> int:
-    """Number of this process, from 0; rank 0 alone writes files and the console."""
-    return dist.get_rank() if dist.is_initialized() else 0
+    """Number of this process, from 0, known before the ranks are joined; rank 0 alone writes files and the console."""
+    return int(os.environ.get("RANK", 0)) if launched() else 0
 
 
 def size() -> int:
@@ -53,12 +59,12 @@ def size() -> int:
 
 def local_size() -> int:
     """Number of ranks on this machine, known before they are joined."""
-    return int(os.environ["LOCAL_WORLD_SIZE"]) if dist.is_torchelastic_launched() else 1
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if launched() else 1
 
 
 def device() -> str:
     """Where this rank's networks live: a GPU of its own if torch.distributed.run finds one for each, else the CPU."""
-    if dist.is_torchelastic_launched() and torch.cuda.device_count() >= local_size():
+    if _by_torch() and torch.cuda.device_count() >= local_size():
         return f"cuda:{os.environ['LOCAL_RANK']}"
     return "cpu"
 
@@ -69,8 +75,12 @@ def own_seed(seed: int) -> int:
 
 
 def command(ranks: int) -> str:
-    """What starts a training of this many ranks in a shell."""
-    return f"python -m torch.distributed.run --nproc_per_node={ranks} train.py" if ranks > 1 else "python train.py"
+    """What starts a training of this many ranks in a shell, the way this one was started."""
+    return f"python -m torch.distributed.run --nproc_per_node={ranks} train.py" if _by_torch() else "python train.py"
+
+
+def _by_torch() -> bool:
+    return launched() and os.environ["TORCHELASTIC_RUN_ID"] != OWN_LAUNCH
 
 
 def total(x: torch.Tensor) -> torch.Tensor:

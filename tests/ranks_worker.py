@@ -40,8 +40,9 @@ def knowledge(runner: TeacherRunner) -> dict:
 
 def resumed_equals_whole(folder: Path) -> None:
     """Train two iterations in one run and one resumed after the first; leave what every rank then holds."""
-    whole = trained(*SETTINGS, "--max-iterations", "2", "--run-dir", str(folder / "whole"))
-    trained(*SETTINGS, "--max-iterations", "1", "--run-dir", str(folder / "parts"))
+    settings = [*SETTINGS, "--num-envs", str(6 * distributed.size())]
+    whole = trained(*settings, "--max-iterations", "2", "--run-dir", str(folder / "whole"))
+    trained(*settings, "--max-iterations", "1", "--run-dir", str(folder / "parts"))
     parts = trained("--resume", str(folder / "parts"), "--max-iterations", "2")
     rank = distributed.rank()
     torch.save({"whole": knowledge(whole), "parts": knowledge(parts)}, folder / f"rank_{rank}.pt")

@@ -19,14 +19,14 @@ from ranks_worker import SETTINGS, knowledge, trained
 from torch import Tensor
 
 import train
+import train_args
 from agents import distributed
-from agents.archive import content_hash, plain
+from agents.archive import CheckpointError, content_hash, plain
 from agents.checkpoint import read_resume
 from agents.interrupt import StopRequest
 from anymal_policy.normalizer import Normalizer
 from envs.curriculum import CurriculumConfig, ParticleFilter
 from envs.ranks import Ranks
-from train_args import usable_cores
 
 ROOT = Path(train.__file__).parent
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
@@ -109,9 +109,42 @@ def test_resumed_ranks_go_on_to_the_same_bits(two_ranks: tuple[Path, list[dict]]
 
 @pytest.mark.slow
 def test_another_number_of_ranks_is_refused(two_ranks: tuple[Path, list[dict]], capsys: Any) -> None:
-    assert train.main(["--resume", str(two_ranks[0] / "whole")]) == 2
+    whole = str(two_ranks[0] / "whole")
+    assert train.main(["--resume", whole, "--processes", "1"]) == 2
     message = capsys.readouterr().err
-    assert "ran in 2 processes, not 1" in message and "--nproc_per_node=2" in message and message.count("\n") == 1
+    assert "--processes cannot change" in message and message.count("\n") == 1
+    with pytest.raises(CheckpointError, match="ran in 2 processes, not 1"):
+        train.build(train.parse(["--resume", whole]))
+
+
+@pytest.mark.slow
+def test_train_py_starts_its_ranks_itself_and_again_to_go_on(tmp_path: Path) -> None:
+    run = ["--processes", "2", "--run-dir", str(tmp_path / "run"), "--max-iterations", "2"]
+    assert train.main([*SETTINGS, *run]) == 0
+    first = read_resume(tmp_path / "run")
+    assert (first["ranks"], first["env"]["num_envs"], first["samples"]) == (2, 3, 2 * 6 * 6)
+    assert not distributed.launched() and distributed.size() == 1
+    assert train.main(["--resume", str(tmp_path / "run"), "--max-iterations", "3"]) == 0
+    last = read_resume(tmp_path / "run")
+    assert (last["ranks"], last["env"]["num_envs"], last["iteration"]) == (2, 3, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["--processes", "4"], "--num-envs 6 cannot be shared out over 4 processes: give a multiple of 4."),
+        (["--processes", "6"], "1 robots x 6 steps are too few"),
+        (["--processes", "0"], "--processes must be at least 1, not 0."),
+    ],
+)
+def test_what_ranks_cannot_do_is_said_once(flags: list[str], reason: str, tmp_path: Path) -> None:
+    command = [sys.executable, "train.py", *SETTINGS, *flags, "--agent.num-mini-batches", "7"]
+    result = subprocess.run(
+        [*command, "--run-dir", str(tmp_path / "run")], cwd=ROOT, capture_output=True, text=True, timeout=240
+    )
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert reason in result.stderr
 
 
 @pytest.mark.slow
@@ -187,10 +220,20 @@ def test_one_rank_changes_nothing() -> None:
 
 
 def test_ranks_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = usable_cores()
+    monkeypatch.setattr(train_args, "usable_cores", lambda: 6)
+
+    def chosen(*argv: str) -> tuple[int, int]:
+        args = train.parse(argv)
+        return args.processes, args.env.threads
+
+    assert chosen("--num-envs", "512") == (2, 3)  # processes of at least 256 robots
+    assert chosen("--num-envs", "4096") == (6, 1)
+    assert chosen("--num-envs", "100") == (1, 6)
+    assert chosen("--num-envs", "512", "--processes", "3") == (3, 2)
+    assert chosen("--num-envs", "512", "--threads", "4") == (1, 4)
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
-    assert usable_cores() == max(1, alone // 2)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    assert chosen("--num-envs", "512") == (3, 2)
 
 
 @pytest.mark.parametrize(("gpus", "device"), [(0, "cpu"), (1, "cpu"), (2, "cuda:1"), (8, "cuda:1")])
@@ -199,6 +242,8 @@ def test_ranks_learn_on_gpus_where_each_has_its_own(gpus: int, device: str, monk
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert distributed.device() == device
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", distributed.OWN_LAUNCH)
+    assert distributed.device() == "cpu"  # train.py on its own stays there
 
 
 def test_launched_ranks_do_not_abort_when_the_launcher_repeats_a_signal() -> None:

@@ -66,7 +66,8 @@ def test_init_from_starts_a_new_run_with_the_old_networks(run_dir: Path, tmp_pat
 def test_presets_set_robots_and_training(preset: str) -> None:
     args = train.parse(["--preset", preset, "--task", "anymal_flat"])
     size, noise = PRESETS[preset], args.env.height_noise
-    expected = replace(TASKS["anymal_flat"], num_envs=size.num_envs, threads=usable_cores(), height_noise=noise)
+    threads = max(1, usable_cores() // args.processes)
+    expected = replace(TASKS["anymal_flat"], num_envs=size.num_envs, threads=threads, height_noise=noise)
     assert args.env == expected and (noise.start_samples, noise.full_samples) == size.noise_samples
     assert (args.agent, args.student) == (size.agent, size.student)
 
