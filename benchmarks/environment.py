@@ -13,12 +13,13 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import torch
 import tyro
 from mujoco.batch import Batch
 from torch import Tensor
 
+from agents import distributed
 from benchmarks.report import Rates, ratio, report
+from benchmarks.side_by_side import ranks, rate
 from envs.anymal import AnymalEnv
 from envs.simulation import PARAMETERS
 from envs.tasks import TASKS
@@ -33,9 +34,11 @@ class Arguments:
     """How much to measure."""
 
     num_envs: int = 512
-    """Robots side by side."""
-    threads: int = 2
-    """Threads of physics and environment."""
+    """Robots of each process."""
+    processes: int = 2
+    """Processes side by side, as train.py starts them."""
+    threads: int = 1
+    """Threads of physics and environment of each."""
     rounds: int = 8
     """Stretches of steps."""
     steps: int = 25
@@ -69,16 +72,19 @@ class Side:
         actions, controls = self._record()
         self.env.load_state_dict(before)
         self._copy_physics()
+        distributed.wait()
         begin = time.perf_counter()
         for action in actions:
             self.env.step(action)
-        between = time.perf_counter()
+        stepped = time.perf_counter() - begin
+        distributed.wait()
+        begin = time.perf_counter()
         for control in controls:
             self.control[:] = control
             self.batch.step(nstep=self.env.cfg.decimation)
-        end = time.perf_counter()
+        bare = time.perf_counter() - begin
         samples = self.steps * self.env.num_envs
-        return samples / (between - begin), samples / (end - between)
+        return rate(stepped, samples), rate(bare, samples)
 
     def _record(self) -> tuple[list[Tensor], list[np.ndarray]]:
         """What the policy does in the next stretch: its actions, and the controls that come of them."""
@@ -100,7 +106,15 @@ class Side:
 
 def main(arguments: Arguments) -> None:
     """Measure and report."""
-    torch.set_num_threads(arguments.threads)
+    with ranks("environment", arguments.processes, arguments.threads) as reports:
+        rates = measure(arguments)
+        if reports:
+            ratios = {f"{name} to physics": ratio(rates, f"{name}, env.step", f"{name}, physics") for name in GROUPS}
+            report("environment", ratios, {name: median(rate) for name, rate in rates.items()}, arguments.json)
+
+
+def measure(arguments: Arguments) -> Rates:
+    """Control steps per s of all processes, by round."""
     agent = load_agent(arguments.checkpoint or "pretrained/teacher.pt")
     agent.start(arguments.num_envs, 0)
     sides = {name: Side(noisy, arguments, agent) for name, noisy in GROUPS.items()}
@@ -110,8 +124,7 @@ def main(arguments: Arguments) -> None:
             stepped, bare = side.round()
             rates[f"{name}, env.step"].append(stepped)
             rates[f"{name}, physics"].append(bare)
-    ratios = {f"{name} to physics": ratio(rates, f"{name}, env.step", f"{name}, physics") for name in sides}
-    report("environment", ratios, {name: median(rate) for name, rate in rates.items()}, arguments.json)
+    return rates
 
 
 if __name__ == "__main__":
