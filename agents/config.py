@@ -27,9 +27,9 @@ def _require(valid: bool, name: str, rule: str, value: float) -> None:
 class TeacherConfig:
     """PPO for the Teacher (Miki, Table S1); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 1500
+    max_iterations: int = 2500
     """Iterations of the whole run, counted from its first start."""
-    num_steps_per_env: int = 48
+    num_steps_per_env: int = 24
     """Policy steps per robot and iteration (20 ms each)."""
     num_learning_epochs: int = 4
     """Passes over the samples of one iteration (paper: 2)."""
@@ -88,7 +88,7 @@ class TeacherConfig:
 class StudentTrainingConfig:
     """Distillation of the Teacher into the Student (Miki, Table S2); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 450
+    max_iterations: int = 225
     """Iterations of the distillation, counted from its first start."""
     num_steps_per_env: int = 50
     """Policy steps per robot and iteration (paper: 400, with 300 robots)."""
@@ -96,7 +96,7 @@ class StudentTrainingConfig:
     """Steps through which gradients flow back in time (paper: 10)."""
     num_learning_epochs: int = 2
     """Passes over the samples of one iteration (paper: 2)."""
-    num_mini_batches: int = 2
+    num_mini_batches: int = 4
     """Groups of robots that take turns in each pass, with one gradient step per 10 of their steps."""
     learning_rate: float = 5e-4
     """Adam's step size at the start (paper: 5e-4)."""
@@ -153,7 +153,7 @@ PRESETS: dict[str, Preset] = {
         flat_samples=5_000,
         noise_samples=(10_000, 20_000),
     ),
-    "laptop": Preset(512),
+    "laptop": Preset(1024),
     "full": Preset(
         1000,
         TeacherConfig(

@@ -79,7 +79,7 @@ def test_every_task_and_preset_can_be_named() -> None:
 
 def test_laptop_on_rough_terrain_is_the_default() -> None:
     args = train.parse([])
-    assert (args.task, args.preset, args.stage, args.env.num_envs) == ("anymal_rough", "laptop", None, 512)
+    assert (args.task, args.preset, args.stage, args.env.num_envs) == ("anymal_rough", "laptop", None, 1024)
 
 
 def test_full_preset_is_the_papers_table() -> None:
