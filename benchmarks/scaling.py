@@ -38,8 +38,8 @@ TILES = (16, 256)
 class Arguments:
     """How much to measure."""
 
-    threads: int = 2
-    """Threads of physics and environment."""
+    threads: int = 1
+    """Threads of physics and environment, one as in each process of train.py."""
     rounds: int = 5
     """Rounds in which all sides take turns."""
     samples: int = 16_384
