@@ -129,7 +129,9 @@ def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
     numbers = {flag: int(value) for flag, value in vars(chosen).items() if value is not None and value.isdigit()}
     if distributed.launched() or chosen.threads is not None:
         return distributed.local_size()
-    by_default = max(1, min(usable_cores(), numbers.get("num_envs", robots) // LEAST_ROBOTS))
+    robots = numbers.get("num_envs", robots)
+    most = max(1, min(usable_cores(), robots // LEAST_ROBOTS))
+    by_default = max(count for count in range(1, most + 1) if robots % count == 0)
     return max(1, numbers.get("processes", by_default))
 
 
