@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             with distributed.connected():
                 return stages(args)
-        except ConnectionError as error:
+        except distributed.LostRank as error:
             code = fail(error, 1)
             print(others.messages(), file=sys.stderr, end="")
             return code
@@ -60,8 +60,6 @@ def run(args: Args) -> tuple[int, bool]:
     """Train the stage at hand: exit code, and whether it is finished."""
     try:
         runner = build(args)
-    except ConnectionError:
-        raise
     except (ValueError, OSError) as error:
         return fail(error, 2), False
     root = args.resume or args.run_dir
@@ -69,8 +67,6 @@ def run(args: Args) -> tuple[int, bool]:
         finished = runner.train()
     except KeyboardInterrupt:
         return fail(f"aborted; go on from the last save with --resume {root}.", 130), False
-    except ConnectionError:
-        raise
     except (FloatingPointError, OSError) as error:
         return fail(error, 1), False
     finally:

@@ -24,6 +24,10 @@ TIMEOUT = timedelta(minutes=10)  # of waiting for a rank that hangs; one that di
 SEED_STEP = 1_000_003  # between the seeds of two ranks: so far that the seeds of two runs do not meet
 
 
+class LostRank(Exception):
+    """Another rank ended early."""
+
+
 @contextmanager
 def connected() -> Iterator[None]:
     """Context in which all ranks, where there are several, are joined; only the first prints."""
@@ -124,10 +128,10 @@ def rsl_rl_ranks() -> dict[str, int] | None:
 
 @contextmanager
 def together() -> Iterator[None]:
-    """Context of work that needs all ranks: where another one has died, this one ends too, with a ConnectionError."""
+    """Context of work that needs all ranks: where another one has died, this one ends too, with a LostRank."""
     try:
         yield
     except RuntimeError as error:
         if size() == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        raise ConnectionError("another rank ended early; its own message says why.") from error
+        raise LostRank("another rank ended early; its own message says why.") from error
