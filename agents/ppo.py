@@ -16,6 +16,7 @@ from agents import distributed
 from agents.config import PAPER_ITERATION
 from agents.models import NORMALIZED
 from agents.precision import bf16
+from agents.rollout import Rollout
 
 TOLERANCE = 1.5
 """Factor by which an update's KL divergence may miss the desired one before the learning rate follows."""
@@ -46,6 +47,8 @@ class TeacherPPO(PPO):
         `averaged` holds the means of actor and critic over the last `averaging` samples (decision 36).
         """
         super().__init__(*args, desired_kl=desired_kl, **kwargs)
+        for group in self.optimizer.param_groups:
+            group["fused"] = True
         self.initial_learning_rate, self.initial_entropy = self.learning_rate, self.entropy_coef
         self.lr_decay, self.entropy_decay = lr_decay, entropy_decay
         self.samples, self.averaging = 0, averaging
@@ -54,8 +57,10 @@ class TeacherPPO(PPO):
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> PPO:
         """Build actor and critic around one normaliser."""
-        alg = PPO.construct_algorithm(obs, env, cfg, device)
+        alg: Any = PPO.construct_algorithm(obs, env, cfg, device)
         alg.critic.obs_normalizer = alg.actor.obs_normalizer
+        steps, actions = cfg["num_steps_per_env"], [env.num_actions]
+        alg.storage = Rollout(env.num_envs, steps, obs, actions, device, prepare=alg.network_inputs)
         return alg
 
     def act(self, obs: TensorDict) -> Tensor:
@@ -66,13 +71,10 @@ class TeacherPPO(PPO):
     def update(self) -> dict[str, float]:
         """One PPO update on the stored rollout, then the normaliser's; returns the mean losses."""
         self.entropy_coef = self.initial_entropy * self.entropy_decay ** (self.samples / PAPER_ITERATION)
-        observations = self.storage.observations
-        if self.symmetry is None:  # mirror images are made of raw observations
-            self.storage.observations = self._normalized(observations)
         losses = distributed.mean(super().update())
-        self.storage.observations = observations
         if not all(math.isfinite(loss) for loss in losses.values()):
             raise FloatingPointError(f"training diverged, losses {losses}; start anew with a smaller learning rate.")
+        observations = self.storage.observations
         change = {"kl": self._policy_change(observations[-1]), "explained_variance": self._explained_variance()}
         change = distributed.mean(change)
         for steps in observations.split(STATISTICS_STEPS):
@@ -119,13 +121,15 @@ class TeacherPPO(PPO):
         return 1 - (errors.var() / returns.var().clamp(min=1e-12)).item()
 
     @torch.no_grad()
-    def _normalized(self, obs: TensorDict) -> TensorDict:
-        """The rollout's observations (t, n, ...) as the networks see them: normalised once, not in every epoch."""
+    def network_inputs(self, obs: TensorDict) -> TensorDict:
+        """Observations (n, ...) as actor and critic read them in an update: normalised once, not in every epoch.
+
+        Mirror images are made of raw observations.
+        """
+        if self.symmetry is not None:
+            return obs
         dtype = torch.bfloat16 if self.use_mixed_precision else torch.float32
-        normalized = torch.empty(*obs.batch_size, self.actor.obs_dim, dtype=dtype, device=self.device)
-        for place, step in zip(normalized, obs.unbind(0), strict=True):
-            place.copy_(self.actor.get_latent(step))
-        return TensorDict({NORMALIZED: normalized}, batch_size=obs.batch_size)
+        return TensorDict({NORMALIZED: self.actor.get_latent(obs).to(dtype)}, batch_size=obs.batch_size)
 
     def save(self) -> dict:
         """Networks, their means, normaliser, optimiser, learning rate and the sample count."""

@@ -1,0 +1,57 @@
+"""A rollout in shuffled order: its observations are gathered and prepared once for all epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import torch
+from rsl_rl.storage import RolloutStorage
+from tensordict import TensorDict
+from torch import Tensor
+
+
+class Rollout(RolloutStorage):
+    """rsl_rl's storage for PPO with cheaper mini-batches, which are the same in every epoch there, too."""
+
+    def __init__(self, *args: Any, prepare: Callable[[TensorDict], TensorDict], **kwargs: Any) -> None:
+        """`prepare` turns stored observations (m, ...) into what the networks read in an update."""
+        super().__init__("rl", *args, **kwargs)
+        self.prepare = prepare
+
+    def mini_batch_generator(
+        self, num_mini_batches: int, num_epochs: int = 8
+    ) -> Generator[RolloutStorage.Batch, None, None]:
+        """Yield `num_mini_batches` random parts of the rollout, `num_epochs` times; the rest of a division is left."""
+        order = torch.randperm(self.num_envs * self.num_transitions_per_env, device=self.device)
+        observations, size = self._prepared(order), len(order) // num_mini_batches
+        for _ in range(num_epochs):
+            for start in range(0, num_mini_batches * size, size):
+                rows = slice(start, start + size)
+                yield self._batch(observations[rows], order[rows])
+
+    def _prepared(self, order: Tensor) -> TensorDict:
+        """Observations (t n, ...) in this order, prepared a step's worth at a time, which takes little memory."""
+        flat, size = self.observations.flatten(0, 1), self.num_envs
+        whole = self.prepare(flat[:0]).new_empty(torch.Size([len(order)]))
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            rows = TensorDict({name: each.index_select(0, chosen) for name, each in flat.items()}, len(chosen))
+            whole[start : start + size] = self.prepare(rows)  # type: ignore
+        return whole
+
+    def _batch(self, observations: TensorDict, chosen: Tensor) -> RolloutStorage.Batch:
+        """The mini-batch of these samples (m,), with their observations."""
+
+        def of(stored: Tensor) -> Tensor:
+            return stored.flatten(0, 1).index_select(0, chosen)
+
+        return RolloutStorage.Batch(
+            observations=observations,
+            actions=of(self.actions),
+            values=of(self.values),
+            advantages=of(self.advantages),
+            returns=of(self.returns),
+            old_actions_log_prob=of(self.actions_log_prob),
+            old_distribution_params=tuple(map(of, self.distribution_params or ())),
+        )
