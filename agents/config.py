@@ -31,9 +31,9 @@ class TeacherConfig:
     """Iterations of the whole run, counted from its first start."""
     num_steps_per_env: int = 24
     """Policy steps per robot and iteration (20 ms each)."""
-    num_learning_epochs: int = 4
+    num_learning_epochs: int = 3
     """Passes over the samples of one iteration (paper: 2)."""
-    num_mini_batches: int = 4
+    num_mini_batches: int = 5
     """Gradient steps per pass (paper: 30 of 8,300 samples)."""
     learning_rate: float = 8e-4
     """Largest step size of Adam (paper: 5e-4)."""
