@@ -108,6 +108,8 @@ class StudentTrainingConfig:
     """Weight of the reconstruction loss (paper: 0.5)."""
     std: float = 0.05
     """Standard deviation of the noise on the Student's actions while it collects samples, in action units."""
+    averaging: int = 4_000_000
+    """Samples over which the weights of the policy in policy.pt are averaged; 1 takes them as they are."""
     precision: Precision = "auto"
     """Arithmetic of the update; auto is bf16 on CPUs with bf16 units, else fp32."""
     keep_every: int = 100
@@ -118,7 +120,7 @@ class StudentTrainingConfig:
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
         counts = ("max_iterations", "num_steps_per_env", "gradient_length", "num_learning_epochs", "num_mini_batches")
-        for name in counts:
+        for name in (*counts, "averaging"):
             _require(getattr(self, name) >= 1, f"student.{name}", "at least 1", getattr(self, name))
         for name in ("learning_rate", "max_grad_norm"):
             _require(0 < getattr(self, name) < float("inf"), f"student.{name}", "positive", getattr(self, name))

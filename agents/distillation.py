@@ -14,6 +14,7 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from agents import distributed
+from agents.averaging import running_mean
 from agents.config import PAPER_ITERATION
 from agents.precision import bf16
 from agents.student import FrozenTeacher, StudentModel
@@ -85,14 +86,29 @@ class BeliefDistillation(Distillation):
     teacher: FrozenTeacher
 
     def __init__(
-        self, *args: Any, num_mini_batches: int, reconstruction: float, lr_decay: float, **kwargs: Any
+        self,
+        *args: Any,
+        num_mini_batches: int,
+        reconstruction: float,
+        lr_decay: float,
+        averaging: int = 4_000_000,
+        **kwargs: Any,
     ) -> None:
-        """Start at sample 0; `lr_decay` is the factor on the learning rate per 250,000 samples."""
+        """Start at sample 0; `lr_decay` is the factor on the learning rate per 250,000 samples.
+
+        `averaged` holds the mean of the Student's network over the last `averaging` samples (decision 36).
+        """
         super().__init__(*args, **kwargs)
         self.num_mini_batches, self.reconstruction, self.lr_decay = num_mini_batches, reconstruction, lr_decay
         self.initial_learning_rate = self.learning_rate
         self.first_hidden = self.student.hidden.clone()
         self.samples = 0
+        self.averaged = running_mean(self.student.network, averaging, self.rollout_samples)
+
+    @property
+    def rollout_samples(self) -> int:
+        """Samples of one rollout of all ranks."""
+        return self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> BeliefDistillation:
@@ -110,7 +126,13 @@ class BeliefDistillation(Distillation):
         self.teacher.network.load_state_dict(network)
         self.teacher.normalizer.load_state_dict(normalizer)
         self.student.network.imitate(self.teacher.network)
+        self.averaged.module.load_state_dict(self.student.network.state_dict())
         self.teacher_loaded = True
+
+    def begin_with(self, network: dict[str, Tensor]) -> None:
+        """Let the Student start from the network of another one."""
+        self.student.network.load_state_dict(network)
+        self.averaged.module.load_state_dict(network)
 
     def update(self) -> dict[str, float]:
         """Learn from the stored rollout by truncated backpropagation through time; returns the mean losses."""
@@ -124,7 +146,8 @@ class BeliefDistillation(Distillation):
                     hidden, losses = self._learn(part, hidden)
                     totals.append(losses)
         self.continue_from(self.student.hidden)
-        self.samples += lesson.dones.numel() * distributed.size()
+        self.samples += self.rollout_samples
+        self.averaged.update_parameters(self.student.network)
         self.storage.clear()
         self._decay_learning_rate()
         losses = distributed.mean({name: sum(each[name] for each in totals) / len(totals) for name in totals[0]})
@@ -169,12 +192,13 @@ class BeliefDistillation(Distillation):
         self.first_hidden = self.student.hidden.clone()
 
     def save(self) -> dict:
-        """Student, Teacher, optimiser and the sample count; hidden states belong to the robots, not here."""
-        return super().save() | {"samples": self.samples}
+        """Student, its mean, Teacher, optimiser and the sample count; hidden states belong to the robots, not here."""
+        return super().save() | {"samples": self.samples, "averaged": self.averaged.state_dict()}
 
     def load(self, loaded_dict: dict, load_cfg: dict | None = None, strict: bool = True) -> bool:
         """Take up exactly where `save` was called."""
         super().load(loaded_dict, load_cfg, strict)
         self.samples = loaded_dict["samples"]
+        self.averaged.load_state_dict(loaded_dict["averaged"])
         self._decay_learning_rate()
         return True

@@ -10,9 +10,9 @@ from rsl_rl.algorithms import PPO
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from agents import distributed
+from agents.averaging import running_mean
 from agents.config import PAPER_ITERATION
 from agents.models import NORMALIZED
 from agents.precision import bf16
@@ -25,8 +25,6 @@ ADAPTATION = 1.2
 LEAST_LEARNING_RATE = 1e-5
 STATISTICS_STEPS = 8
 """Steps of a rollout whose statistics are taken at once, in double precision: more would only need more memory."""
-EARLY = 5
-"""Iterations that the mean of the weights has of its own at the start."""
 
 
 class TeacherPPO(PPO):
@@ -51,8 +49,8 @@ class TeacherPPO(PPO):
             group["fused"] = True
         self.initial_learning_rate, self.initial_entropy = self.learning_rate, self.entropy_coef
         self.lr_decay, self.entropy_decay = lr_decay, entropy_decay
-        self.samples, self.averaging = 0, averaging
-        self.averaged = AveragedModel(self.networks(), avg_fn=self._average)
+        self.samples = 0
+        self.averaged = running_mean(self.networks(), averaging, self.rollout_samples)
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> PPO:
@@ -97,11 +95,6 @@ class TeacherPPO(PPO):
     def networks(self) -> nn.ModuleDict:
         """Actor's and critic's networks."""
         return nn.ModuleDict({"actor": self.actor.mlp, "critic": self.critic.mlp})
-
-    def _average(self, average: Tensor, new: Tensor, iterations: Tensor | int) -> Tensor:
-        """A running mean's next value; early on it covers the last fifth of the iterations so far."""
-        share = max(self.rollout_samples / self.averaging, EARLY / (int(iterations) + EARLY))
-        return torch.lerp(average, new, min(share, 1.0))
 
     def update_normalizer(self, obs: TensorDict) -> None:
         """Merge raw observations (n, ...) of all ranks into the statistics that actor and critic share."""

@@ -55,6 +55,7 @@ def student_config(cfg: StudentTrainingConfig, precision: str) -> dict:
             learning_rate=cfg.learning_rate,
             lr_decay=cfg.lr_decay,
             max_grad_norm=cfg.max_grad_norm,
+            averaging=cfg.averaging,
             reconstruction=cfg.reconstruction if cfg.network.reconstruct else 0.0,
             use_mixed_precision=precision == "bf16",
         ),

@@ -128,14 +128,15 @@ class StudentRunner(Training):
             raise CheckpointError(
                 "The Student to start from is another variant: give the --student.network flags that it was made with."
             )
-        self.alg.student.network.load_state_dict(record["network"])
+        self.alg.begin_with(record["network"])
         return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
 
     def policy_record(self) -> dict[str, Any]:
-        """The Student, its Teacher's normaliser (proprioception, heights, privileged state), and the curriculum."""
+        """The Student, averaged over recent updates, its Teacher's normaliser (proprioception, heights, privileged
+        state), and where its curriculum has led."""
         return super().policy_record() | {
             "student": self.network_cfg,
-            "network": self.alg.student.network.state_dict(),
+            "network": self.alg.averaged.module.state_dict(),  # type: ignore
             "normalizer": self.alg.teacher.normalizer.state_dict(),
             "curriculum": self.env.curriculum(),  # type: ignore
         }

@@ -54,9 +54,28 @@ def test_noisy_environment_resumes_to_the_same_bits(tmp_path: Path) -> None:
     assert training_hash(tmp_path / "parts") == training_hash(tmp_path / "whole")
 
 
+def test_policys_weights_are_their_running_mean(tmp_path: Path) -> None:
+    runner, name = start_student(tmp_path, 4), "head.0.weight"
+    update, after = runner.alg.update, [runner.alg.student.network.state_dict()[name].clone()]
+
+    def recorded() -> dict[str, float]:
+        losses = update()
+        after.append(runner.alg.student.network.state_dict()[name].clone())
+        return losses
+
+    assert torch.equal(runner.policy_record()["network"][name], after[0])
+    runner.alg.update = recorded  # type: ignore
+    runner.train()
+    mean = after[1]
+    for updates, weight in enumerate(after[2:], start=1):
+        mean = mean + 5 / (updates + 5) * (weight - mean)
+    torch.testing.assert_close(read_policy(tmp_path)["network"][name], mean)
+    assert not torch.equal(mean, after[-1])
+
+
 @pytest.mark.parametrize("cfg", [StudentConfig(), StudentConfig(gate=False, memory="mlp"), StudentConfig(extero=False)])
 def test_loaded_policy_acts_like_the_trained_one_through_ends_of_episodes(tmp_path: Path, cfg: StudentConfig) -> None:
-    runner = start_student(tmp_path, 2, network=cfg)
+    runner = start_student(tmp_path, 2, network=cfg, averaging=1)
     runner.train()
     policy, student = load_policy(tmp_path), runner.alg.student
     student.reset(torch.ones(8))
