@@ -91,7 +91,7 @@ class BeliefDistillation(Distillation):
         num_mini_batches: int,
         reconstruction: float,
         lr_decay: float,
-        averaging: int = 4_000_000,
+        averaging: int,
         **kwargs: Any,
     ) -> None:
         """Start at sample 0; `lr_decay` is the factor on the learning rate per 250,000 samples.

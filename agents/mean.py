@@ -1,0 +1,80 @@
+"""The mean of several policies of one training: `python -m agents.mean policy_100.pt policy_200.pt --out mean.pt`.
+
+Policies of a run differ by chance, and their mean is steadier (docs/paper.md, decision 36). policy.pt is the mean over
+the last few million samples; this one reaches as far as policies were kept.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import tyro
+
+from agents import archive
+from agents.archive import CheckpointError
+from agents.checkpoint import read_policy
+
+AVERAGED = ("network", "critic")
+"""Tensors of a policy record whose mean is taken."""
+COMMON = ("kind", "task", "seed", "student", "teacher_hash")
+"""What policies of one training have in common."""
+
+
+@dataclass(frozen=True)
+class Args:
+    """Write the mean of several policies of one training."""
+
+    policies: Annotated[tuple[Path, ...], tyro.conf.Positional]
+    """Two policy files or more; what else the new file says is the last one's."""
+    out: Path
+    """File to write."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Average as the command line says; exit code 0 when done, 2 for a request that cannot be met."""
+    args = tyro.cli(Args, args=argv, prog="agents.mean")
+    try:
+        archive.write(args.out, mean(args.policies))
+    except (ValueError, OSError) as failure:
+        print(f"agents.mean: {failure}", file=sys.stderr)
+        return 2
+    print(f"{args.out} written: the mean of {len(args.policies)} policies.")
+    return 0
+
+
+def mean(paths: Sequence[Path]) -> dict[str, Any]:
+    """The record of the last policy with the mean weights of all, and their hashes as `mean_of`."""
+    if len(paths) < 2:
+        raise ValueError("A mean needs two policies or more: name files that one run has kept, policy_<iteration>.pt.")
+    records = [read_policy(path) for path in paths]
+    last = records[-1]
+    for path, record in zip(paths, records, strict=True):
+        if any(_differ(record.get(name), last.get(name)) for name in COMMON):
+            raise CheckpointError(f"{path} and {paths[-1]} are not of one training: their mean would mean nothing.")
+        if _differ(record["normalizer"], last["normalizer"]):
+            raise CheckpointError(f"{path} is older than the last change of the normaliser: name later policies.")
+    averaged = {
+        part: {name: torch.stack([record[part][name] for record in records]).mean(dim=0) for name in last[part]}
+        for part in AVERAGED
+        if part in last
+    }
+    hashes = [record.pop("hash") for record in records]
+    return {**last, **averaged, "mean_of": hashes}
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two recorded values, or dictionaries of tensors, differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() != other.keys() or any(_differ(one[name], other[name]) for name in one)
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return not torch.equal(one, other)
+    return bool(one != other)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
