@@ -20,4 +20,4 @@ def running_mean(network: nn.Module, window: int, samples: int) -> AveragedModel
         share = max(samples / window, EARLY / (int(updates) + EARLY))
         return torch.lerp(mean, new, min(share, 1.0))
 
-    return AveragedModel(network, avg_fn=average)  # type: ignore
+    return AveragedModel(network, avg_fn=average)

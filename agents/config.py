@@ -178,6 +178,7 @@ PRESETS: dict[str, Preset] = {
 
 def restore(default: Config, values: Mapping[str, Any]) -> Config:
     """The configuration dataclass that a checkpoint recorded as nested dictionaries; fields it lacks keep `default`."""
+    # Config is any dataclass, which its type variable cannot say
     known = {item.name: getattr(default, item.name) for item in fields(default)}  # type: ignore
     unknown = set(values) - set(known)
     if unknown:

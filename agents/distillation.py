@@ -17,6 +17,7 @@ from agents import distributed
 from agents.averaging import running_mean
 from agents.config import PAPER_ITERATION
 from agents.precision import bf16
+from agents.rollout import rollout_samples
 from agents.student import FrozenTeacher, StudentModel
 from anymal_policy import layout
 from anymal_policy.student import StudentOutput
@@ -103,12 +104,7 @@ class BeliefDistillation(Distillation):
         self.initial_learning_rate = self.learning_rate
         self.first_hidden = self.student.hidden.clone()
         self.samples = 0
-        self.averaged = running_mean(self.student.network, averaging, self.rollout_samples)
-
-    @property
-    def rollout_samples(self) -> int:
-        """Samples of one rollout of all ranks."""
-        return self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
+        self.averaged = running_mean(self.student.network, averaging, rollout_samples(self.storage))
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> BeliefDistillation:
@@ -146,7 +142,7 @@ class BeliefDistillation(Distillation):
                     hidden, losses = self._learn(part, hidden)
                     totals.append(losses)
         self.continue_from(self.student.hidden)
-        self.samples += self.rollout_samples
+        self.samples += rollout_samples(self.storage)
         self.averaged.update_parameters(self.student.network)
         self.storage.clear()
         self._decay_learning_rate()

@@ -54,9 +54,9 @@ def mean(paths: Sequence[Path]) -> dict[str, Any]:
     records = [read_policy(path) for path in paths]
     last = records[-1]
     for path, record in zip(paths, records, strict=True):
-        if any(_differ(record.get(name), last.get(name)) for name in COMMON):
+        if any(record.get(name) != last.get(name) for name in COMMON):
             raise CheckpointError(f"{path} and {paths[-1]} are not of one training: their mean would mean nothing.")
-        if _differ(record["normalizer"], last["normalizer"]):
+        if archive.content_hash(record["normalizer"]) != archive.content_hash(last["normalizer"]):
             raise CheckpointError(f"{path} is older than the last change of the normaliser: name later policies.")
     averaged = {
         part: {name: torch.stack([record[part][name] for record in records]).mean(dim=0) for name in last[part]}
@@ -65,15 +65,6 @@ def mean(paths: Sequence[Path]) -> dict[str, Any]:
     }
     hashes = [record.pop("hash") for record in records]
     return {**last, **averaged, "mean_of": hashes}
-
-
-def _differ(one: Any, other: Any) -> bool:
-    """Whether two recorded values, or dictionaries of tensors, differ."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() != other.keys() or any(_differ(one[name], other[name]) for name in one)
-    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
-        return not torch.equal(one, other)
-    return bool(one != other)
 
 
 if __name__ == "__main__":

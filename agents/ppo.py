@@ -16,7 +16,7 @@ from agents.averaging import running_mean
 from agents.config import PAPER_ITERATION
 from agents.models import NORMALIZED
 from agents.precision import bf16
-from agents.rollout import Rollout
+from agents.rollout import Rollout, rollout_samples
 
 TOLERANCE = 1.5
 """Factor by which an update's KL divergence may miss the desired one before the learning rate follows."""
@@ -45,12 +45,12 @@ class TeacherPPO(PPO):
         `averaged` holds the means of actor and critic over the last `averaging` samples (decision 36).
         """
         super().__init__(*args, desired_kl=desired_kl, **kwargs)
-        for group in self.optimizer.param_groups:
+        for group in self.optimizer.param_groups:  # rsl_rl names an optimiser, but not its options
             group["fused"] = True
         self.initial_learning_rate, self.initial_entropy = self.learning_rate, self.entropy_coef
         self.lr_decay, self.entropy_decay = lr_decay, entropy_decay
         self.samples = 0
-        self.averaged = running_mean(self.networks(), averaging, self.rollout_samples)
+        self.averaged = running_mean(self.networks(), averaging, rollout_samples(self.storage))
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> PPO:
@@ -77,7 +77,7 @@ class TeacherPPO(PPO):
         change = distributed.mean(change)
         for steps in observations.split(STATISTICS_STEPS):
             self.update_normalizer(steps.flatten(0, 1))
-        self.samples += self.rollout_samples
+        self.samples += rollout_samples(self.storage)
         self._adapt_learning_rate(change["kl"])
         self.averaged.update_parameters(self.networks())
         return losses | change
@@ -87,11 +87,6 @@ class TeacherPPO(PPO):
         trained policy; the divergence of the updates tells how far the rate may rise (decision 23)."""
         self._set_learning_rate(LEAST_LEARNING_RATE)
 
-    @property
-    def rollout_samples(self) -> int:
-        """Samples of one rollout of all ranks."""
-        return self.storage.num_envs * self.storage.num_transitions_per_env * distributed.size()
-
     def networks(self) -> nn.ModuleDict:
         """Actor's and critic's networks."""
         return nn.ModuleDict({"actor": self.actor.mlp, "critic": self.critic.mlp})
@@ -99,6 +94,7 @@ class TeacherPPO(PPO):
     def update_normalizer(self, obs: TensorDict) -> None:
         """Merge raw observations (n, ...) of all ranks into the statistics that actor and critic share."""
         groups = [obs[group] for group in self.actor.obs_groups]
+        # rsl_rl types its normaliser and distribution as modules that may be missing or others
         self.actor.obs_normalizer.update(torch.cat(groups, dim=-1), distributed.total)  # type: ignore
 
     @torch.no_grad()

@@ -33,6 +33,7 @@ def resolve_precision(precision: Precision) -> Literal["bf16", "fp32"]:
     return precision
 
 
+# torch exports autocast without declaring it
 def bf16(device: str, enabled: bool) -> torch.amp.autocast:  # type: ignore
     """Within it, networks on `device` compute in bf16, if `enabled`."""
     return torch.amp.autocast(torch.device(device).type, enabled=enabled, dtype=torch.bfloat16)  # type: ignore

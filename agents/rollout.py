@@ -10,6 +10,8 @@ from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 from torch import Tensor
 
+from agents import distributed
+
 
 class Rollout(RolloutStorage):
     """rsl_rl's storage for PPO with cheaper mini-batches, which are the same in every epoch there, too."""
@@ -55,3 +57,8 @@ class Rollout(RolloutStorage):
             old_actions_log_prob=of(self.actions_log_prob),
             old_distribution_params=tuple(map(of, self.distribution_params or ())),
         )
+
+
+def rollout_samples(storage: RolloutStorage) -> int:
+    """Samples of one rollout of all ranks."""
+    return storage.num_envs * storage.num_transitions_per_env * distributed.size()

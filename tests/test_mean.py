@@ -44,11 +44,10 @@ def test_a_teachers_critic_is_averaged_too(tmp_path: Path) -> None:
     torch.testing.assert_close(record["critic"]["head.0.weight"], (both[0] + both[1]) / 2)
 
 
-@pytest.mark.parametrize("seed", [{}, {"seed": 3}])
-def test_policies_of_two_trainings_have_no_mean(tmp_path: Path, capsys: Any, seed: dict[str, int]) -> None:
+@pytest.mark.parametrize(("other", "seed"), [(start, 1), (start_student, 3)])
+def test_policies_of_two_trainings_have_no_mean(tmp_path: Path, capsys: Any, other: Any, seed: int) -> None:
     files = kept(tmp_path / "one")
-    other = start(tmp_path / "two", 1, **seed) if not seed else start_student(tmp_path / "two", 1, **seed)
-    other.train()
+    other(tmp_path / "two", 1, seed=seed).train()
     message = refusal(capsys, files[0], str(tmp_path / "two" / "policy.pt"), "--out", str(tmp_path / "mean.pt"))
     assert "are not of one training" in message
     assert not (tmp_path / "mean.pt").exists()
