@@ -1,13 +1,14 @@
-"""The mean of several policies of one training: `python -m agents.mean policy_100.pt policy_200.pt --out mean.pt`.
+"""The mean of several policies of one descent: `python -m agents.mean policy_100.pt policy_200.pt --out mean.pt`.
 
 Policies of a run differ by chance, and their mean is steadier (docs/paper.md, decision 36). policy.pt is the mean over
-the last few million samples; this one reaches as far as policies were kept.
+the last few million samples; this one reaches as far as policies were kept, and over runs that went on from one another
+(`--init-from`).
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,13 +22,18 @@ from agents.checkpoint import read_policy
 
 AVERAGED = ("network", "critic")
 """Tensors of a policy record whose mean is taken."""
-COMMON = ("kind", "task", "seed", "student", "teacher_hash")
-"""What policies of one training have in common."""
+COMMON = ("kind", "task", "student")
+"""What policies with a mean have in common."""
+KINSHIP = 0.8
+"""Least cosine between the weights of policies with a mean.
+
+Policies of runs that went on from one another have 0.9 and more, of runs with a start of their own 0.7 and less.
+"""
 
 
 @dataclass(frozen=True)
 class Args:
-    """Write the mean of several policies of one training."""
+    """Write the mean of several policies of one run, or of runs that went on from one another."""
 
     policies: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Two policy files or more; what else the new file says is the last one's."""
@@ -55,7 +61,12 @@ def mean(paths: Sequence[Path]) -> dict[str, Any]:
     last = records[-1]
     for path, record in zip(paths, records, strict=True):
         if any(record.get(name) != last.get(name) for name in COMMON):
-            raise CheckpointError(f"{path} and {paths[-1]} are not of one training: their mean would mean nothing.")
+            raise CheckpointError(f"{path} and {paths[-1]} differ in kind, task or network: name policies that do not.")
+        if kinship(record, last) < KINSHIP:
+            raise CheckpointError(
+                f"{path} and {paths[-1]} are too far apart for a mean: "
+                "name policies of one run, or of runs that went on from one another."
+            )
         if archive.content_hash(record["normalizer"]) != archive.content_hash(last["normalizer"]):
             raise CheckpointError(f"{path} is older than the last change of the normaliser: name later policies.")
     averaged = {
@@ -65,6 +76,13 @@ def mean(paths: Sequence[Path]) -> dict[str, Any]:
     }
     hashes = [record.pop("hash") for record in records]
     return {**last, **averaged, "mean_of": hashes}
+
+
+def kinship(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """Cosine of the angle between the weights of two policies of the same network; biases do not count."""
+    matrices = [name for name, weight in one["network"].items() if weight.dim() > 1]
+    a, b = (torch.cat([record["network"][name].flatten() for name in matrices]) for record in (one, other))
+    return float(torch.cosine_similarity(a, b, dim=0))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The mean of several policies of one run."""
+"""The mean of several policies of one descent."""
 
 from __future__ import annotations
 
@@ -44,13 +44,26 @@ def test_a_teachers_critic_is_averaged_too(tmp_path: Path) -> None:
     torch.testing.assert_close(record["critic"]["head.0.weight"], (both[0] + both[1]) / 2)
 
 
-@pytest.mark.parametrize(("other", "seed"), [(start, 1), (start_student, 3)])
-def test_policies_of_two_trainings_have_no_mean(tmp_path: Path, capsys: Any, other: Any, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [(lambda run: start_student(run, 1, seed=3), "too far apart"), (lambda run: start(run, 1), "differ in kind")],
+    ids=["student of another start", "teacher"],
+)
+def test_policies_without_a_common_descent_have_no_mean(tmp_path: Path, capsys: Any, other: Any, reason: str) -> None:
     files = kept(tmp_path / "one")
-    other(tmp_path / "two", 1, seed=seed).train()
+    other(tmp_path / "two").train()
     message = refusal(capsys, files[0], str(tmp_path / "two" / "policy.pt"), "--out", str(tmp_path / "mean.pt"))
-    assert "are not of one training" in message
+    assert reason in message
     assert not (tmp_path / "mean.pt").exists()
+
+
+def test_runs_that_went_on_from_one_another_have_a_mean(tmp_path: Path) -> None:
+    files = kept(tmp_path / "one")
+    continued = start_student(tmp_path / "two", 1, seed=3)
+    continued.init_from(read_policy(files[-1]))
+    continued.train()
+    last = tmp_path / "two" / "policy.pt"
+    assert mean.mean([Path(files[0]), last])["seed"] == read_policy(last)["seed"] == 3
 
 
 def test_policies_with_different_normalisers_have_no_mean(tmp_path: Path, capsys: Any) -> None:
