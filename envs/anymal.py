@@ -77,7 +77,7 @@ class AnymalEnv(VecEnv):
             failed = self.simulation.failed.clone()
             fell = torch.stack([*falls.values(), failed]).any(0)
             time_outs = self._timed_out() & ~fell
-            terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt)
+            terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt, self.cfg.linear_variance)
             reward = (torch.stack(list(terms.values())).sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
             done = fell | time_outs
             self.metrics_since.add_step(self.state, terms, reward, falls, failed, fell, self.cfg.dt)

@@ -9,7 +9,7 @@ from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
 from envs.height_noise import HeightNoiseConfig
 from envs.randomization import RandomizationConfig
-from envs.rewards import RewardWeights
+from envs.rewards import TRACKING_VARIANCE, RewardWeights
 from envs.sensor_noise import SensorNoiseConfig
 from envs.terrains.surface import Collider
 
@@ -46,6 +46,8 @@ class EnvConfig:
     """Contacts with the terrain: exact is ours, fast, with upright risers and overhangs; stock is MuJoCo's, without."""
     fall_penalty: float = 1.0
     """Subtracted once from the reward when a robot falls (decision 3)."""
+    linear_variance: float = TRACKING_VARIANCE
+    """(m/s)^2: squared velocity error at which the reward for linear tracking has fallen to 1/e (decision 2)."""
     action_limit: float = 10.0
     """Actions are clipped to +- this."""
     noisy_groups: bool = False

@@ -7,6 +7,7 @@ weights read as reward per second. Terms that the paper scales with c_k do so th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import pi
 
 import torch
@@ -16,7 +17,7 @@ from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs.state import State
 
 TRACKING_VARIANCE = 0.25
-"""(m/s)^2 and (rad/s)^2: squared error at which a tracking reward has fallen to 1/e."""
+"""(m/s)^2 and (rad/s)^2: squared error at which a tracking score has fallen to 1/e."""
 KNEE_THRESHOLD = 1.9
 """rad of flexion beyond which the knee is penalised (the paper's q_th, not stated there)."""
 CLEARANCE = 0.2
@@ -28,7 +29,7 @@ class RewardWeights:
     """Weight of each term, 1/s; the defaults are S7 with the tracking terms of decision 2 and a lighter r_b."""
 
     linear_tracking: float = 1.5
-    """exp(-|v_des - v|^2 / 0.25): takes the place of r_lv + r_lvo, each 0.75 in S7."""
+    """exp(-|v_des - v|^2 / linear_variance): takes the place of r_lv + r_lvo, each 0.75 in S7."""
     angular_tracking: float = 0.75
     """exp(-(w_des - w_z)^2 / 0.25): takes the place of r_av."""
     linear_velocity: float = 0.0
@@ -69,9 +70,9 @@ S7_LITERAL = RewardWeights(
 """The tracking terms as printed in S7 (decision 2 says what is wrong with them), all else as there."""
 
 
-def linear_tracking(s: State) -> Tensor:
-    """How well the horizontal velocity in the base frame follows the command, 0..1."""
-    return torch.exp(-(s.command[:, :2] - s.linear_velocity_b[:, :2]).square().sum(-1) / TRACKING_VARIANCE)
+def linear_tracking(s: State, variance: float = TRACKING_VARIANCE) -> Tensor:
+    """How well the horizontal velocity in the base frame follows the command, 0..1; `variance` in (m/s)^2."""
+    return torch.exp(-(s.command[:, :2] - s.linear_velocity_b[:, :2]).square().sum(-1) / variance)
 
 
 def angular_tracking(s: State) -> Tensor:
@@ -162,6 +163,9 @@ TERMS = {
 """Name -> function, in the paper's order."""
 
 
-def weighted(s: State, weights: RewardWeights, dt: float) -> dict[str, Tensor]:
+def weighted(
+    s: State, weights: RewardWeights, dt: float, linear_variance: float = TRACKING_VARIANCE
+) -> dict[str, Tensor]:
     """Reward of this step by term, (n,) each; terms of weight 0 are left out."""
-    return {name: getattr(weights, name) * dt * term(s) for name, term in TERMS.items() if getattr(weights, name)}
+    terms = {**TERMS, "linear_tracking": partial(linear_tracking, variance=linear_variance)}
+    return {name: getattr(weights, name) * dt * term(s) for name, term in terms.items() if getattr(weights, name)}

@@ -208,5 +208,13 @@ def test_the_weighted_terms_are_per_second_and_leave_out_what_has_no_weight() ->
     assert terms["base_motion"].tolist() == pytest.approx([-0.3 * 0.02 * 1.25 * 0.16] * 2)
 
 
+def test_linear_variance_narrows_the_reward_and_nothing_else() -> None:
+    s = state(1, command=[0.5, 0, 0.4], linear_velocity_b=[0.2, 0, 0])
+    wide, narrow = weighted(s, RewardWeights(), 1.0), weighted(s, RewardWeights(), 1.0, linear_variance=0.1)
+    assert narrow.pop("linear_tracking").item() == pytest.approx(1.5 * exp(-0.09 / 0.1))
+    assert wide.pop("linear_tracking").item() == pytest.approx(1.5 * exp(-0.09 / 0.25))
+    assert narrow == wide
+
+
 def test_every_term_is_documented_by_its_weight() -> None:
     assert all(TERMS[name] is getattr(rewards, name) and TERMS[name].__doc__ for name in TERMS)
