@@ -13,13 +13,14 @@ from evaluation.experiments.commands import COMMANDS
 from evaluation.experiments.curves import CURVES
 from evaluation.experiments.distance import DISTANCE
 from evaluation.experiments.experiment import Experiment, Request
+from evaluation.experiments.gait import GAIT
 from evaluation.experiments.maps import MAPS
 from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.steps import STEPS
 
 OF_THE_PAPER = (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)
-EXPERIMENTS = {each.name: each for each in (REFERENCE, *OF_THE_PAPER)}
+EXPERIMENTS = {each.name: each for each in (REFERENCE, GAIT, *OF_THE_PAPER)}
 PAPER = "paper"
 """In place of names: every experiment of the paper for which there is all that it needs."""
 

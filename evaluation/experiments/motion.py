@@ -1,0 +1,192 @@
+"""How n robots move: what drives have to give, whether they tremble, shuffle or kneel, how they start and stop."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from envs.anymal import AnymalEnv
+from envs.robot import STALL_TORQUE, TORQUE_LIMIT, VELOCITY_LIMIT
+from evaluation.experiments.tracking import SETTLING
+from evaluation.rollout import Step
+from evaluation.summary import measured
+
+NEAR_LIMIT = 0.97
+"""Share of the torque that a drive can give at its speed beyond which it counts as at its limit."""
+TREMBLING = 8.0
+"""Hz beyond which joint motion is no part of a stride: over six times the base frequency of the gait."""
+UNDER = slice(0, 6)
+"""Samples of the innermost ring around a foot."""
+LIFTED = 0.95
+"""Quantile of the foot's clearance over time that tells how high it is lifted."""
+SWING = 3
+"""Steps without contact that make a swing; fewer are a bounce."""
+START, STOP = 2.0, 6.0
+"""s at which a robot that stands is told to walk, and to stand again."""
+SMOOTHING = 0.4
+"""s over which a speed is averaged before it is judged: half a period of the gait."""
+REACHED = 0.9
+"""Share of the commanded speed at which a start is over."""
+AT_REST = 0.05
+"""m/s below which a robot has stopped."""
+
+
+class Motion:
+    """Joints, feet and knees over the first episode after it has settled."""
+
+    def __init__(self, robots: int, dt: float) -> None:
+        """`dt` s of a step."""
+        self.dt, self.settling, self.number = dt, round(SETTLING / dt), 0
+        self.running = torch.ones(robots, dtype=torch.bool)  # always: fallen robots do not shorten the series
+        self.fell = torch.zeros(robots, dtype=torch.bool)
+        self.series: dict[str, list[Tensor]] = {}
+
+    def observe(self, step: Step) -> None:
+        """Remember a step."""
+        s, before = step.state, step.before
+        self.fell |= step.first & step.fell
+        self.number += 1
+        if self.number <= self.settling:
+            return
+        values = {
+            "counts": step.first & ~step.done,
+            "torque": s.joint_torque,
+            "velocity": s.joint_velocity,
+            "acceleration": (s.joint_velocity - before.joint_velocity) / self.dt,
+            "tilting": s.angular_velocity_b[:, :2].norm(dim=-1),
+            "contact": s.foot_contact > 0,
+            "knees": torch.cat([s.thigh_contact, s.shank_contact], dim=-1).amax(-1),
+            "clearance": -s.height_samples[..., UNDER].amax(-1),
+        }
+        for name, value in values.items():
+            self.series.setdefault(name, []).append(value.clone())
+
+    def finish(self) -> dict[str, Tensor]:
+        """By robot, (n,), until the end of its first episode; nan where there was nothing to measure.
+
+        torque N m and acceleration rad/s^2, root mean squares over the joints; peak_torque N m, the largest; at_limit,
+        share of joints and time in which a drive gives all it can; trembling, share of the joint velocities' power
+        beyond 8 Hz, nan after a fall; tilt_rate rad/s, root mean square of roll and pitch rate; duty, share of time
+        that a foot stands; strides 1/s, touchdowns of a foot after 60 ms in the air; lift m, of a foot over the highest
+        ground around it; knees, share of time in which a thigh or shank touches the ground.
+        """
+        series = {name: torch.stack(values) for name, values in self.series.items()}  # (t, n, ...)
+        counts = series.pop("counts")
+        steps = counts.sum(0)
+
+        def mean(values: Tensor) -> Tensor:
+            """Over the steps of the first episode, (t, n) -> (n,)."""
+            return torch.where(counts, values, 0.0).sum(0) / steps
+
+        torque, velocity, contact = series["torque"], series["velocity"], series["contact"]
+        swung = ~contact.unfold(0, SWING, 1)[:-1].any(-1)
+        landed = (contact[SWING:] & swung & counts[SWING:].unsqueeze(-1)).float().mean(-1).sum(0)
+        clearance = series["clearance"].masked_fill(~counts.unsqueeze(-1), torch.nan)
+        return {
+            "torque": mean(torque.square().mean(-1)).sqrt(),
+            "peak_torque": torque.abs().amax(-1).masked_fill(~counts, 0.0).amax(0).masked_fill(steps == 0, torch.nan),
+            "at_limit": mean((torque.abs() >= NEAR_LIMIT * available_torque(torque, velocity)).float().mean(-1)),
+            "acceleration": mean(series["acceleration"].square().mean(-1)).sqrt(),
+            "trembling": trembling(velocity, self.dt).masked_fill(~counts.all(0), torch.nan),
+            "tilt_rate": mean(series["tilting"].square()).sqrt(),
+            "duty": mean(contact.float().mean(-1)),
+            "strides": landed / (steps * self.dt),
+            "lift": clearance.nanquantile(LIFTED, dim=0).mean(-1),
+            "knees": mean(series["knees"]),
+        }
+
+
+def available_torque(torque: Tensor, velocity: Tensor) -> Tensor:
+    """N m that a drive can give in the direction of `torque` at `velocity` rad/s; the full limit while it brakes."""
+    along = torque.sign() * velocity
+    return (STALL_TORQUE * (1 - along / VELOCITY_LIMIT)).clamp(0.0, TORQUE_LIMIT)
+
+
+def trembling(velocity: Tensor, dt: float) -> Tensor:
+    """Share of the power of joint velocities (t, n, 12) rad/s at frequencies beyond `TREMBLING`, (n,)."""
+    moving = (velocity - velocity.mean(0)) * torch.hann_window(len(velocity)).reshape(-1, 1, 1)
+    power = torch.fft.rfft(moving, dim=0).abs().square().sum(-1)
+    return power[torch.fft.rfftfreq(len(velocity), dt) > TREMBLING].sum(0) / power.sum(0)
+
+
+class WalkThenStand:
+    """Tells robots that stand to walk ahead at `START` and to stand at `STOP`."""
+
+    def __init__(self, speed: float, dt: float) -> None:
+        """`speed` m/s, `dt` s of a step."""
+        self.speeds = {0: 0.0, round(START / dt): speed, round(STOP / dt): 0.0}
+
+    def __call__(self, env: AnymalEnv, step: int) -> None:
+        """Change the command before this step where it is time."""
+        if (speed := self.speeds.get(step)) is not None:
+            env.commands.velocity[:] = torch.tensor([speed, 0.0, 0.0])
+            env.commands.holds_heading[:] = speed > 0
+
+
+class StartAndStop:
+    """Speed and tilt of robots that are told to walk at `START` and to stand at `STOP`."""
+
+    def __init__(self, robots: int, speed: float, dt: float) -> None:
+        """`speed` m/s that is commanded, `dt` s of a step."""
+        self.speed, self.dt = speed, dt
+        self.running = torch.ones(robots, dtype=torch.bool)  # always: fallen robots do not shorten the series
+        self.fell = torch.zeros(robots, dtype=torch.bool)
+        self.series: dict[str, list[Tensor]] = {}
+
+    def observe(self, step: Step) -> None:
+        """Remember a step."""
+        s = step.state
+        self.fell |= step.first & step.fell
+        values = {
+            "upright": step.first & ~step.done,
+            "speed": s.linear_velocity_b[:, 0],
+            "tilt": torch.rad2deg(torch.acos((-s.gravity_b[:, 2]).clamp(-1.0, 1.0))),
+            "joint_speed": s.joint_velocity.square().mean(-1).sqrt(),
+            "position": s.base_position_w[:, :2],
+        }
+        for name, value in values.items():
+            self.series.setdefault(name, []).append(value.clone())
+
+    def finish(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What was measured by robot, (n,), nan after a fall, and the mean speed over time with its intervals.
+
+        start s, from the command until 0.9 of it; overshoot, the largest excess of the speed over the command as its
+        share; stop s, from the command until 0.05 m/s; stopping_distance m, from the command to the end; tilt degrees,
+        the largest from the start on; resting_joint_speed rad/s, root mean square over joints and the last second.
+        nan, too, where a speed was not reached; who never walked has not stopped.
+        """
+        series = {name: torch.stack(values) for name, values in self.series.items()}  # (t, n, ...)
+        begin, end = round(START / self.dt), round(STOP / self.dt)
+        speed = smoothed(series["speed"], round(SMOOTHING / self.dt))
+        rest = series["joint_speed"][-round(1 / self.dt) :]
+        start, stop = first(speed[begin:end] >= REACHED * self.speed), first(speed[end:] < AT_REST)
+        quantities = {
+            "start": start * self.dt,
+            "overshoot": (speed[begin:end].amax(0) / self.speed - 1).clamp(min=0.0),
+            "stop": (stop * self.dt).masked_fill(start.isnan(), torch.nan),
+            "stopping_distance": (series["position"][-1] - series["position"][end]).norm(dim=-1),
+            "tilt": series["tilt"][begin:].amax(0),
+            "resting_joint_speed": rest.square().mean(0).sqrt(),
+        }
+        upright = series["upright"].all(0)
+        trace: dict[str, list[Any]] = {"seconds": [round(self.dt * (i + 1), 4) for i in range(len(speed))]}
+        for values in speed[:, upright]:
+            for name, value in measured(speed=values).items():
+                trace.setdefault(name, []).append(value)
+        return {name: value.masked_fill(~upright, torch.nan) for name, value in quantities.items()}, trace
+
+
+def smoothed(values: Tensor, window: int) -> Tensor:
+    """Means over the last `window` steps, fewer at the beginning, (t, n)."""
+    sums = torch.cat([torch.zeros_like(values[:1]), values.cumsum(0)])
+    last = torch.arange(1, len(values) + 1)
+    since = (last - window).clamp(min=0)
+    return (sums[last] - sums[since]) / (last - since).unsqueeze(-1)
+
+
+def first(there: Tensor) -> Tensor:
+    """Steps before the first in which something is there, (t, n) -> (n,); nan if it never is."""
+    return torch.where(there.any(0), there.int().argmax(0).float(), math.nan)
