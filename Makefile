@@ -18,7 +18,7 @@ play: install
 	$(PYTHON) play.py --checkpoint
 
 evaluate: install
-	$(PYTHON) evaluate.py --suite reference,commands --checkpoint pretrained/*.pt zero random --out results
+	$(PYTHON) evaluate.py --suite reference,commands,gait --checkpoint pretrained/*.pt zero random --out results
 
 test: install
 	$(PYTHON) -m pytest -m "not slow"

@@ -56,8 +56,8 @@ class Args:
     markdown: Path | None = None
     """File for the table."""
     suite: str = ""
-    """Experiments in place of terrains: paper, or some of reference, maps, steps, distance, robustness, commands and
-    curves."""
+    """Experiments in place of terrains: paper, or some of reference, gait, maps, steps, distance, robustness, commands
+    and curves."""
     out: Path | None = None
     """Directory for the results of a suite; what it holds already is not made again."""
     teacher: Path | None = None
