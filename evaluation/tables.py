@@ -47,7 +47,11 @@ def with_interval(key: str, interval: str, form: str = ".3f") -> Callable[[Cell]
 success = with_interval("success", "ci95")
 """Share of successes and its interval."""
 
-
+WHO = (
+    Column("checkpoint", value("checkpoint"), is_number=False),
+    Column("noise", value("noise"), is_number=False),
+)
+"""Which policy under which noise."""
 COLUMNS = (
     Column("checkpoint", value("checkpoint"), is_number=False),
     Column("terrain", value("terrain"), is_number=False),

@@ -20,7 +20,7 @@ from evaluation.experiments.tracking import BEFORE_STEP, BEHIND_STEP, SETTLING, 
 from evaluation.protocol import groups
 from evaluation.rollout import roll_out
 from evaluation.summary import measured
-from evaluation.tables import Column, markdown_table, value, with_interval
+from evaluation.tables import WHO, Column, markdown_table, value, with_interval
 
 NOISES = ("nominal",)
 EPISODES = 20
@@ -126,10 +126,6 @@ def largest(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return lines
 
 
-WHO = (
-    Column("checkpoint", value("checkpoint"), is_number=False),
-    Column("noise", value("noise"), is_number=False),
-)
 LARGEST = (
     *WHO,
     Column("forward (m/s)", value(FORWARD, "g")),

@@ -22,7 +22,7 @@ from evaluation.experiments.ratios import ratios
 from evaluation.reconstruction import reconstruct, student_in
 from evaluation.rollout import Step, roll_out
 from evaluation.summary import measured
-from evaluation.tables import Column, markdown_table, value, with_interval
+from evaluation.tables import WHO, Column, markdown_table, value, with_interval
 
 TERRAINS = (
     "rough",
@@ -147,8 +147,7 @@ def plus_minus(key: str, scale: float = 1.0) -> Any:
 
 
 COLUMNS = (
-    Column("checkpoint", value("checkpoint"), is_number=False),
-    Column("noise", value("noise"), is_number=False),
+    *WHO,
     Column("terrain", value("terrain"), is_number=False),
     Column("episodes", value("episodes", "d")),
     Column("action distance, mean +- std", plus_minus(ACTION)),

@@ -28,7 +28,7 @@ from evaluation.experiments.plots import band, finish, label
 from evaluation.experiments.tracking import SETTLING, give
 from evaluation.rollout import roll_out
 from evaluation.summary import measured
-from evaluation.tables import Column, markdown_table, value, with_interval
+from evaluation.tables import WHO, Column, markdown_table, value, with_interval
 
 NOISES = ("nominal",)
 EPISODES = 20
@@ -91,10 +91,6 @@ def settings(request: Request) -> dict[str, Any]:
     return request.settings(NOISES, EPISODES, command=None, settling=SETTLING, **grounds, **limits)
 
 
-WHO = (
-    Column("checkpoint", value("checkpoint"), is_number=False),
-    Column("noise", value("noise"), is_number=False),
-)
 DRIVES = (
     *WHO,
     Column("ground", value("ground"), is_number=False),

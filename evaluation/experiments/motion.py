@@ -34,35 +34,54 @@ AT_REST = 0.05
 """m/s below which a robot has stopped."""
 
 
-class Motion:
+class Series:
+    """Quantities of n robots step by step, to the end of the roll-out: who falls does not shorten those of others."""
+
+    def __init__(self, robots: int, dt: float) -> None:
+        """`dt` s of a step."""
+        self.dt = dt
+        self.running, self.fell = torch.ones(robots, dtype=torch.bool), torch.zeros(robots, dtype=torch.bool)
+        self.values: dict[str, list[Tensor]] = {}
+
+    def add(self, step: Step, **values: Tensor) -> None:
+        """Remember these values (n, ...) of a step, and as `counts` whose first episode goes on, (n,)."""
+        for name, value in {"counts": step.first & ~step.done, **values}.items():
+            self.values.setdefault(name, []).append(value.clone())
+
+    def observe(self, step: Step) -> None:
+        """Take note of falls."""
+        self.fell |= step.first & step.fell
+
+    def stacked(self) -> dict[str, Tensor]:
+        """Everything that was remembered, (t, n, ...)."""
+        return {name: torch.stack(values) for name, values in self.values.items()}
+
+
+class Motion(Series):
     """Joints, feet and knees over the first episode after it has settled."""
 
     def __init__(self, robots: int, dt: float) -> None:
         """`dt` s of a step."""
-        self.dt, self.settling, self.number = dt, round(SETTLING / dt), 0
-        self.running = torch.ones(robots, dtype=torch.bool)  # always: fallen robots do not shorten the series
-        self.fell = torch.zeros(robots, dtype=torch.bool)
-        self.series: dict[str, list[Tensor]] = {}
+        super().__init__(robots, dt)
+        self.settling = round(SETTLING / dt)
 
     def observe(self, step: Step) -> None:
         """Remember a step."""
-        s, before = step.state, step.before
-        self.fell |= step.first & step.fell
-        self.number += 1
-        if self.number <= self.settling:
+        super().observe(step)
+        self.settling -= 1
+        if self.settling >= 0:
             return
-        values = {
-            "counts": step.first & ~step.done,
-            "torque": s.joint_torque,
-            "velocity": s.joint_velocity,
-            "acceleration": (s.joint_velocity - before.joint_velocity) / self.dt,
-            "tilting": s.angular_velocity_b[:, :2].norm(dim=-1),
-            "contact": s.foot_contact > 0,
-            "knees": torch.cat([s.thigh_contact, s.shank_contact], dim=-1).amax(-1),
-            "clearance": -s.height_samples[..., UNDER].amax(-1),
-        }
-        for name, value in values.items():
-            self.series.setdefault(name, []).append(value.clone())
+        s = step.state
+        self.add(
+            step,
+            torque=s.joint_torque,
+            velocity=s.joint_velocity,
+            acceleration=(s.joint_velocity - step.before.joint_velocity) / self.dt,
+            tilting=s.angular_velocity_b[:, :2].norm(dim=-1),
+            contact=s.foot_contact > 0,
+            knees=torch.cat([s.thigh_contact, s.shank_contact], dim=-1).amax(-1),
+            clearance=-s.height_samples[..., UNDER].amax(-1),
+        )
 
     def finish(self) -> dict[str, Tensor]:
         """By robot, (n,), until the end of its first episode; nan where there was nothing to measure.
@@ -73,8 +92,8 @@ class Motion:
         that a foot stands; strides 1/s, touchdowns of a foot after 60 ms in the air; lift m, of a foot over the highest
         ground around it; knees, share of time in which a thigh or shank touches the ground.
         """
-        series = {name: torch.stack(values) for name, values in self.series.items()}  # (t, n, ...)
-        counts = series.pop("counts")
+        series = self.stacked()
+        counts = series["counts"]
         steps = counts.sum(0)
 
         def mean(values: Tensor) -> Tensor:
@@ -126,29 +145,25 @@ class WalkThenStand:
             env.commands.holds_heading[:] = speed > 0
 
 
-class StartAndStop:
+class StartAndStop(Series):
     """Speed and tilt of robots that are told to walk at `START` and to stand at `STOP`."""
 
     def __init__(self, robots: int, speed: float, dt: float) -> None:
         """`speed` m/s that is commanded, `dt` s of a step."""
-        self.speed, self.dt = speed, dt
-        self.running = torch.ones(robots, dtype=torch.bool)  # always: fallen robots do not shorten the series
-        self.fell = torch.zeros(robots, dtype=torch.bool)
-        self.series: dict[str, list[Tensor]] = {}
+        super().__init__(robots, dt)
+        self.speed = speed
 
     def observe(self, step: Step) -> None:
         """Remember a step."""
+        super().observe(step)
         s = step.state
-        self.fell |= step.first & step.fell
-        values = {
-            "upright": step.first & ~step.done,
-            "speed": s.linear_velocity_b[:, 0],
-            "tilt": torch.rad2deg(torch.acos((-s.gravity_b[:, 2]).clamp(-1.0, 1.0))),
-            "joint_speed": s.joint_velocity.square().mean(-1).sqrt(),
-            "position": s.base_position_w[:, :2],
-        }
-        for name, value in values.items():
-            self.series.setdefault(name, []).append(value.clone())
+        self.add(
+            step,
+            speed=s.linear_velocity_b[:, 0],
+            tilt=torch.rad2deg(torch.acos((-s.gravity_b[:, 2]).clamp(-1.0, 1.0))),
+            joint_speed=s.joint_velocity.square().mean(-1).sqrt(),
+            position=s.base_position_w[:, :2],
+        )
 
     def finish(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was measured by robot, (n,), nan after a fall, and the mean speed over time with its intervals.
@@ -158,7 +173,7 @@ class StartAndStop:
         the largest from the start on; resting_joint_speed rad/s, root mean square over joints and the last second.
         nan, too, where a speed was not reached; who never walked has not stopped.
         """
-        series = {name: torch.stack(values) for name, values in self.series.items()}  # (t, n, ...)
+        series = self.stacked()
         begin, end = round(START / self.dt), round(STOP / self.dt)
         speed = smoothed(series["speed"], round(SMOOTHING / self.dt))
         rest = series["joint_speed"][-round(1 / self.dt) :]
@@ -171,7 +186,7 @@ class StartAndStop:
             "tilt": series["tilt"][begin:].amax(0),
             "resting_joint_speed": rest.square().mean(0).sqrt(),
         }
-        upright = series["upright"].all(0)
+        upright = series["counts"].all(0)
         trace: dict[str, list[Any]] = {"seconds": [round(self.dt * (i + 1), 4) for i in range(len(speed))]}
         for values in speed[:, upright]:
             for name, value in measured(speed=values).items():
