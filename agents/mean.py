@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import torch
 import tyro
+from torch import Tensor
 
 from agents import archive
 from agents.archive import CheckpointError
@@ -39,13 +40,15 @@ class Args:
     """Two policy files or more; what else the new file says is the last one's."""
     out: Path
     """File to write."""
+    shares: tuple[float, ...] = ()
+    """Share of each policy in the mean, together 1; default equal shares."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Average as the command line says; exit code 0 when done, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="agents.mean")
     try:
-        archive.write(args.out, mean(args.policies))
+        archive.write(args.out, mean(args.policies, args.shares))
     except (ValueError, OSError) as failure:
         print(f"agents.mean: {failure}", file=sys.stderr)
         return 2
@@ -53,10 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def mean(paths: Sequence[Path]) -> dict[str, Any]:
-    """The record of the last policy with the mean weights of all, and their hashes as `mean_of`."""
+def mean(paths: Sequence[Path], shares: Sequence[float] = ()) -> dict[str, Any]:
+    """The record of the last policy with the mean weights of all, and their hashes as `mean_of`; equal shares if none.
+
+    Raises a ValueError for shares that are not one for each policy and 1 together, and a CheckpointError for policies
+    that have no mean.
+    """
     if len(paths) < 2:
         raise ValueError("A mean needs two policies or more: name files that one run has kept, policy_<iteration>.pt.")
+    if shares and (len(shares) != len(paths) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6):
+        raise ValueError("--shares needs a positive number for each policy, and all of them together must be 1.")
     records = [read_policy(path) for path in paths]
     last = records[-1]
     for path, record in zip(paths, records, strict=True):
@@ -70,12 +79,18 @@ def mean(paths: Sequence[Path]) -> dict[str, Any]:
         if archive.content_hash(record["normalizer"]) != archive.content_hash(last["normalizer"]):
             raise CheckpointError(f"{path} is older than the last change of the normaliser: name later policies.")
     averaged = {
-        part: {name: torch.stack([record[part][name] for record in records]).mean(dim=0) for name in last[part]}
+        part: {name: average([record[part][name] for record in records], shares) for name in last[part]}
         for part in AVERAGED
         if part in last
     }
     hashes = [record.pop("hash") for record in records]
     return {**last, **averaged, "mean_of": hashes}
+
+
+def average(tensors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
+    """Mean of tensors of one shape with these shares, equal ones if there are none."""
+    stacked = torch.stack(list(tensors))
+    return torch.tensordot(stacked.new_tensor(shares), stacked, dims=1) if shares else stacked.mean(dim=0)
 
 
 def kinship(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
