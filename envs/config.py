@@ -73,6 +73,8 @@ class EnvConfig:
         """Refuse what no environment can be made of."""
         if min(self.num_envs, self.threads, self.decimation) < 1 or self.episode_seconds < self.dt:
             raise ValueError("An environment needs at least one robot, one thread, one physics and one policy step.")
+        if self.linear_variance <= 0:
+            raise ValueError("--env.linear-variance must be above 0: it is a squared velocity in (m/s)^2.")
 
     @property
     def dt(self) -> float:

@@ -11,6 +11,7 @@ from worlds import state
 
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs import rewards
+from envs.config import EnvConfig
 from envs.rewards import S7_LITERAL, TERMS, RewardWeights, weighted
 from envs.state import State
 
@@ -214,6 +215,11 @@ def test_linear_variance_narrows_the_reward_and_nothing_else() -> None:
     assert narrow.pop("linear_tracking").item() == pytest.approx(1.5 * exp(-0.09 / 0.1))
     assert wide.pop("linear_tracking").item() == pytest.approx(1.5 * exp(-0.09 / 0.25))
     assert narrow == wide
+
+
+def test_a_linear_variance_that_is_no_variance_is_refused() -> None:
+    with pytest.raises(ValueError, match="linear-variance must be above 0"):
+        EnvConfig(linear_variance=0.0)
 
 
 def test_every_term_is_documented_by_its_weight() -> None:
