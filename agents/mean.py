@@ -28,7 +28,7 @@ COMMON = ("kind", "task", "student")
 KINSHIP = 0.8
 """Least cosine between the weights of policies with a mean.
 
-Policies of runs that went on from one another have 0.9 and more, of runs with a start of their own 0.7 and less.
+Policies of runs that went on from one another have 0.9 and more, of runs with a start of their own 0.72 and less.
 """
 
 
@@ -64,14 +64,14 @@ def mean(paths: Sequence[Path], shares: Sequence[float] = ()) -> dict[str, Any]:
     """
     if len(paths) < 2:
         raise ValueError("A mean needs two policies or more: name files that one run has kept, policy_<iteration>.pt.")
-    if shares and (len(shares) != len(paths) or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6):
+    if shares and (len(shares) != len(paths) or not min(shares) > 0 or not abs(sum(shares) - 1) < 1e-6):
         raise ValueError("--shares needs a positive number for each policy, and all of them together must be 1.")
     records = [read_policy(path) for path in paths]
     last = records[-1]
     for path, record in zip(paths, records, strict=True):
         if any(record.get(name) != last.get(name) for name in COMMON):
             raise CheckpointError(f"{path} and {paths[-1]} differ in kind, task or network: name policies that do not.")
-        if kinship(record, last) < KINSHIP:
+        if not kinship(record, last) >= KINSHIP:  # not a number is no kin either
             raise CheckpointError(
                 f"{path} and {paths[-1]} are too far apart for a mean: "
                 "name policies of one run, or of runs that went on from one another."

@@ -45,7 +45,7 @@ def test_shares_weigh_the_policies(tmp_path: Path) -> None:
         torch.testing.assert_close(weight, 0.3 * one[name] + 0.7 * two[name])
 
 
-@pytest.mark.parametrize("shares", [["0.5"], ["0.5", "0.6"], ["1.5", "-0.5"]])
+@pytest.mark.parametrize("shares", [["0.5"], ["0.5", "0.6"], ["1.5", "-0.5"], ["nan", "nan"]])
 def test_shares_are_positive_one_for_each_policy_and_1_together(tmp_path: Path, capsys: Any, shares: list[str]) -> None:
     message = refusal(capsys, *kept(tmp_path)[:2], "--shares", *shares, "--out", str(tmp_path / "mean.pt"))
     assert "--shares needs" in message
