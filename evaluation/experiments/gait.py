@@ -25,7 +25,7 @@ from evaluation.experiments.motion import (
     WalkThenStand,
 )
 from evaluation.experiments.plots import band, finish, label
-from evaluation.experiments.tracking import SETTLING, give
+from evaluation.experiments.tracking import SETTLING
 from evaluation.rollout import roll_out
 from evaluation.summary import measured
 from evaluation.tables import WHO, Column, markdown_table, value, with_interval
@@ -51,7 +51,7 @@ def walk(request: Request, agent: Agent, noise: str | None, tile: Tile, command:
     robots = request.episodes or EPISODES
     env = environment(agent, [tile], noise, robots, env_seed, request.threads, command)
     motion = Motion(robots, env.cfg.dt)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [give([command])], [motion])
+    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [], [motion])
     return {"falls": int(motion.fell.sum()), **measured(**motion.finish())}
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from envs.anymal import AnymalEnv
 from envs.robot import STALL_TORQUE, TORQUE_LIMIT, VELOCITY_LIMIT
+from evaluation.experiments.traces import UNDER
 from evaluation.experiments.tracking import SETTLING
 from evaluation.rollout import Step
 from evaluation.summary import measured
@@ -18,8 +19,6 @@ NEAR_LIMIT = 0.97
 """Share of the torque that a drive can give at its speed beyond which it counts as at its limit."""
 TREMBLING = 8.0
 """Hz beyond which joint motion is no part of a stride: over six times the base frequency of the gait."""
-UNDER = slice(0, 6)
-"""Samples of the innermost ring around a foot."""
 LIFTED = 0.95
 """Quantile of the foot's clearance over time that tells how high it is lifted."""
 SWING = 3
