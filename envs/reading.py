@@ -52,6 +52,7 @@ class Arrays(NamedTuple):
     base_position_w: NDArray[np.float32]
     base_quaternion: NDArray[np.float32]
     linear_velocity_b: NDArray[np.float32]
+    linear_velocity_h: NDArray[np.float32]
     angular_velocity_b: NDArray[np.float32]
     gravity_b: NDArray[np.float32]
     joint_position: NDArray[np.float32]
@@ -67,7 +68,7 @@ class Arrays(NamedTuple):
     base_contact: NDArray[np.float32]
 
 
-SHAPES = Arrays((3,), (4,), (3,), (3,), (3,), (12,), (12,), (12,), (4, 3), (4, 3), (4,), (4, 3), (4, 3), (4,), (4,), ())  # type: ignore[arg-type]
+SHAPES = Arrays((3,), (4,), (3,), (3,), (3,), (3,), (12,), (12,), (12,), (4, 3), (4, 3), (4,), (4, 3), (4, 3), (4,), (4,), ())  # type: ignore[arg-type]
 """Of one robot."""
 CHAIN = leg_chain().numpy()
 
@@ -138,6 +139,13 @@ def _fill(readings: Readings, columns: Columns, chain: NDArray, rows: NDArray, f
 def _fill_base(qpos: NDArray, qvel: NDArray, out: Arrays, i: int) -> None:
     quaternion = qpos[3:7]
     velocity, down = _turned(quaternion, -1.0, qvel[0], qvel[1], qvel[2]), _turned(quaternion, -1.0, 0.0, 0.0, -1.0)
+    w, x, y, z = quaternion
+    heading = _turn(-math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))) * complex(qvel[0], qvel[1])
+    out.linear_velocity_h[i, 0], out.linear_velocity_h[i, 1], out.linear_velocity_h[i, 2] = (
+        heading.real,
+        heading.imag,
+        qvel[2],
+    )
     for axis in range(3):
         out.base_position_w[i, axis], out.angular_velocity_b[i, axis] = qpos[axis], qvel[3 + axis]
         out.linear_velocity_b[i, axis], out.gravity_b[i, axis] = velocity[axis], down[axis]

@@ -20,6 +20,8 @@ class RobotState:
     """(n, 4) base to world."""
     linear_velocity_b: Tensor
     """(n, 3) m/s, of the base origin."""
+    linear_velocity_h: Tensor
+    """(n, 3) m/s, the same in the heading frame: level, turned by the base's yaw."""
     angular_velocity_b: Tensor
     """(n, 3) rad/s."""
     gravity_b: Tensor
