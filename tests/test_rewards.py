@@ -59,6 +59,11 @@ def test_linear_tracking_is_one_on_target_and_falls_with_the_whole_horizontal_er
     assert tracking((-0.5, 0.2, 0)) == pytest.approx(exp(-1.16 / 0.25))
 
 
+def test_on_a_slope_linear_tracking_wants_the_command_over_the_ground_not_along_the_body() -> None:
+    pitched = state(1, command=[0.5, 0, 0], linear_velocity_b=[0.5, 0, 0], linear_velocity_h=[0.4, 0, 0.3])
+    assert value("linear_tracking", pitched) == pytest.approx(exp(-0.01 / 0.25))
+
+
 def test_angular_tracking_minds_the_sign_of_the_yaw_rate() -> None:
     def tracking(rate: float) -> float:
         return value("angular_tracking", state(1, command=[9, 9, -0.5], angular_velocity_b=[9, 9, rate]))
