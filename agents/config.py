@@ -147,6 +147,8 @@ class StudentTrainingConfig:
     """Largest gradient norm."""
     reconstruction: float = 0.5
     """Weight of the reconstruction loss (paper: 0.5)."""
+    uphill: float = 0.0
+    """Exponent p: uphill the Teacher is asked for its forward command / cos(pitch)^p (decision 46)."""
     std: float = 0.05
     """Standard deviation of the noise on the Student's actions while it collects samples, in action units."""
     averaging: int = 4_000_000
@@ -165,7 +167,7 @@ class StudentTrainingConfig:
             _require(getattr(self, name) >= 1, f"student.{name}", "at least 1", getattr(self, name))
         for name in ("learning_rate", "max_grad_norm"):
             _require(0 < getattr(self, name) < float("inf"), f"student.{name}", "positive", getattr(self, name))
-        for name in ("reconstruction", "std", "keep_every"):
+        for name in ("reconstruction", "uphill", "std", "keep_every"):
             _require(0 <= getattr(self, name) < float("inf"), f"student.{name}", "at least 0", getattr(self, name))
         _require(0 < self.lr_decay <= 1, "student.lr_decay", "in (0, 1]", self.lr_decay)
         steps, length = self.num_steps_per_env, self.gradient_length

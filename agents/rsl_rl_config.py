@@ -73,6 +73,7 @@ def student_config(cfg: StudentTrainingConfig, precision: str) -> dict:
         num_steps_per_env=cfg.num_steps_per_env,
         obs_groups=dict(student=list(STUDENT_GROUPS), teacher=list(TEACHER_GROUPS)),
         student=dict(network=cfg.network, std=cfg.std),
+        teacher=dict(uphill=cfg.uphill),
         algorithm=dict(
             class_name="agents.distillation:BeliefDistillation",
             num_learning_epochs=cfg.num_learning_epochs,

@@ -8,30 +8,40 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
+from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig
 from anymal_policy.teacher import Teacher
+
+STEEPEST = 0.6
+"""Sine of the pitch, 37 degrees, beyond which the command is raised no further."""
 
 
 class FrozenTeacher(nn.Module):
     """The Teacher and its normaliser, which learn no more: labels, and targets of the reconstruction."""
 
-    def __init__(self, obs: TensorDict, obs_groups: dict[str, list[str]], obs_set: str, output_dim: int) -> None:
-        """Blank, until a trained Teacher's tensors are loaded."""
+    def __init__(
+        self, obs: TensorDict, obs_groups: dict[str, list[str]], obs_set: str, output_dim: int, uphill: float
+    ) -> None:
+        """Blank, until a trained Teacher's tensors are loaded; `uphill` is the exponent of `faster_uphill`."""
         super().__init__()
         self.groups = obs_groups[obs_set]
         self.sizes = [obs[group].shape[-1] for group in self.groups]
+        self.uphill = uphill
         self.network = Teacher(output_dim).requires_grad_(False)
         self.normalizer = Normalizer(sum(self.sizes), until=0)
 
     def normalized(self, obs: TensorDict) -> tuple[Tensor, ...]:
         """Proprioception (..., 133), heights (..., 208) and privileged state (..., 50) without noise, normalised."""
-        values = torch.cat([obs[group] for group in self.groups], dim=-1)
-        return self.normalizer(values).split(self.sizes, dim=-1)
+        return self._normalized([obs[group] for group in self.groups])
+
+    def _normalized(self, groups: list[Tensor]) -> tuple[Tensor, ...]:
+        return self.normalizer(torch.cat(groups, dim=-1)).split(self.sizes, dim=-1)
 
     def forward(self, obs: TensorDict) -> Tensor:
         """What the Teacher would do, (..., 16)."""
-        return self.network(*self.normalized(obs))
+        proprio, *others = (obs[group] for group in self.groups)
+        return self.network(*self._normalized([faster_uphill(proprio, self.uphill), *others]))
 
     def reset(self, dones: Tensor | None = None, hidden_state: Any = None) -> None:
         """Nothing: it has no memory."""
@@ -82,6 +92,19 @@ class StudentModel(nn.Module):
     def reset(self, dones: Tensor) -> None:
         """Zero the hidden state of the robots whose episode is over, (n,) bool."""
         self.hidden = forget(self.hidden, dones)
+
+
+def faster_uphill(proprio: Tensor, exponent: float) -> Tensor:
+    """Raw proprioception (..., 133) with the forward command over cos(pitch)^`exponent` where the nose points up.
+
+    A Teacher that keeps its speed along its pitched body is thereby asked to keep it over the ground (decision 46).
+    """
+    terms = layout.slices(layout.PROPRIO)
+    command, gravity = proprio[..., terms["command"]], proprio[..., terms["gravity_b"]]
+    sine = (-gravity[..., :1]).clamp(0.0, STEEPEST)
+    factor = (1.0 - sine.square()) ** (-exponent / 2)
+    asked = torch.cat([command[..., :1] * factor, command[..., 1:]], dim=-1)
+    return torch.cat([asked, proprio[..., command.shape[-1] :]], dim=-1)
 
 
 def forget(hidden: Tensor, dones: Tensor) -> Tensor:

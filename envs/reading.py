@@ -68,7 +68,12 @@ class Arrays(NamedTuple):
     base_contact: NDArray[np.float32]
 
 
-SHAPES = Arrays((3,), (4,), (3,), (3,), (3,), (3,), (12,), (12,), (12,), (4, 3), (4, 3), (4,), (4, 3), (4, 3), (4,), (4,), ())  # type: ignore[arg-type]
+SHAPES = Arrays(
+    *((3,), (4,), (3,), (3,), (3,), (3,)),
+    *((12,), (12,), (12,)),
+    *((4, 3), (4, 3), (4,), (4, 3), (4, 3), (4,), (4,)),
+    (),  # type: ignore[arg-type]
+)
 """Of one robot."""
 CHAIN = leg_chain().numpy()
 
