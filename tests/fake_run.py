@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ from fake_env import FakeConfig, FakeEnv
 
 from agents.archive import content_hash
 from agents.checkpoint import read_resume
-from agents.config import FinetuneConfig, StudentTrainingConfig, TeacherConfig
+from agents.config import StudentTrainingConfig, TeacherConfig
 from agents.rng import seed_everything
 from agents.runner import TeacherRunner
-from agents.student_runner import FinetuneRunner, StudentRunner
+from agents.student_runner import StudentRunner
 from anymal_policy.normalizer import Normalizer
-from anymal_policy.student import Student, StudentConfig
 from anymal_policy.teacher import Teacher
 
 SMALL_STUDENT = {"num_steps_per_env": 8, "gradient_length": 4}
@@ -47,16 +45,7 @@ def teacher_record(seed: int = 5) -> dict[str, Any]:
     normalizer = Normalizer(391)
     normalizer.update(torch.randn(100, 391) * torch.linspace(0.5, 2.0, 391) + torch.linspace(-1.0, 1.0, 391))
     state = {"network": Teacher(16).state_dict(), "normalizer": normalizer.state_dict()}
-    state |= {"critic": Teacher(1).state_dict(), "std": {"log_std_param": torch.full((16,), -1.0)}}
     return {**state, "hash": "of the Teacher", "curriculum": {"level": torch.tensor(3)}}
-
-
-def student_record(network: StudentConfig | None = None, seed: int = 7) -> dict[str, Any]:
-    """An untrained Student of that Teacher as its policy file holds it."""
-    network, normalizer = network or StudentConfig(), teacher_record()["normalizer"]
-    torch.manual_seed(seed)
-    state = {"network": Student(network).state_dict(), "normalizer": normalizer, "student": asdict(network)}
-    return {**state, "hash": "of the Student", "curriculum": {"level": torch.tensor(4)}}
 
 
 def start_student(
@@ -69,21 +58,6 @@ def start_student(
     cfg = StudentTrainingConfig(max_iterations=iterations, **{**SMALL_STUDENT, **settings})
     runner = StudentRunner(env, cfg, "fake", path, precision)
     runner.teach(record)
-    return runner
-
-
-def start_finetuning(
-    path: Path, iterations: int, precision: str = "fp32", seed: int = 1, **settings: Any
-) -> FinetuneRunner:
-    path.mkdir(exist_ok=True)
-    teacher, student = teacher_record(), student_record(settings.get("network"))
-    seed_everything(seed)
-    env = FakeEnv(FakeConfig(num_envs=8, seed=seed, noisy_groups=True))
-    small = {name: SMALL[name] for name in ("num_steps_per_env", "num_learning_epochs", "num_mini_batches")}
-    cfg = FinetuneConfig(max_iterations=iterations, **{**small, **settings})
-    runner = FinetuneRunner(env, cfg, "fake", path, precision)
-    runner.teach(teacher)
-    runner.init_from(student)
     return runner
 
 
