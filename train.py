@@ -15,20 +15,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads
 import torch
 
 from agents import archive, checkpoint, distributed, launch
-from agents.checkpoint import FINETUNE, STUDENT, TEACHER
+from agents.checkpoint import STUDENT, TEACHER
 from agents.log import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
-from agents.runner import TeacherRunner
-from agents.student_runner import FinetuneRunner, StudentRunner
-from agents.training import Training
+from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
-from train_args import CONFIG, OF_TEACHER, PLAN_FILE, Args, note, parse, second_stage
+from train_args import CONFIG, PLAN_FILE, Args, note, parse, second_stage
 
-RUNNERS: dict[str, Any] = {TEACHER: TeacherRunner, STUDENT: StudentRunner, FINETUNE: FinetuneRunner}
-
-TITLES = {TEACHER: "Training a teacher", STUDENT: "Training a student", FINETUNE: "Fine-tuning a student"}
+RUNNERS: dict[str, Any] = {TEACHER: TeacherRunner, STUDENT: StudentRunner}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,11 +95,10 @@ def note_versions(old: dict[str, str], new: dict[str, str]) -> None:
 
 
 @distributed.together()
-def build(args: Args) -> Training:
+def build(args: Args) -> TeacherRunner | StudentRunner:
     """Environment and runner of the stage at hand, ready to train."""
     require_logger(args.logger)
-    runner_class = RUNNERS[args.now]
-    policy = checkpoint.read_policy(args.init_from, runner_class.kind) if args.init_from is not None else None
+    policy = checkpoint.read_policy(args.init_from, args.now) if args.init_from is not None else None
     run_dir = stage_dir(args)
     seed, ranks = distributed.own_seed(args.env.seed), distributed.size()
     seed_everything(seed)
@@ -111,18 +106,18 @@ def build(args: Args) -> Training:
     own = replace(args.env, seed=seed, num_envs=shared_out(args.env.num_envs, ranks))
     env = AnymalEnv(own, ranks=Ranks(distributed.rank(), ranks, distributed.total))
     cfg: Any = getattr(args, CONFIG[args.now])
-    runner = runner_class(env, cfg, args.task, run_dir, resolve_precision(cfg.precision), args.logger)
+    runner = RUNNERS[args.now](env, cfg, args.task, run_dir, resolve_precision(cfg.precision), args.logger)
     if args.record is not None:
         runner.restore(args.record)
         note_versions(args.record["versions"], runner.versions)
-    elif args.now in OF_TEACHER:
+    elif args.now == STUDENT:
         teacher = checkpoint.read_policy(args.teacher or run_dir.parent / TEACHER, TEACHER)
         if not runner.teach(teacher):
             note("the Teacher's terrain curriculum is unknown or of another terrain; the Student's starts anew.")
     if policy is not None and not runner.init_from(policy):
         note("the terrain curriculum to start from is unknown or of another terrain; it starts anew.")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
-    print(f"{TITLES[args.now]} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
+    print(f"Training a {args.now} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
     return runner
 
 

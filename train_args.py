@@ -13,29 +13,18 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agents import archive, checkpoint, distributed
-from agents.checkpoint import FINETUNE, STUDENT, TEACHER
-from agents.config import (
-    PRESETS,
-    FinetuneConfig,
-    Preset,
-    StudentTrainingConfig,
-    TeacherConfig,
-    differences,
-    restore,
-)
+from agents.checkpoint import STUDENT, TEACHER
+from agents.config import PRESETS, Preset, StudentTrainingConfig, TeacherConfig, differences, restore
 from agents.log import LoggerName
 from agents.precision import Precision
-from anymal_policy.student import StudentConfig
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
 from envs.tasks import TASKS
 
 PLAN_FILE = "plan.pt"
 """In a run of both stages: what the second one shall be."""
-CONFIG = {TEACHER: "agent", STUDENT: "student", FINETUNE: "finetune"}
+CONFIG = {TEACHER: "agent", STUDENT: "student"}
 """Which argument holds a stage's training configuration."""
-OF_TEACHER = (STUDENT, FINETUNE)
-"""Stages that need a trained Teacher."""
 EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "num-envs", "processes", "threads")
 """Flags on which the defaults of others depend."""
 LEAST_ROBOTS = 256
@@ -58,14 +47,12 @@ class Args:
     env: EnvConfig
     agent: TeacherConfig
     student: StudentTrainingConfig
-    finetune: FinetuneConfig
     task: Literal["anymal_flat", "anymal_rough", "anymal_rough_s7"] = "anymal_rough"
     """Where to learn to walk."""
-    stage: Literal["teacher", "student", "finetune"] | None = None
-    """Do one stage only: the Teacher by PPO, the Student by distillation of --teacher, or PPO again for the head of
-    the Student --init-from, with the critic of --teacher; default the first two."""
+    stage: Literal["teacher", "student"] | None = None
+    """Do one stage only: the Teacher by PPO, or the Student by distillation of --teacher; default both."""
     teacher: Path | None = None
-    """Policy file or run directory of the Student's Teacher, whose task and environment are the defaults."""
+    """Policy file or run directory of the Teacher for --stage student, whose task and environment are the defaults."""
     preset: Literal["smoke", "laptop", "full"] = "laptop"
     """Size of the run: a minute, about two hours on two cores, or the paper's."""
     num_envs: int | None = None
@@ -85,7 +72,7 @@ class Args:
     resume: Path | None = None
     """Run directory to continue, with its own settings, to the same bits."""
     init_from: Path | None = None
-    """Policy file or run directory of a Teacher, or for the other stages a Student, from which a new one starts."""
+    """Policy file or run directory of a Teacher, or for --stage student a Student, from which a new one starts."""
     logger: LoggerName = "tensorboard"
     """wandb logs to Weights & Biases too; TensorBoard and curves.csv are always written."""
     now: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = TEACHER
@@ -108,14 +95,10 @@ def parse(argv: Sequence[str]) -> Args:
         return args
     if args.processes < 1:
         raise ValueError(f"--processes must be at least 1, not {args.processes}.")
-    if args.stage in OF_TEACHER and args.teacher is None:
-        raise ValueError(
-            f"--stage {args.stage} needs the Student's Teacher: name its policy file or run directory with --teacher."
-        )
-    if args.stage not in OF_TEACHER and args.teacher is not None:
-        raise ValueError("--teacher is for --stage student and finetune: without them the run trains its own Teacher.")
-    if args.stage == FINETUNE and args.init_from is None:
-        raise ValueError("--stage finetune goes on from a Student: name its policy file with --init-from.")
+    if args.stage == STUDENT and args.teacher is None:
+        raise ValueError("--stage student distils a Teacher: name its policy file or run directory with --teacher.")
+    if args.stage != STUDENT and args.teacher is not None:
+        raise ValueError("--teacher is for --stage student: without it the run trains its own Teacher.")
     return args
 
 
@@ -123,26 +106,22 @@ def fresh_defaults(chosen: argparse.Namespace) -> Args:
     """Settings of a new run; names that do not exist fall back here, for tyro to refuse them."""
     size = PRESETS.get(chosen.preset or "", PRESETS["laptop"])
     begin, full = size.noise_samples
-    robots = size.finetune_envs if chosen.stage == FINETUNE else size.num_envs
-    processes = fresh_processes(chosen, robots)
+    processes = fresh_processes(chosen, size.num_envs)
 
     def sized(env: EnvConfig) -> EnvConfig:
         noise = replace(env.height_noise, start_samples=begin, full_samples=full)
         threads = max(1, usable_cores() // processes)
-        return replace(env, num_envs=robots, threads=threads, height_noise=noise)
+        return replace(env, num_envs=size.num_envs, threads=threads, height_noise=noise)
 
-    configs: dict[str, Any] = dict(agent=size.agent, student=size.student, finetune=size.finetune, processes=processes)
-    if chosen.stage not in OF_TEACHER or chosen.teacher is None:
-        return Args(env=sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"])), **configs)
+    if chosen.stage != STUDENT or chosen.teacher is None:
+        env = sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"]))
+        return Args(env=env, agent=size.agent, student=size.student, processes=processes)
     teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
     task = chosen.task or teacher["task"]
     env = student_env(sized(recorded_env(teacher, task)), teacher, size)
     if chosen.init_from is not None:
         env = under_way(env)
-        if chosen.stage == FINETUNE:
-            network = restore(StudentConfig(), checkpoint.read_policy(chosen.init_from, STUDENT)["student"])
-            configs["finetune"] = replace(size.finetune, network=network)
-    return Args(env=env, task=task, now=chosen.stage, **configs)
+    return Args(env=env, agent=size.agent, student=size.student, task=task, now=STUDENT, processes=processes)
 
 
 def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
@@ -184,12 +163,14 @@ def resumed_defaults(run_dir: Path) -> Args:
     now = record.get("stage", TEACHER)
     stage = now if plan is None else None
     env = recorded_env(record, record["task"])
-    configs = {"agent": TeacherConfig(), "student": StudentTrainingConfig(), "finetune": FinetuneConfig()}
-    configs[CONFIG[now]] = restore(configs[CONFIG[now]], {**record["agent"], "precision": record["precision"]})
-    if now == TEACHER and plan is not None:
-        configs["student"] = restore(configs["student"], plan["student"])
+    recorded = {**record["agent"], "precision": record["precision"]}
+    if now == STUDENT:
+        agent, student = TeacherConfig(), restore(StudentTrainingConfig(), recorded)
+    else:
+        agent, student = restore(TeacherConfig(), recorded), StudentTrainingConfig()
+        student = restore(student, plan["student"]) if plan is not None else student
     preset = plan["preset"] if plan is not None else "laptop"
-    args = Args(env, task=record["task"], stage=stage, preset=preset, now=now, record=record, **configs)
+    args = Args(env, agent, student, task=record["task"], stage=stage, preset=preset, now=now, record=record)
     return replace(args, processes=record.get("ranks", 1))
 
 
@@ -236,7 +217,7 @@ def refuse_changes(args: Args, default: Args) -> None:
     """A resumed run stays the run it was."""
     changed = {
         name
-        for group in ("env", *CONFIG.values())
+        for group in ("env", "agent", "student")
         for name in differences(getattr(default, group), getattr(args, group), f"{group}.")
     }
     whole = ("task", "stage", "teacher", "preset", "run_dir", "init_from", "processes")

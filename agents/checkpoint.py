@@ -17,7 +17,6 @@ RESUME_FILE = "resume.pt"
 RESUME = "resume"
 TEACHER = "teacher"
 STUDENT = "student"
-FINETUNE = "finetune"
 POLICIES: dict[str, type[Policy]] = {STUDENT: StudentPolicy, TEACHER: TeacherPolicy}
 NEEDED = {
     STUDENT: {"network", "normalizer", "student", "task", "env", "agent"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from agents.precision import Precision
 from anymal_policy.student import StudentConfig
@@ -15,8 +15,6 @@ TEACHER_GROUPS = ("proprio", "extero", "privileged")
 """Observation groups of the Teacher, in the order in which its networks take them."""
 STUDENT_GROUPS = ("proprio_noisy", "extero_noisy")
 """Observation groups of the Student, in the order in which its network takes them."""
-EMBEDDING = "embedding"
-"""Observation group that a Student makes of its own: what its head reads."""
 PAPER_ITERATION = 250_000  # samples: 1000 robots x 250 steps (Miki, Tables S1 and S3)
 
 
@@ -26,8 +24,8 @@ def _require(valid: bool, name: str, rule: str, value: float) -> None:
 
 
 @dataclass(frozen=True)
-class PPOConfig:
-    """PPO (Miki, Table S1); defaults are sized for two CPU cores."""
+class TeacherConfig:
+    """PPO for the Teacher (Miki, Table S1); defaults are sized for two CPU cores."""
 
     max_iterations: int = 2500
     """Iterations of the whole run, counted from its first start."""
@@ -57,35 +55,6 @@ class PPOConfig:
     """Samples over which the weights of the policy in policy.pt are averaged; 1 takes them as they are."""
     max_grad_norm: float = 1.0
     """Largest gradient norm, for actor and critic apart."""
-    precision: Precision = "auto"
-    """Arithmetic of the update; auto is bf16 on CPUs with bf16 units, else fp32."""
-    keep_every: int = 250
-    """Iterations between policies kept as policy_<iteration>.pt beside policy.pt; 0 keeps none."""
-
-    flag: ClassVar[str]
-    """What the command line calls it."""
-
-    def __post_init__(self) -> None:
-        """Refuse values that cannot train."""
-        for name in ("max_iterations", "num_steps_per_env", "num_learning_epochs", "num_mini_batches", "averaging"):
-            self._require(name, getattr(self, name) >= 1, "at least 1")
-        for name in ("learning_rate", "max_grad_norm"):
-            self._require(name, 0 < getattr(self, name) < float("inf"), "positive")
-        self._require("desired_kl", self.desired_kl > 0, "positive")
-        for name in ("gamma", "lam", "lr_decay", "entropy_decay"):
-            self._require(name, 0 < getattr(self, name) <= 1, "in (0, 1]")
-        for name in ("entropy", "keep_every"):
-            self._require(name, 0 <= getattr(self, name) < float("inf"), "at least 0")
-        self._require("clip", 0 < self.clip < 1, "in (0, 1)")
-
-    def _require(self, name: str, valid: bool, rule: str) -> None:
-        _require(valid, f"{self.flag}.{name}", rule, getattr(self, name))
-
-
-@dataclass(frozen=True)
-class TeacherConfig(PPOConfig):
-    """PPO for the Teacher."""
-
     init_std: float = 0.7
     """Standard deviation of every action at the start, in action units; learned per action from there."""
     head_scale: float = 0.01
@@ -96,33 +65,23 @@ class TeacherConfig(PPOConfig):
     """Policy steps before the first update that only fill the normaliser."""
     symmetry: bool = False
     """Add the left-right mirror image of every sample to the update (about twice its time)."""
-
-    flag: ClassVar[str] = "agent"
+    precision: Precision = "auto"
+    """Arithmetic of the update; auto is bf16 on CPUs with bf16 units, else fp32."""
+    keep_every: int = 250
+    """Iterations between policies kept as policy_<iteration>.pt beside policy.pt; 0 keeps none."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
-        super().__post_init__()
-        self._require("init_std", 0 < self.init_std < float("inf"), "positive")
-        for name in ("head_scale", "normalizer_until", "warm_up_steps"):
-            self._require(name, 0 <= getattr(self, name) < float("inf"), "at least 0")
-
-
-@dataclass(frozen=True)
-class FinetuneConfig(PPOConfig):
-    """PPO that goes on with a distilled Student's head, gently."""
-
-    max_iterations: int = 150
-    """Iterations of the whole run, counted from its first start."""
-    desired_kl: float = 0.025
-    """KL divergence of an update that the learning rate, which begins small, is made to follow."""
-    entropy: float = 0.001
-    """Weight of the entropy bonus at the start."""
-    keep_every: int = 10
-    """Iterations between policies kept as policy_<iteration>.pt beside policy.pt; 0 keeps none."""
-    network: StudentConfig = field(default_factory=StudentConfig)
-    """The Student that --init-from names, which says this itself."""
-
-    flag: ClassVar[str] = "finetune"
+        for name in ("max_iterations", "num_steps_per_env", "num_learning_epochs", "num_mini_batches", "averaging"):
+            _require(getattr(self, name) >= 1, f"agent.{name}", "at least 1", getattr(self, name))
+        for name in ("learning_rate", "max_grad_norm", "init_std"):
+            _require(0 < getattr(self, name) < float("inf"), f"agent.{name}", "positive", getattr(self, name))
+        _require(self.desired_kl > 0, "agent.desired_kl", "positive", self.desired_kl)
+        for name in ("gamma", "lam", "lr_decay", "entropy_decay"):
+            _require(0 < getattr(self, name) <= 1, f"agent.{name}", "in (0, 1]", getattr(self, name))
+        for name in ("entropy", "head_scale", "normalizer_until", "warm_up_steps", "keep_every"):
+            _require(0 <= getattr(self, name) < float("inf"), f"agent.{name}", "at least 0", getattr(self, name))
+        _require(0 < self.clip < 1, "agent.clip", "in (0, 1)", self.clip)
 
 
 @dataclass(frozen=True)
@@ -184,10 +143,6 @@ class Preset:
     """Training of the Teacher."""
     student: StudentTrainingConfig = field(default_factory=StudentTrainingConfig)
     """Training of the Student."""
-    finetune: FinetuneConfig = field(default_factory=FinetuneConfig)
-    """Fine-tuning of the Student."""
-    finetune_envs: int = 4096
-    """Robots simulated at once in it: fewer let a trained policy wander (docs/training.md)."""
     flat_samples: int = 500_000
     """Samples for which the Student stays on the easiest ground (paper: 10 epochs of 300 x 400)."""
     noise_samples: tuple[int, int] = (1_000_000, 6_000_000)
@@ -199,8 +154,6 @@ PRESETS: dict[str, Preset] = {
         64,
         TeacherConfig(max_iterations=20, num_steps_per_env=24, warm_up_steps=24),
         StudentTrainingConfig(max_iterations=20, num_steps_per_env=20),
-        FinetuneConfig(max_iterations=20),
-        finetune_envs=64,
         flat_samples=5_000,
         noise_samples=(10_000, 20_000),
     ),

@@ -117,10 +117,10 @@ class BeliefDistillation(Distillation):
         student, teacher = student.to(device), teacher.to(device)
         return BeliefDistillation(student, teacher, storage, device=device, multi_gpu_cfg=cfg["multi_gpu"], **settings)
 
-    def teach(self, teacher: dict[str, Any]) -> None:
-        """Take up the Teacher of a policy record, and let the Student start from its height encoder and head."""
-        self.teacher.network.load_state_dict(teacher["network"])
-        self.teacher.normalizer.load_state_dict(teacher["normalizer"])
+    def teach(self, network: dict[str, Tensor], normalizer: dict[str, Tensor]) -> None:
+        """Take up a trained Teacher, and let the Student start from its height encoder and head."""
+        self.teacher.network.load_state_dict(network)
+        self.teacher.normalizer.load_state_dict(normalizer)
         self.student.network.imitate(self.teacher.network)
         self.averaged.module.load_state_dict(self.student.network.state_dict())
         self.teacher_loaded = True
@@ -129,10 +129,6 @@ class BeliefDistillation(Distillation):
         """Let the Student start from the network of another one."""
         self.student.network.load_state_dict(network)
         self.averaged.module.load_state_dict(network)
-
-    def averaged_student(self) -> dict[str, Tensor]:
-        """Tensors of the running mean of the Student's network."""
-        return self.averaged.module.state_dict()
 
     def update(self) -> dict[str, float]:
         """Learn from the stored rollout by truncated backpropagation through time; returns the mean losses."""

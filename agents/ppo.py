@@ -118,7 +118,7 @@ class TeacherPPO(PPO):
         if self.symmetry is not None:
             return obs
         dtype = torch.bfloat16 if self.use_mixed_precision else torch.float32
-        return TensorDict({NORMALIZED: self.critic.get_latent(obs).to(dtype)}, batch_size=obs.batch_size)
+        return TensorDict({NORMALIZED: self.actor.get_latent(obs).to(dtype)}, batch_size=obs.batch_size)
 
     def save(self) -> dict:
         """Networks, their means, normaliser, optimiser, learning rate and the sample count."""

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from agents.config import (
-    EMBEDDING,
-    STUDENT_GROUPS,
-    TEACHER_GROUPS,
-    FinetuneConfig,
-    PPOConfig,
-    StudentTrainingConfig,
-    TeacherConfig,
-)
+from agents.config import STUDENT_GROUPS, TEACHER_GROUPS, StudentTrainingConfig, TeacherConfig
 
 
 def teacher_config(cfg: TeacherConfig, precision: str) -> dict:
@@ -26,44 +18,26 @@ def teacher_config(cfg: TeacherConfig, precision: str) -> dict:
             class_name="agents.models:TeacherModel", distribution_cfg=gaussian, head_scale=cfg.head_scale, **network
         ),
         critic=dict(class_name="agents.models:TeacherModel", **network),
-        algorithm=ppo("agents.ppo:TeacherPPO", cfg, precision) | dict(symmetry_cfg=mirror if cfg.symmetry else None),
+        algorithm=dict(
+            class_name="agents.ppo:TeacherPPO",
+            num_learning_epochs=cfg.num_learning_epochs,
+            num_mini_batches=cfg.num_mini_batches,
+            learning_rate=cfg.learning_rate,
+            lr_decay=cfg.lr_decay,
+            desired_kl=cfg.desired_kl,
+            entropy_decay=cfg.entropy_decay,
+            averaging=cfg.averaging,
+            schedule="fixed",
+            gamma=cfg.gamma,
+            lam=cfg.lam,
+            clip_param=cfg.clip,
+            entropy_coef=cfg.entropy,
+            max_grad_norm=cfg.max_grad_norm,
+            use_mixed_precision=precision == "bf16",
+            symmetry_cfg=mirror if cfg.symmetry else None,
+        ),
         check_for_nan=True,
         torch_compile_mode=None,
-    )
-
-
-def finetune_config(cfg: FinetuneConfig, precision: str) -> dict:
-    """PPO for the head of a distilled Student, judged by the Teacher's critic."""
-    gaussian = dict(class_name="GaussianDistribution", std_type="log")
-    return dict(
-        num_steps_per_env=cfg.num_steps_per_env,
-        obs_groups=dict(actor=[EMBEDDING], critic=list(TEACHER_GROUPS)),
-        actor=dict(class_name="agents.finetuning:BelievingActor", distribution_cfg=gaussian, network=cfg.network),
-        critic=dict(class_name="agents.models:TeacherModel", normalizer_until=0),
-        algorithm=ppo("agents.finetuning:StudentPPO", cfg, precision),
-        check_for_nan=True,
-        torch_compile_mode=None,
-    )
-
-
-def ppo(class_name: str, cfg: PPOConfig, precision: str) -> dict:
-    """The algorithm with its settings."""
-    return dict(
-        class_name=class_name,
-        num_learning_epochs=cfg.num_learning_epochs,
-        num_mini_batches=cfg.num_mini_batches,
-        learning_rate=cfg.learning_rate,
-        lr_decay=cfg.lr_decay,
-        desired_kl=cfg.desired_kl,
-        entropy_decay=cfg.entropy_decay,
-        averaging=cfg.averaging,
-        schedule="fixed",
-        gamma=cfg.gamma,
-        lam=cfg.lam,
-        clip_param=cfg.clip,
-        entropy_coef=cfg.entropy,
-        max_grad_norm=cfg.max_grad_norm,
-        use_mixed_precision=precision == "bf16",
     )
 
 

@@ -1,7 +1,8 @@
-"""The first stage of training: the Teacher by PPO."""
+"""The two stages of training: the Teacher by PPO, the Student by distillation."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +11,19 @@ from rsl_rl.env import VecEnv
 
 from agents import checkpoint
 from agents.archive import CheckpointError
-from agents.config import TeacherConfig
+from agents.config import StudentTrainingConfig, TeacherConfig, restore
+from agents.distillation import BeliefDistillation
 from agents.log import LoggerName
 from agents.models import TeacherModel
 from agents.ppo import TeacherPPO
-from agents.rsl_rl_config import teacher_config
-from agents.training import Training, require_samples
+from agents.rsl_rl_config import student_config, teacher_config
+from agents.training import Training
 
 
 class TeacherRunner(Training):
     """Trains a Teacher."""
 
-    stage = kind = checkpoint.TEACHER
+    stage = checkpoint.TEACHER
     alg: TeacherPPO
 
     def __init__(
@@ -34,7 +36,11 @@ class TeacherRunner(Training):
         logger: LoggerName = "tensorboard",
     ) -> None:
         """Build networks and PPO for `env`; `precision` is bf16 or fp32."""
-        require_samples(env, cfg)
+        if env.num_envs * cfg.num_steps_per_env < cfg.num_mini_batches:
+            raise ValueError(
+                f"{env.num_envs} robots x {cfg.num_steps_per_env} steps are too few for "
+                f"{cfg.num_mini_batches} mini-batches: raise --num-envs or lower --agent.num-mini-batches."
+            )
         super().__init__(env, cfg, teacher_config(cfg, precision), task, run_dir, precision, logger)
         self.warm_up_steps = cfg.warm_up_steps
 
@@ -78,3 +84,74 @@ class TeacherRunner(Training):
                 actions = self.actor(obs, stochastic_output=True)
                 obs = self.env.step(actions.to(self.env.device))[0].to(self.device)
         self.env.metrics()  # type: ignore
+
+
+class StudentRunner(Training):
+    """Distils a Teacher into a Student."""
+
+    stage = checkpoint.STUDENT
+    alg: BeliefDistillation  # type: ignore
+
+    def __init__(
+        self,
+        env: VecEnv,
+        cfg: StudentTrainingConfig,
+        task: str,
+        run_dir: Path,
+        precision: str,
+        logger: LoggerName = "tensorboard",
+    ) -> None:
+        """Build Student and Teacher for `env`, blank until `teach` or `restore`."""
+        if env.num_envs < cfg.num_mini_batches:
+            raise ValueError(
+                f"{env.num_envs} robots are too few for {cfg.num_mini_batches} mini-batches: "
+                "raise --num-envs or lower --student.num-mini-batches."
+            )
+        super().__init__(env, cfg, student_config(cfg, precision), task, run_dir, precision, logger)
+        self.network_cfg = cfg.network
+        self.teacher_hash = ""
+
+    def teach(self, record: dict[str, Any]) -> bool:
+        """Learn from the Teacher of this policy record; whether its curriculum could be taken over, too."""
+        try:
+            self.alg.teach(record["network"], record["normalizer"])
+        except RuntimeError as error:
+            raise CheckpointError("The Teacher's networks have another shape than this version's Teacher.") from error
+        self.teacher_hash = record["hash"]
+        return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+
+    def init_from(self, record: dict[str, Any]) -> bool:
+        """Start from the network and curriculum of another Student, a blind one also from one that saw; whether the
+        latter fits."""
+        other = restore(self.network_cfg, record["student"])
+        if replace(other, extero=self.network_cfg.extero) != self.network_cfg:
+            raise CheckpointError(
+                "The Student to start from is another variant: give the --student.network flags that it was made with."
+            )
+        self.alg.begin_with(record["network"])
+        return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+
+    def policy_record(self) -> dict[str, Any]:
+        """The Student, averaged over recent updates, its Teacher's normaliser (proprioception, heights, privileged
+        state), and where its curriculum has led."""
+        return super().policy_record() | {
+            "student": self.network_cfg,
+            "network": self.alg.averaged.module.state_dict(),  # type: ignore
+            "normalizer": self.alg.teacher.normalizer.state_dict(),
+            "curriculum": self.env.curriculum(),  # type: ignore
+        }
+
+    def _description(self) -> dict[str, Any]:
+        return super()._description() | {"teacher_hash": self.teacher_hash}
+
+    def restore(self, record: dict[str, Any]) -> None:
+        """Continue from a resume record, which holds the Teacher, too."""
+        super().restore(record)
+        self.teacher_hash = record["teacher_hash"]
+
+    def _own(self) -> dict[str, Any]:
+        return super()._own() | {"hidden": self.alg.student.hidden}
+
+    def _take(self, own: dict[str, Any]) -> None:
+        super()._take(own)
+        self.alg.continue_from(own["hidden"])

@@ -15,12 +15,12 @@ from rsl_rl.runners import OnPolicyRunner
 
 from agents import archive, checkpoint, distributed
 from agents.archive import CheckpointError
-from agents.config import PPOConfig, StudentTrainingConfig
+from agents.config import StudentTrainingConfig, TeacherConfig
 from agents.interrupt import StopRequest
 from agents.log import LoggerName, RunLog
 from agents.rng import restore_rng, rng_state
 
-StageConfig = PPOConfig | StudentTrainingConfig
+StageConfig = TeacherConfig | StudentTrainingConfig
 SAVE_SECONDS = 30.0
 
 
@@ -28,9 +28,7 @@ class Training(OnPolicyRunner):
     """One stage of training in `run_dir`; after any interruption `restore` continues with the same bits."""
 
     stage: ClassVar[str]
-    """Name of the stage."""
-    kind: ClassVar[str]
-    """Kind of its policies."""
+    """Name of the stage, and kind of its policies."""
     logger: RunLog
 
     def __init__(
@@ -113,7 +111,7 @@ class Training(OnPolicyRunner):
 
     def policy_record(self) -> dict[str, Any]:
         """The policy with all that is needed to use it, judge it or train it further."""
-        return {"kind": self.kind, **self._description()}
+        return {"kind": self.stage, **self._description()}
 
     def resume_record(self) -> dict[str, Any]:
         """Everything that the next iteration depends on, of all ranks."""
@@ -173,12 +171,3 @@ class Training(OnPolicyRunner):
                 archive.write(self.run_dir / f"policy_{self.iteration}.pt", self.policy_record())
         except OSError as error:
             print(f"warning: could not save ({error}); trying again after the next iteration.", file=sys.stderr)
-
-
-def require_samples(env: VecEnv, cfg: PPOConfig) -> None:
-    """Refuse an iteration of PPO that is too small for its mini-batches."""
-    if env.num_envs * cfg.num_steps_per_env < cfg.num_mini_batches:
-        raise ValueError(
-            f"{env.num_envs} robots x {cfg.num_steps_per_env} steps are too few for {cfg.num_mini_batches} "
-            f"mini-batches: raise --num-envs or lower --{cfg.flag}.num-mini-batches."
-        )

@@ -80,11 +80,6 @@ class Student(nn.Module):
         extero, l_e = self._look(extero)
         return self._decide(proprio, extero, *self.encoder.unroll(proprio, l_e, hidden, dones))
 
-    def embed(self, proprio: Tensor, extero: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """What the head reads in one time step, (n, 253): proprioception and belief; and the new hidden state."""
-        belief, _, _, hidden = self.encoder(proprio, self._look(extero)[1], hidden)
-        return torch.cat([proprio, belief], dim=-1), hidden
-
     def _look(self, extero: Tensor) -> tuple[Tensor, Tensor]:
         """The heights (..., 208) as far as they may be seen, and their latents l_e (..., 96)."""
         extero = extero if self.cfg.extero else torch.zeros_like(extero)

@@ -13,8 +13,7 @@ from agents.archive import content_hash
 from agents.checkpoint import read_resume
 from agents.config import StudentTrainingConfig, TeacherConfig
 from agents.rng import seed_everything
-from agents.runner import TeacherRunner
-from agents.student_runner import StudentRunner
+from agents.runner import StudentRunner, TeacherRunner
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.teacher import Teacher
 

@@ -11,7 +11,7 @@ from fake_run import start_student, teacher_record
 from tensordict import TensorDict
 from torch.nn.functional import mse_loss
 
-from agents.student_runner import StudentRunner
+from agents.runner import StudentRunner
 from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig, StudentOutput

@@ -13,7 +13,7 @@ from fake_run import rows, start_student, teacher_record, training_hash
 from agents.archive import CheckpointError
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.policies import StudentPolicy
-from agents.student_runner import StudentRunner
+from agents.runner import StudentRunner
 from anymal_policy.student import StudentConfig
 from envs.anymal import AnymalEnv
 from envs.height_noise import HeightNoiseConfig
