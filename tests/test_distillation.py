@@ -12,6 +12,7 @@ from tensordict import TensorDict
 from torch.nn.functional import mse_loss
 
 from agents.runner import StudentRunner
+from agents.student import faster_uphill
 from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig, StudentOutput
@@ -169,6 +170,27 @@ def test_student_starts_as_its_teacher_and_leaves_it_alone(tmp_path: Path) -> No
     for name, value in runner.policy_record()["normalizer"].items():
         assert torch.equal(value, record["normalizer"][name])
     assert not torch.equal(student["head.0.weight"], record["network"]["head.0.weight"])
+
+
+def test_faster_uphill_raises_the_forward_command_by_the_pitch_of_a_nose_that_points_up() -> None:
+    pitch = torch.deg2rad(torch.tensor([0.0, 20.0, -20.0, 60.0]))
+    proprio = torch.randn(4, 133)
+    proprio[:, 0] = torch.tensor([0.7, 0.7, 0.7, -0.5])
+    proprio[:, 3] = -pitch.sin()
+    asked = faster_uphill(proprio, 2.5)
+    assert asked[:, 0].tolist() == pytest.approx([0.7, 0.7 / 0.9396926**2.5, 0.7, -0.5 / 0.8**2.5], rel=1e-5)
+    assert torch.equal(asked[:, 1:], proprio[:, 1:])
+    assert torch.equal(faster_uphill(proprio, 0.0), proprio)
+
+
+def test_labels_are_the_teachers_at_the_raised_command_and_targets_stay(tmp_path: Path) -> None:
+    teachers = [start_student(tmp_path / str(uphill), 1, uphill=uphill).alg.teacher for uphill in (0.0, 2.5)]
+    plain, asked = teachers
+    obs = start_student(tmp_path / "obs", 1).env.get_observations()
+    raised = obs.clone()
+    raised["proprio"] = faster_uphill(obs["proprio"], 2.5)
+    assert torch.equal(asked(obs), plain(raised)) and not torch.equal(asked(obs), plain(obs))
+    assert all(torch.equal(a, b) for a, b in zip(asked.normalized(obs), plain.normalized(obs), strict=True))
 
 
 def test_losses_fall(tmp_path: Path) -> None:
