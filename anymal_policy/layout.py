@@ -44,7 +44,7 @@ class Term:
 
 
 PROPRIO = (
-    Term("command", 3, "m/s, m/s, rad/s", "b", "commanded forward, left and yaw velocity"),
+    Term("command", 3, "m/s, m/s, rad/s", "yaw", "commanded forward, left and yaw velocity"),
     Term("gravity_b", 3, "1", "b", "unit vector of gravity"),
     Term("linear_velocity_b", 3, "m/s", "b", "velocity of the base origin"),
     Term("angular_velocity_b", 3, "rad/s", "b", "angular velocity of the base"),

@@ -98,7 +98,7 @@ class CurriculumPlacement(Placement):
 
     def observe(self, s: State) -> None:
         """Add this step's speed along the command, which stays meaningful while the robot turns."""
-        command, velocity = s.command[:, :2], s.linear_velocity_h[:, :2]
+        command, velocity = s.command[:, :2], s.linear_velocity_yaw[:, :2]
         speed = command.norm(dim=-1)
         self.progress += (command * velocity).sum(-1) / speed.clamp(min=1e-6)
         self.commanded += speed

@@ -52,7 +52,7 @@ class Arrays(NamedTuple):
     base_position_w: NDArray[np.float32]
     base_quaternion: NDArray[np.float32]
     linear_velocity_b: NDArray[np.float32]
-    linear_velocity_h: NDArray[np.float32]
+    linear_velocity_yaw: NDArray[np.float32]
     angular_velocity_b: NDArray[np.float32]
     gravity_b: NDArray[np.float32]
     joint_position: NDArray[np.float32]
@@ -146,7 +146,7 @@ def _fill_base(qpos: NDArray, qvel: NDArray, out: Arrays, i: int) -> None:
     velocity, down = _turned(quaternion, -1.0, qvel[0], qvel[1], qvel[2]), _turned(quaternion, -1.0, 0.0, 0.0, -1.0)
     w, x, y, z = quaternion
     heading = _turn(-math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))) * complex(qvel[0], qvel[1])
-    out.linear_velocity_h[i, 0], out.linear_velocity_h[i, 1], out.linear_velocity_h[i, 2] = (
+    out.linear_velocity_yaw[i, 0], out.linear_velocity_yaw[i, 1], out.linear_velocity_yaw[i, 2] = (
         heading.real,
         heading.imag,
         qvel[2],

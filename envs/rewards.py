@@ -72,7 +72,7 @@ S7_LITERAL = RewardWeights(
 
 def linear_tracking(s: State, variance: float = TRACKING_VARIANCE) -> Tensor:
     """How well the horizontal velocity follows the command, 0..1 (decision 45); `variance` in (m/s)^2."""
-    return torch.exp(-(s.command[:, :2] - s.linear_velocity_h[:, :2]).square().sum(-1) / variance)
+    return torch.exp(-(s.command[:, :2] - s.linear_velocity_yaw[:, :2]).square().sum(-1) / variance)
 
 
 def angular_tracking(s: State) -> Tensor:

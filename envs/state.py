@@ -20,8 +20,8 @@ class RobotState:
     """(n, 4) base to world."""
     linear_velocity_b: Tensor
     """(n, 3) m/s, of the base origin."""
-    linear_velocity_h: Tensor
-    """(n, 3) m/s, the same in the heading frame: level, turned by the base's yaw."""
+    linear_velocity_yaw: Tensor
+    """(n, 3) m/s, the same in the yaw frame: the world, turned about z by the heading of the base."""
     angular_velocity_b: Tensor
     """(n, 3) rad/s."""
     gravity_b: Tensor
@@ -55,7 +55,7 @@ class State(RobotState):
     """Robot, task and memory of n environments after a policy step."""
 
     command: Tensor
-    """(n, 3) commanded forward and lateral velocity in m/s and yaw rate in rad/s, base frame."""
+    """(n, 3) commanded forward and lateral velocity in m/s and yaw rate in rad/s, yaw frame."""
     phase: Tensor
     """(n, 4) CPG phase, rad in [0, 2 pi): swing below pi."""
     phase_offset: Tensor

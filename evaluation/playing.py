@@ -39,7 +39,7 @@ class Walk:
         self.falls += fell
         if done:
             return
-        velocity, wanted = s.linear_velocity_h[0, :2], command[:2]
+        velocity, wanted = s.linear_velocity_yaw[0, :2], command[:2]
         speed = float(wanted.norm())
         self.measured += 1
         self.distance += float(velocity @ wanted) / max(speed, 1e-6) * self.dt

@@ -68,7 +68,7 @@ class Trial:
     def _measure(self, s: State, command: Tensor, progress: Tensor, alive: Tensor) -> None:
         """Add this step of the robots in `alive`."""
         values = {
-            "velocity_error": (command[:, :2] - s.linear_velocity_h[:, :2]).norm(dim=-1),
+            "velocity_error": (command[:, :2] - s.linear_velocity_yaw[:, :2]).norm(dim=-1),
             "yaw_rate_error": (command[:, 2] - s.angular_velocity_b[:, 2]).abs(),
             "power": (s.joint_torque * s.joint_velocity).abs().sum(-1),
         }

@@ -147,7 +147,7 @@ def test_every_robot_gets_its_own_command_and_holds_its_heading_unless_it_turns(
 def moving(velocity: list[list[float]], x: float) -> dict[str, Any]:
     n = len(velocity)
     state = SimpleNamespace(
-        linear_velocity_h=torch.tensor([[vx, vy, 9.0] for vx, vy, _ in velocity]),
+        linear_velocity_yaw=torch.tensor([[vx, vy, 9.0] for vx, vy, _ in velocity]),
         angular_velocity_b=torch.tensor([[9.0, 9.0, wz] for _, _, wz in velocity]),
         joint_torque=torch.full((n, 12), -10.0),
         joint_velocity=torch.full((n, 12), 2.0),

@@ -366,7 +366,7 @@ def test_walk_measures_along_the_command_and_skips_the_steps_that_end_episodes()
     walk = Walk(dt=0.5)
     forward = torch.tensor([0.0, 2.0, 0.5])
     state: Any = SimpleNamespace(
-        linear_velocity_h=torch.tensor([[3.0, 1.0, 7.0]]), angular_velocity_b=torch.tensor([[0.0, 0.0, 1.5]])
+        linear_velocity_yaw=torch.tensor([[3.0, 1.0, 7.0]]), angular_velocity_b=torch.tensor([[0.0, 0.0, 1.5]])
     )
     walk.add(state, forward, done=False, fell=False)
     walk.add(state, forward, done=True, fell=True)

@@ -60,7 +60,7 @@ def test_linear_tracking_is_one_on_target_and_falls_with_the_whole_horizontal_er
 
 
 def test_on_a_slope_linear_tracking_wants_the_command_over_the_ground_not_along_the_body() -> None:
-    pitched = state(1, command=[0.5, 0, 0], linear_velocity_b=[0.5, 0, 0], linear_velocity_h=[0.4, 0, 0.3])
+    pitched = state(1, command=[0.5, 0, 0], linear_velocity_b=[0.5, 0, 0], linear_velocity_yaw=[0.4, 0, 0.3])
     assert value("linear_tracking", pitched) == pytest.approx(exp(-0.01 / 0.25))
 
 

@@ -24,7 +24,7 @@ def state(xy: list[list[float]], **changes: Any) -> Any:
         "base_quaternion": torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(n, 4),
         "foot_position_w": position.unsqueeze(1).expand(n, 4, 3),
         "foot_contact": torch.zeros(n, 4),
-        "linear_velocity_h": torch.zeros(n, 3),
+        "linear_velocity_yaw": torch.zeros(n, 3),
         "angular_velocity_b": torch.zeros(n, 3),
         "joint_torque": torch.zeros(n, 12),
         "joint_velocity": torch.zeros(n, 12),
@@ -123,7 +123,10 @@ def test_distance_alone_does_not_cross_a_step() -> None:
 def test_measures_are_means_over_the_episode() -> None:
     t = begin(state([[0.0, 0.0]]))
     for x, velocity in ((0.01, [0.4, 0.4, 9.0]), (0.04, [0.7, 0.1, 9.0])):
-        moving = {"linear_velocity_h": torch.tensor([velocity]), "angular_velocity_b": torch.tensor([[9.0, 9.0, -0.2]])}
+        moving = {
+            "linear_velocity_yaw": torch.tensor([velocity]),
+            "angular_velocity_b": torch.tensor([[9.0, 9.0, -0.2]]),
+        }
         work = {"joint_torque": torch.full((1, 12), -10.0), "joint_velocity": torch.full((1, 12), 2.0)}
         observe(t, state([[x, 0.0]], **moving, **work))
     result = {name: value.item() for name, value in t.finish().items()}

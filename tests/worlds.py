@@ -64,7 +64,7 @@ ENTRIES = {
     "base_position_w": (3,),
     "base_quaternion": (4,),
     "linear_velocity_b": (3,),
-    "linear_velocity_h": (3,),
+    "linear_velocity_yaw": (3,),
     "angular_velocity_b": (3,),
     "gravity_b": (3,),
     "joint_position": (12,),
@@ -98,13 +98,13 @@ ENTRIES = {
 def state(count: int = 1, randomization_factor: float = 1.0, **quantities: Any) -> State:
     """Robots that stand upright and still, everything else zero but for the given quantities.
 
-    Upright and facing along x, their velocity in the heading frame is that in the base frame, if not given.
+    Upright and facing along x, their velocity in the yaw frame is that in the base frame, if not given.
     """
     assert ENTRIES.keys() | {"randomization_factor"} == {field.name for field in fields(State)}
     values = {name: torch.zeros(count, *shape) for name, shape in ENTRIES.items()}
     values["base_quaternion"][:], values["gravity_b"][:] = UPRIGHT, torch.tensor([0.0, 0.0, -1.0])
     if "linear_velocity_b" in quantities:
-        quantities = {"linear_velocity_h": quantities["linear_velocity_b"], **quantities}
+        quantities = {"linear_velocity_yaw": quantities["linear_velocity_b"], **quantities}
     for name, value in quantities.items():
         values[name][:] = torch.as_tensor(value)
     return State(**values, randomization_factor=randomization_factor)

@@ -54,7 +54,7 @@ class Tracking:
         if self.number <= self.settling:
             self.start_w = self.end_w = s.base_position_w[:, :2].clone()
             return
-        velocity = torch.cat([s.linear_velocity_h[:, :2], s.angular_velocity_b[:, 2:]], dim=-1)
+        velocity = torch.cat([s.linear_velocity_yaw[:, :2], s.angular_velocity_b[:, 2:]], dim=-1)
         values = {
             "velocity_error": (command - velocity)[:, :2].norm(dim=-1),
             "yaw_rate_error": (command - velocity)[:, 2].abs(),
