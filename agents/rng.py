@@ -18,6 +18,7 @@ def seed_everything(seed: int) -> None:
 
 def rng_state() -> dict[str, Any]:
     """State of the global random generators of torch, numpy and Python."""
+    # numpy types the answer of its other generators, a dict, as well
     name, keys, position, has_gauss, cached = np.random.get_state()  # type: ignore
     numpy_state = (name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached)
     gpu = {"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_initialized() else {}

@@ -33,15 +33,13 @@ class FrozenTeacher(nn.Module):
 
     def normalized(self, obs: TensorDict) -> tuple[Tensor, ...]:
         """Proprioception (..., 133), heights (..., 208) and privileged state (..., 50) without noise, normalised."""
-        return self._normalized([obs[group] for group in self.groups])
-
-    def _normalized(self, groups: list[Tensor]) -> tuple[Tensor, ...]:
-        return self.normalizer(torch.cat(groups, dim=-1)).split(self.sizes, dim=-1)
+        values = torch.cat([obs[group] for group in self.groups], dim=-1)
+        return self.normalizer(values).split(self.sizes, dim=-1)
 
     def forward(self, obs: TensorDict) -> Tensor:
         """What the Teacher would do, (..., 16)."""
-        proprio, *others = (obs[group] for group in self.groups)
-        return self.network(*self._normalized([faster_uphill(proprio, self.uphill), *others]))
+        proprio = self.groups[0]
+        return self.network(*self.normalized(obs.replace({proprio: faster_uphill(obs[proprio], self.uphill)})))
 
     def reset(self, dones: Tensor | None = None, hidden_state: Any = None) -> None:
         """Nothing: it has no memory."""
@@ -100,11 +98,10 @@ def faster_uphill(proprio: Tensor, exponent: float) -> Tensor:
     A Teacher that keeps its speed along its pitched body is thereby asked to keep it over the ground (decision 46).
     """
     terms = layout.slices(layout.PROPRIO)
-    command, gravity = proprio[..., terms["command"]], proprio[..., terms["gravity_b"]]
-    sine = (-gravity[..., :1]).clamp(0.0, STEEPEST)
-    factor = (1.0 - sine.square()) ** (-exponent / 2)
-    asked = torch.cat([command[..., :1] * factor, command[..., 1:]], dim=-1)
-    return torch.cat([asked, proprio[..., command.shape[-1] :]], dim=-1)
+    asked = proprio.clone()
+    sine = (-proprio[..., terms["gravity_b"].start]).clamp(0.0, STEEPEST)
+    asked[..., terms["command"].start] *= (1.0 - sine.square()) ** (-exponent / 2)
+    return asked
 
 
 def forget(hidden: Tensor, dones: Tensor) -> Tensor:

@@ -78,9 +78,9 @@ class Runner:
     def step(self, measurement: Measurement, command: ArrayLike, height: HeightQuery) -> NDArray[np.float32]:
         """Joint targets (12,) rad to track for the next 20 ms.
 
-        `command` is forward and lateral velocity in m/s and yaw rate in rad/s. After it, `outputs` holds everything
-        that the policy gave: estimates, gate, action. A measurement that is not finite is refused with a ValueError and
-        changes nothing.
+        `command` is forward and lateral velocity over the ground in m/s and yaw rate in rad/s. After it, `outputs`
+        holds everything that the policy gave: estimates, gate, action. A measurement that is not finite is refused
+        with a ValueError and changes nothing.
         """
         measured = self._measured(measurement, command, height)
         memory = self.memory or self.start(measured)

@@ -68,13 +68,11 @@ class Arrays(NamedTuple):
     base_contact: NDArray[np.float32]
 
 
-SHAPES = Arrays(
-    *((3,), (4,), (3,), (3,), (3,), (3,)),
-    *((12,), (12,), (12,)),
-    *((4, 3), (4, 3), (4,), (4, 3), (4, 3), (4,), (4,)),
-    (),  # type: ignore[arg-type]
-)
-"""Of one robot."""
+SHAPES: tuple[tuple[int, ...], ...] = (
+    (3,), (4,), (3,), (3,), (3,), (3,), (12,), (12,), (12,),
+    (4, 3), (4, 3), (4,), (4, 3), (4, 3), (4,), (4,), (),
+)  # fmt: skip
+"""Of one robot, in the order of `Arrays`."""
 CHAIN = leg_chain().numpy()
 
 
@@ -145,15 +143,12 @@ def _fill_base(qpos: NDArray, qvel: NDArray, out: Arrays, i: int) -> None:
     quaternion = qpos[3:7]
     velocity, down = _turned(quaternion, -1.0, qvel[0], qvel[1], qvel[2]), _turned(quaternion, -1.0, 0.0, 0.0, -1.0)
     w, x, y, z = quaternion
-    heading = _turn(-math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))) * complex(qvel[0], qvel[1])
-    out.linear_velocity_yaw[i, 0], out.linear_velocity_yaw[i, 1], out.linear_velocity_yaw[i, 2] = (
-        heading.real,
-        heading.imag,
-        qvel[2],
-    )
+    level = _turn(-math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))) * complex(qvel[0], qvel[1])
+    velocity_yaw = level.real, level.imag, qvel[2]
     for axis in range(3):
         out.base_position_w[i, axis], out.angular_velocity_b[i, axis] = qpos[axis], qvel[3 + axis]
         out.linear_velocity_b[i, axis], out.gravity_b[i, axis] = velocity[axis], down[axis]
+        out.linear_velocity_yaw[i, axis] = velocity_yaw[axis]
     for k in range(4):
         out.base_quaternion[i, k] = quaternion[k]
 

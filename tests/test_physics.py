@@ -102,8 +102,7 @@ def test_velocities_are_of_the_base_origin_in_the_base_frame(moving: tuple[Simul
 
 def test_velocity_in_the_yaw_frame_is_level_and_turned_by_the_heading_alone() -> None:
     sim = simulation()
-    qvel = torch.zeros(1, 18)
-    qvel[0, :3] = torch.tensor([0.3, 1.0, 0.7])
+    qvel = torch.cat([torch.tensor([[0.3, 1.0, 0.7]]), torch.zeros(1, 15)], dim=-1)
     facing_left = yaw_quaternion(torch.tensor(math.pi / 2))
     put(sim, pose(1.0, multiply(facing_left, roll_pitch_quaternion(torch.tensor(0.4), torch.tensor(-0.5)))), qvel)
     assert_close(sim.read().linear_velocity_yaw, torch.tensor([[1.0, -0.3, 0.7]]), atol=1e-6, rtol=0)
