@@ -11,6 +11,7 @@ import csv
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -50,46 +51,71 @@ def check_out(commit: str, directory: Path) -> Path:
     return directory
 
 
-def minutes(version: Path, seed: int, arguments: Arguments, run: Path) -> float:
-    """Minutes of training until the score is reached; infinite if it is not."""
+@dataclass(frozen=True)
+class Outcome:
+    """How long one run trained."""
+
+    minutes: float
+    """Minutes until the score was reached, or until the run ended without it."""
+    reached: bool
+    """Whether it was reached."""
+
+
+def train(version: Path, seed: int, arguments: Arguments, run: Path) -> Outcome:
+    """Train until the score is reached or the iterations are spent."""
     command = [sys.executable, "train.py", "--stage", "teacher", "--seed", str(seed), "--run-dir", str(run)]
     command += ["--max-iterations", str(arguments.iterations), "--agent.keep-every", "0"]
     process = subprocess.Popen(command, cwd=version, stdout=subprocess.DEVNULL)
     try:
-        while True:
+        while process.returncode is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            reached = first_above(run / "curves.csv", arguments.score)
-            if reached is not None or process.returncode is not None:
-                return reached if reached is not None else float("inf")
+            outcome = read(run / "curves.csv", arguments.score)
+            if outcome.reached:
+                return outcome
     finally:
         process.terminate()
         process.wait()
+    if process.returncode != 0:
+        sys.exit(f"learning: {' '.join(command)} failed in {version}; run it there to see why.")
+    return outcome
 
 
-def first_above(curves: Path, score: float) -> float | None:
-    """Minutes at which the mean tracking score of the last iterations first reached `score`, if it did."""
+def read(curves: Path, score: float) -> Outcome:
+    """What a run's curves say so far: when the mean tracking score of the last iterations first reached `score`."""
     if not curves.is_file():
-        return None
+        return Outcome(0.0, reached=False)
     with curves.open(newline="") as file:
         rows = list(csv.DictReader(file))
-    for end in range(WINDOW, len(rows) + 1):
-        if mean(float(row["tracking/linear"]) for row in rows[end - WINDOW : end]) >= score:
-            return float(rows[end - 1]["train/seconds"]) / 60
-    return None
+    scores = [float(row["tracking/linear"]) for row in rows]
+    ends = [float(row["train/seconds"]) / 60 for row in rows]
+    for last in range(WINDOW - 1, len(rows)):
+        if mean(scores[last + 1 - WINDOW : last + 1]) >= score:
+            return Outcome(ends[last], reached=True)
+    return Outcome(ends[-1] if ends else 0.0, reached=False)
+
+
+def summary(ours: Sequence[Outcome], first: Sequence[Outcome]) -> tuple[dict[str, float], dict[str, float]]:
+    """Ratio and mean minutes of both sides, named as the bounds that they are where a run did not reach the score."""
+    sides = {"ours": ours, "first": first}
+    complete = {name: all(run.reached for run in runs) for name, runs in sides.items()}
+    minutes = {name: mean(run.minutes for run in runs) for name, runs in sides.items()}
+    named = {f"{name}, minutes{'' if complete[name] else ' (at least)'}": minutes[name] for name in sides}
+    if not any(complete.values()):
+        return {}, named
+    bound = "" if all(complete.values()) else " (at most)" if complete["ours"] else " (at least)"
+    return {f"ours to first, minutes{bound}": minutes["ours"] / minutes["first"]}, named
 
 
 def main(arguments: Arguments) -> None:
     """Measure and report."""
-    taken: dict[str, list[float]] = {"ours": [], "first": []}
+    taken: dict[str, list[Outcome]] = {"ours": [], "first": []}
     with tempfile.TemporaryDirectory() as temporary:
         versions = {"ours": ROOT, "first": check_out(FIRST, Path(temporary) / "version")}
         for seed in range(arguments.seeds):
             for side, version in versions.items():
-                taken[side].append(minutes(version, seed, arguments, Path(temporary) / f"{side}_{seed}"))
-    results = {f"{side}, minutes": mean(runs) for side, runs in taken.items()}
-    ratios = {"ours to first, minutes": results["ours, minutes"] / results["first, minutes"]}
-    report("learning", ratios, results, arguments.json)
+                taken[side].append(train(version, seed, arguments, Path(temporary) / f"{side}_{seed}"))
+    report("learning", *summary(**taken), arguments.json)
 
 
 if __name__ == "__main__":
