@@ -1,39 +1,76 @@
-"""The Teacher as rsl_rl's actor and critic: rsl_rl's interface around our network and normaliser."""
+"""The Teacher as rsl_rl's actor, and a critic that is a second head on the actor's encoders."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from rsl_rl.models import MLPModel
 from rsl_rl.modules import HiddenState
 from tensordict import TensorDict
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.functional import linear
 
+from agents.config import TEACHER_GROUPS
+from anymal_policy.mlp import mlp
 from anymal_policy.normalizer import Normalizer
+from anymal_policy.sizes import PAPER
 from anymal_policy.teacher import Teacher
 
-NORMALIZED = "normalized"
-"""Observation group that is already normalised and concatenated."""
+NORMALIZED = {group: f"normalized_{group}" for group in TEACHER_GROUPS}
+"""Names of the observation groups once they are normalised."""
+LATENTS = "latents"
+"""Name under which normalised observations keep what the encoders made of them, for actor and critic."""
 
 
-class SplitTeacher(nn.Module):
-    """The Teacher on one flat vector of its normalised observation groups."""
+class Features(NamedTuple):
+    """What a head reads, in two parts: proprioception (n, 133), which needs no gradient, and latents (n, 120)."""
 
-    def __init__(self, sizes: list[int], num_outputs: int) -> None:
-        """`sizes` of proprio, extero and privileged, in this order."""
+    proprio: Tensor
+    latents: Tensor
+
+
+def read_features(head: nn.Sequential, features: Features) -> Tensor:
+    """Outputs of a head (n, k), float32 under autocast, too; nothing is computed backwards into the proprioception."""
+    first: Any = head[0]
+    split = features.proprio.shape[-1]
+    hidden = linear(features.proprio, first.weight[:, :split], first.bias)
+    hidden = hidden + linear(features.latents, first.weight[:, split:])
+    return head[1:](hidden).float()
+
+
+class ActorNetwork(nn.Module):
+    """The Teacher in two halves, between which the critic joins."""
+
+    def __init__(self, num_outputs: int) -> None:
+        """Create the Teacher."""
         super().__init__()
-        self.sizes = sizes
         self.teacher = Teacher(num_outputs)
 
-    def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        """Normalised observations (n, 391) to outputs (n, num_outputs), float32 under autocast, too."""
-        proprio, extero, privileged = observations.split(self.sizes, dim=-1)
-        return self.teacher(proprio, extero, privileged).float()
+    def latents(self, extero: Tensor, privileged: Tensor) -> Tensor:
+        """Latents l_e and l_priv (n, 120) of normalised heights (n, 208) and privileged state (n, 50)."""
+        return torch.cat([self.teacher.height_encoder(extero), self.teacher.privileged_encoder(privileged)], dim=-1)
+
+    def forward(self, features: Features) -> Tensor:
+        """Actions (n, num_outputs)."""
+        return read_features(self.teacher.head, features)
+
+
+class CriticNetwork(nn.Module):
+    """A head like the Teacher's, for the value."""
+
+    def __init__(self) -> None:
+        """Create the head."""
+        super().__init__()
+        self.head = mlp(PAPER.proprio + PAPER.belief, *PAPER.head_hidden, 1)
+
+    def forward(self, features: Features) -> Tensor:
+        """Values (n, 1)."""
+        return read_features(self.head, features)
 
 
 class TeacherModel(MLPModel):
-    """Actor: a Gaussian around the Teacher's output, its deviation learned per action; critic: one output alone."""
+    """Actor: a Gaussian around the Teacher's output, its deviation learned per action."""
 
     def __init__(
         self,
@@ -42,27 +79,58 @@ class TeacherModel(MLPModel):
         obs_set: str,
         output_dim: int,
         normalizer_until: int,
-        head_scale: float = 1.0,
+        head_scale: float,
         **kwargs: Any,
     ) -> None:
         """Put the Teacher in place of rsl_rl's MLP; `head_scale` shrinks its last layer."""
         super().__init__(obs, obs_groups, obs_set, output_dim, hidden_dims=[1], **kwargs)
         self.obs_normalization = True
         self.obs_normalizer = Normalizer(self.obs_dim, until=normalizer_until)
-        self.mlp = SplitTeacher([obs[group].shape[-1] for group in self.obs_groups], output_dim)
+        ends = torch.tensor([obs[group].shape[-1] for group in self.obs_groups]).cumsum(0).tolist()
+        self.entries = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        self.mlp = ActorNetwork(output_dim)
         with torch.no_grad():
             for parameter in last_linear(self.mlp.teacher.head).parameters():
                 parameter.mul_(head_scale)
 
-    def get_latent(
-        self, obs: TensorDict, masks: torch.Tensor | None = None, hidden_state: HiddenState = None
-    ) -> torch.Tensor:
-        """Normalised observations (n, 391), unless `obs` brings them along."""
-        groups = obs.keys()
-        return obs[NORMALIZED] if NORMALIZED in groups else super().get_latent(obs, masks, hidden_state)
+    def normalized(self, obs: TensorDict) -> TensorDict:
+        """The observation groups, each normalised."""
+        places = zip(self.obs_groups, self.entries, strict=True)
+        groups = {NORMALIZED[group]: self.obs_normalizer(obs[group], entries) for group, entries in places}
+        return TensorDict(groups, obs.batch_size)  # type: ignore
+
+    def get_latent(  # type: ignore
+        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
+    ) -> Features:
+        """What the heads read of observations; normalised ones keep their latents, so that these are computed once."""
+        proprio, extero, privileged = NORMALIZED.values()
+        inputs = obs if proprio in obs.keys() else self.normalized(obs)  # noqa: SIM118
+        if LATENTS not in inputs.keys():  # noqa: SIM118
+            inputs[LATENTS] = self.mlp.latents(inputs[extero], inputs[privileged])
+        return Features(inputs[proprio], inputs[LATENTS])
 
     def update_normalization(self, obs: TensorDict) -> None:
-        """Nothing: TeacherPPO updates the normaliser, which actor and critic share."""
+        """Nothing: TeacherPPO updates the normaliser."""
+
+
+class CriticModel(MLPModel):
+    """Critic: the value, read from the actor's features (decision 47)."""
+
+    actor: tuple[TeacherModel]
+    """In a tuple, so that its parameters are not the critic's, too."""
+
+    def __init__(
+        self, obs: TensorDict, obs_groups: dict[str, list[str]], obs_set: str, output_dim: int, **kwargs: Any
+    ) -> None:
+        """Put the head in place of rsl_rl's MLP."""
+        super().__init__(obs, obs_groups, obs_set, output_dim, hidden_dims=[1], **kwargs)
+        self.mlp = CriticNetwork()
+
+    def get_latent(  # type: ignore
+        self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
+    ) -> Features:
+        """The actor's."""
+        return self.actor[0].get_latent(obs)
 
 
 def last_linear(network: nn.Module) -> nn.Linear:

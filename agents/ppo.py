@@ -1,4 +1,4 @@
-"""PPO with the paper's learning-rate decay and one observation normaliser for actor and critic."""
+"""PPO with the paper's learning-rate decay, and a critic on the actor's encoders and normaliser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from agents import distributed
 from agents.averaging import running_mean
 from agents.config import PAPER_ITERATION
-from agents.models import NORMALIZED
 from agents.precision import bf16
 from agents.rollout import Rollout, rollout_samples
 
@@ -54,9 +53,9 @@ class TeacherPPO(PPO):
 
     @staticmethod
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> PPO:
-        """Build actor and critic around one normaliser."""
+        """Build the actor, and the critic on top of it."""
         alg: Any = PPO.construct_algorithm(obs, env, cfg, device)
-        alg.critic.obs_normalizer = alg.actor.obs_normalizer
+        alg.critic.actor = (alg.actor,)
         steps, actions = cfg["num_steps_per_env"], [env.num_actions]
         alg.storage = Rollout(env.num_envs, steps, obs, actions, device, prepare=alg.network_inputs)
         return alg
@@ -64,7 +63,9 @@ class TeacherPPO(PPO):
     def act(self, obs: TensorDict) -> Tensor:
         """Sample actions in the arithmetic of the updates, in which the ratios of probabilities then begin at 1."""
         with bf16(self.device, self.use_mixed_precision):
-            return super().act(obs)
+            actions = super().act(self.network_inputs(obs))
+        self.transition.observations = obs
+        return actions
 
     def update(self) -> dict[str, float]:
         """One PPO update on the stored rollout, then the normaliser's; returns the mean losses."""
@@ -92,7 +93,7 @@ class TeacherPPO(PPO):
         return nn.ModuleDict({"actor": self.actor.mlp, "critic": self.critic.mlp})
 
     def update_normalizer(self, obs: TensorDict) -> None:
-        """Merge raw observations (n, ...) of all ranks into the statistics that actor and critic share."""
+        """Merge raw observations (n, ...) of all ranks into the statistics."""
         groups = [obs[group] for group in self.actor.obs_groups]
         # rsl_rl types its normaliser and distribution as modules that may be missing or others
         self.actor.obs_normalizer.update(torch.cat(groups, dim=-1), distributed.total)  # type: ignore
@@ -111,14 +112,14 @@ class TeacherPPO(PPO):
 
     @torch.no_grad()
     def network_inputs(self, obs: TensorDict) -> TensorDict:
-        """Observations (n, ...) as actor and critic read them in an update: normalised once, not in every epoch.
+        """Observations (n, ...) as actor and critic read them: normalised once for both, and for all epochs.
 
         Mirror images are made of raw observations.
         """
         if self.symmetry is not None:
             return obs
         dtype = torch.bfloat16 if self.use_mixed_precision else torch.float32
-        return TensorDict({NORMALIZED: self.actor.get_latent(obs).to(dtype)}, batch_size=obs.batch_size)
+        return self.actor.normalized(obs).to(dtype)  # type: ignore
 
     def save(self) -> dict:
         """Networks, their means, normaliser, optimiser, learning rate and the sample count."""

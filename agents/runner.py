@@ -54,7 +54,7 @@ class TeacherRunner(Training):
         networks: Any = self.alg.networks()
         try:
             networks["actor"].teacher.load_state_dict(record["network"])
-            networks["critic"].teacher.load_state_dict(record["critic"])
+            networks["critic"].load_state_dict(record["critic"])
             self.actor.obs_normalizer.load_state_dict(record["normalizer"])
             self.actor.distribution.load_state_dict(record["std"])  # type: ignore
             self.alg.averaged.module.load_state_dict(networks.state_dict())
@@ -68,7 +68,7 @@ class TeacherRunner(Training):
         averaged: Any = self.alg.averaged.module
         return super().policy_record() | {
             "network": averaged["actor"].teacher.state_dict(),
-            "critic": averaged["critic"].teacher.state_dict(),
+            "critic": averaged["critic"].state_dict(),
             "normalizer": self.actor.obs_normalizer.state_dict(),
             "std": self.actor.distribution.state_dict(),  # type: ignore
             "curriculum": self.env.curriculum(),  # type: ignore

@@ -7,7 +7,6 @@ import math
 import pytest
 import torch
 from fake_env import FakeConfig, FakeEnv
-from tensordict import TensorDict
 
 from agents.config import TeacherConfig
 from agents.models import NORMALIZED, TeacherModel
@@ -59,13 +58,38 @@ def test_network_sees_the_groups_in_the_order_proprio_extero_privileged() -> Non
     normalized = actor.obs_normalizer(torch.cat([obs["proprio"], obs["extero"], obs["privileged"]], dim=-1))
     teacher = actor.mlp.teacher  # type: ignore
     expected = teacher(normalized[:, :133], normalized[:, 133:341], normalized[:, 341:])
-    assert torch.equal(actor(obs), expected)
+    torch.testing.assert_close(actor(obs), expected)
 
 
-def test_actor_and_critic_share_the_normaliser_but_no_weight() -> None:
-    alg, _ = build()
-    assert alg.actor.obs_normalizer is alg.critic.obs_normalizer
+def test_critic_is_a_head_on_the_actors_encoders_and_owns_no_weight_of_it() -> None:
+    alg, env = build()
     assert not {id(p) for p in alg.actor.parameters()} & {id(p) for p in alg.critic.parameters()}
+    obs = env.get_observations()
+    teacher, normalized = alg.actor.mlp.teacher, alg.actor.normalized(obs)  # type: ignore
+    features = teacher.embed(*(normalized[name] for name in NORMALIZED.values()))
+    torch.testing.assert_close(alg.critic(obs), alg.critic.mlp.head(features))  # type: ignore
+    alg.critic(obs).sum().backward()
+    assert teacher.height_encoder.foot[0].weight.grad.abs().max() > 0
+
+
+def test_a_head_read_in_two_parts_has_the_gradients_of_the_whole() -> None:
+    alg, env = build()
+    obs = env.get_observations()
+    teacher, gradients = alg.actor.mlp.teacher, []  # type: ignore
+    normalized = [alg.actor.normalized(obs)[name] for name in NORMALIZED.values()]  # type: ignore
+    for output in (alg.actor(obs), teacher(*normalized)):
+        gradients.append(torch.autograd.grad(output.square().sum(), list(teacher.parameters())))
+    torch.testing.assert_close(*gradients)
+
+
+def test_latents_are_computed_once_for_actor_and_critic() -> None:
+    alg, env = build()
+    calls = []
+    alg.actor.mlp.teacher.height_encoder.register_forward_hook(lambda *_: calls.append(1))  # type: ignore
+    rollout(alg, env)
+    assert len(calls) == CFG.num_steps_per_env + 1  # one more for the value of the last state
+    alg.update()
+    assert len(calls) == CFG.num_steps_per_env + 1 + 1 + 1  # a mini-batch, the policy's change
 
 
 def test_normaliser_counts_every_sample_once_and_after_the_update() -> None:
@@ -91,9 +115,8 @@ def test_normalising_once_per_rollout_changes_no_output() -> None:
     rollout(alg, env)
     alg.update()
     obs = env.get_observations()
-    normalized = TensorDict({NORMALIZED: alg.actor.get_latent(obs)}, batch_size=obs.batch_size)
-    assert torch.equal(alg.actor(normalized), alg.actor(obs))
-    assert torch.equal(alg.critic(normalized), alg.critic(obs))
+    assert torch.equal(alg.actor(alg.network_inputs(obs)), alg.actor(obs))
+    assert torch.equal(alg.critic(alg.network_inputs(obs)), alg.critic(obs))
 
 
 def test_learning_rate_decays_with_samples_not_iterations() -> None:
