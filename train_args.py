@@ -115,6 +115,8 @@ def fresh_defaults(chosen: argparse.Namespace) -> Args:
 
     if chosen.stage != STUDENT or chosen.teacher is None:
         env = sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"]))
+        if chosen.init_from is not None and chosen.stage != STUDENT:
+            env = going_on(env, checkpoint.read_policy(chosen.init_from, TEACHER))
         return Args(env=env, agent=size.agent, student=size.student, processes=processes)
     teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
     task = chosen.task or teacher["task"]
@@ -145,9 +147,15 @@ def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
 
 def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:
     """The Teacher's environment for its Student: easy ground first, and c_k goes on where the Teacher's ended."""
-    factor = curriculum_factor(teacher["samples"], env.curriculum)
-    curriculum = replace(env.curriculum, flat_samples=size.flat_samples, initial_factor=factor)
+    curriculum = replace(going_on(env, teacher).curriculum, flat_samples=size.flat_samples)
     return replace(env, noisy_groups=True, curriculum=curriculum)
+
+
+def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:
+    """The environment with the c_k at which the training of this Teacher ended, for one that goes on from it."""
+    trained = restore(env.curriculum, teacher["env"]["curriculum"])
+    factor = curriculum_factor(teacher["samples"], trained)
+    return replace(env, curriculum=replace(env.curriculum, initial_factor=factor))
 
 
 def under_way(env: EnvConfig) -> EnvConfig:

@@ -20,6 +20,7 @@ import train
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import PRESETS, TeacherConfig, differences, restore
 from envs.config import EnvConfig
+from envs.curriculum import CurriculumConfig, curriculum_factor
 from envs.tasks import TASKS
 from train_args import usable_cores
 
@@ -60,6 +61,15 @@ def test_init_from_starts_a_new_run_with_the_old_networks(run_dir: Path, tmp_pat
     assert runner.iteration == 0
     for name, weight in read_policy(run_dir)["network"].items():
         assert torch.equal(runner.policy_record()["network"][name], weight)
+
+
+def test_init_from_goes_on_at_the_c_k_that_was_reached(run_dir: Path) -> None:
+    record = read_policy(run_dir)
+    reached = curriculum_factor(record["samples"], CurriculumConfig(**record["env"]["curriculum"]))
+    assert reached > CurriculumConfig().initial_factor
+    assert train.parse([*TINY, "--init-from", str(run_dir)]).env.curriculum.initial_factor == reached
+    given = [*TINY, "--init-from", str(run_dir), "--env.curriculum.initial-factor", "0.6"]
+    assert train.parse(given).env.curriculum.initial_factor == 0.6
 
 
 @pytest.mark.parametrize("preset", PRESETS)
