@@ -94,6 +94,12 @@ def note_versions(old: dict[str, str], new: dict[str, str]) -> None:
         note(f"{', '.join(changed)}; the run goes on, but not to the same bits.")
 
 
+def note_misfits(parts: list[str], source: str) -> None:
+    """Tell the user which parts of a policy could not be taken over."""
+    for part in parts:
+        note(f"the {part} of the {source} is unknown or does not fit; it starts anew.")
+
+
 @distributed.together()
 def build(args: Args) -> TeacherRunner | StudentRunner:
     """Environment and runner of the stage at hand, ready to train."""
@@ -112,10 +118,9 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
         note_versions(args.record["versions"], runner.versions)
     elif args.now == STUDENT:
         teacher = checkpoint.read_policy(args.teacher or run_dir.parent / TEACHER, TEACHER)
-        if not runner.teach(teacher):
-            note("the Teacher's terrain curriculum is unknown or of another terrain; the Student's starts anew.")
-    if policy is not None and not runner.init_from(policy):
-        note("the terrain curriculum to start from is unknown or of another terrain; it starts anew.")
+        note_misfits(runner.teach(teacher), "Teacher")
+    if policy is not None:
+        note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
     print(f"Training a {args.now} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
     return runner

@@ -49,19 +49,24 @@ class TeacherRunner(Training):
         """The policy in training."""
         return self.alg.actor  # type: ignore
 
-    def init_from(self, record: dict[str, Any]) -> bool:
-        """Start from the networks, normaliser, action noise and curriculum of a Teacher; whether the last one fits."""
+    def init_from(self, record: dict[str, Any]) -> list[str]:
+        """Start from the networks, normaliser, action noise and curriculum of a Teacher; names what does not fit.
+
+        The critics of earlier versions, which had encoders of their own, do not.
+        """
         networks: Any = self.alg.networks()
+        own_encoders = "height_encoder.foot.0.weight" in record["critic"]
         try:
             networks["actor"].teacher.load_state_dict(record["network"])
-            networks["critic"].load_state_dict(record["critic"])
+            if not own_encoders:
+                networks["critic"].load_state_dict(record["critic"])
             self.actor.obs_normalizer.load_state_dict(record["normalizer"])
             self.actor.distribution.load_state_dict(record["std"])  # type: ignore
             self.alg.averaged.module.load_state_dict(networks.state_dict())
         except RuntimeError as error:
             raise CheckpointError("The policy's networks have another shape than this version's Teacher.") from error
         self.alg.start_gently()
-        return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+        return (["critic"] if own_encoders else []) + self._take_curriculum(record)
 
     def policy_record(self) -> dict[str, Any]:
         """The Teacher and its critic, both averaged over recent updates, and where its curriculum has led."""
@@ -111,25 +116,25 @@ class StudentRunner(Training):
         self.network_cfg = cfg.network
         self.teacher_hash = ""
 
-    def teach(self, record: dict[str, Any]) -> bool:
-        """Learn from the Teacher of this policy record; whether its curriculum could be taken over, too."""
+    def teach(self, record: dict[str, Any]) -> list[str]:
+        """Learn from the Teacher of this policy record, on the ground that it had reached; names what does not fit."""
         try:
             self.alg.teach(record["network"], record["normalizer"])
         except RuntimeError as error:
             raise CheckpointError("The Teacher's networks have another shape than this version's Teacher.") from error
         self.teacher_hash = record["hash"]
-        return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+        return self._take_curriculum(record)
 
-    def init_from(self, record: dict[str, Any]) -> bool:
-        """Start from the network and curriculum of another Student, a blind one also from one that saw; whether the
-        latter fits."""
+    def init_from(self, record: dict[str, Any]) -> list[str]:
+        """Start from the network and curriculum of another Student, a blind one also from one that saw; names what does
+        not fit."""
         other = restore(self.network_cfg, record["student"])
         if replace(other, extero=self.network_cfg.extero) != self.network_cfg:
             raise CheckpointError(
                 "The Student to start from is another variant: give the --student.network flags that it was made with."
             )
         self.alg.begin_with(record["network"])
-        return self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+        return self._take_curriculum(record)
 
     def policy_record(self) -> dict[str, Any]:
         """The Student, averaged over recent updates, its Teacher's normaliser (proprioception, heights, privileged

@@ -149,6 +149,11 @@ class Training(OnPolicyRunner):
             "seconds": self.logger.seconds,
         }
 
+    def _take_curriculum(self, record: dict[str, Any]) -> list[str]:
+        """Go on from the ground that the curriculum of this policy had reached; names it if it does not fit."""
+        fits = self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+        return [] if fits else ["terrain curriculum"]
+
     def _warm_up(self) -> None:
         """Spread the episodes' ends."""
         self.env.episode_length_buf = torch.randint_like(

@@ -18,6 +18,7 @@ from agents.archive import CheckpointError, plain
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.rng import restore_rng, rng_state
 from agents.runner import TeacherRunner
+from anymal_policy.teacher import Teacher
 from envs.anymal import AnymalEnv
 from envs.tasks import TASKS
 
@@ -114,7 +115,7 @@ def test_init_from_takes_networks_normaliser_noise_and_terrain_but_no_progress(t
     source.env.level = 4  # type: ignore
     source.train()
     target = start(tmp_path / "b", 1, seed=2)
-    assert target.init_from(read_policy(tmp_path / "a")) and target.env.level == 4  # type: ignore
+    assert target.init_from(read_policy(tmp_path / "a")) == [] and target.env.level == 4  # type: ignore
     obs = source.env.get_observations()
     averaged = source.alg.averaged.module
     source.actor.mlp, source.alg.critic.mlp = averaged["actor"], averaged["critic"]  # type: ignore
@@ -123,6 +124,14 @@ def test_init_from_takes_networks_normaliser_noise_and_terrain_but_no_progress(t
     )
     assert torch.equal(target.actor.distribution.log_std_param, source.actor.distribution.log_std_param)  # type: ignore
     assert target.iteration == 0 and target.alg.samples == 0
+
+
+def test_a_critic_with_encoders_of_its_own_starts_anew(tmp_path: Path) -> None:
+    start(tmp_path / "a", 1).train()
+    target = start(tmp_path / "b", 1, seed=2)
+    fresh = target.alg.critic.mlp.state_dict()["head.0.weight"].clone()
+    assert target.init_from(read_policy(tmp_path / "a") | {"critic": Teacher(1).state_dict()}) == ["critic"]
+    assert torch.equal(target.alg.critic.mlp.state_dict()["head.0.weight"], fresh)
 
 
 def test_a_trained_policy_starts_with_the_smallest_steps(tmp_path: Path) -> None:
