@@ -33,9 +33,8 @@ class Features(NamedTuple):
 def read_features(head: nn.Sequential, features: Features) -> Tensor:
     """Outputs of a head (n, k), float32 under autocast, too; nothing is computed backwards into the proprioception."""
     first: Any = head[0]
-    split = features.proprio.shape[-1]
-    hidden = linear(features.proprio, first.weight[:, :split], first.bias)
-    hidden = hidden + linear(features.latents, first.weight[:, split:])
+    of_proprio, of_latents = first.weight.split([part.shape[-1] for part in features], dim=1)
+    hidden = linear(features.proprio, of_proprio, first.bias) + linear(features.latents, of_latents)
     return head[1:](hidden).float()
 
 

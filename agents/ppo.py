@@ -76,8 +76,9 @@ class TeacherPPO(PPO):
         observations = self.storage.observations
         change = {"kl": self._policy_change(observations[-1]), "explained_variance": self._explained_variance()}
         change = distributed.mean(change)
-        for steps in observations.split(STATISTICS_STEPS):
-            self.update_normalizer(steps.flatten(0, 1))
+        if not self.actor.obs_normalizer.frozen:  # type: ignore
+            for steps in observations.split(STATISTICS_STEPS):
+                self.update_normalizer(steps.flatten(0, 1))
         self.samples += rollout_samples(self.storage)
         self._adapt_learning_rate(change["kl"])
         self.averaged.update_parameters(self.networks())

@@ -1,4 +1,4 @@
-"""A rollout in shuffled order: its observations are gathered and prepared once for all epochs."""
+"""A rollout in shuffled order, gathered once for all epochs."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ class Rollout(RolloutStorage):
         """Yield `num_mini_batches` random parts of the rollout, `num_epochs` times; the rest of a division is left."""
         order = torch.randperm(self.num_envs * self.num_transitions_per_env, device=self.device)
         observations, size = self._prepared(order), len(order) // num_mini_batches
+        rows = [slice(start, start + size) for start in range(0, num_mini_batches * size, size)]
+        others = [self._others(order[part]) for part in rows]
         for _ in range(num_epochs):
-            for start in range(0, num_mini_batches * size, size):
-                rows = slice(start, start + size)
-                yield self._batch(observations[rows], order[rows])
+            for part, fields in zip(rows, others, strict=True):
+                yield RolloutStorage.Batch(observations=observations[part], **fields)
 
     def _prepared(self, order: Tensor) -> TensorDict:
         """Observations (t n, ...) in this order, prepared a step's worth at a time, which takes little memory."""
@@ -42,14 +43,13 @@ class Rollout(RolloutStorage):
             whole[start : start + size] = self.prepare(rows)  # type: ignore
         return whole
 
-    def _batch(self, observations: TensorDict, chosen: Tensor) -> RolloutStorage.Batch:
-        """The mini-batch of these samples (m,), with their observations."""
+    def _others(self, chosen: Tensor) -> dict[str, Any]:
+        """What a mini-batch of these samples (m,) has beside their observations."""
 
         def of(stored: Tensor) -> Tensor:
             return stored.flatten(0, 1).index_select(0, chosen)
 
-        return RolloutStorage.Batch(
-            observations=observations,
+        return dict(
             actions=of(self.actions),
             values=of(self.values),
             advantages=of(self.advantages),

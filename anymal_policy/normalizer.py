@@ -31,6 +31,11 @@ class Normalizer(nn.Module):
         self.register_buffer("var", torch.ones(dim))
         self.register_buffer("count", torch.zeros((), dtype=torch.long))
 
+    @property
+    def frozen(self) -> bool:
+        """Whether it has seen all the samples that it learns from."""
+        return int(self.count) >= self.until
+
     def forward(self, x: Tensor, entries: slice = ALL) -> Tensor:
         """Normalised observations (..., dim), within +-clip; `entries` are those of the statistics that x has."""
         mean, deviation = self.mean[entries], self.var[entries].sqrt() + self.eps
@@ -46,9 +51,9 @@ class Normalizer(nn.Module):
 
         Processes that learn together each give their own, and `total`, the sum of a tensor over all of them.
         """
-        seen = int(self.count)
-        if seen >= self.until or x.numel() == 0:
+        if self.frozen or x.numel() == 0:
             return
+        seen = int(self.count)
         batch = rearrange(x, "... dim -> (...) dim").double()
         new = int(total(torch.tensor(len(batch), device=x.device)))
         own_var, own_mean = torch.var_mean(batch, dim=0, correction=0)
