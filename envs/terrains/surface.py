@@ -69,29 +69,36 @@ def _sample_rings(
     offsets: NDArray,
     out: NDArray,
 ) -> None:
-    """Heights at each robot's feet plus the offsets, turned by the robot's yaw.
+    """Heights at each robot's feet plus the offsets (2, p), turned by the robot's yaw.
 
-    A robot's samples are fetched before any is used, so that the memory answers many at once.
+    Where a robot's samples are is found for all of them, which the compiler does several at a time; then all are
+    fetched, so that the memory answers many at once; then they are used.
     """
     rows, columns = heights.shape
-    feet, points = foot_xy.shape[1], len(offsets)
-    u, v = np.empty((feet, points)), np.empty((feet, points))
-    corners, cell = np.empty((feet, points, 4), heights.dtype), np.empty((feet, points), sides.dtype)
+    feet, points = foot_xy.shape[1], offsets.shape[1]
+    flat_heights, flat_sides = heights.reshape(-1), sides.reshape(-1)
+    u, v, at = np.empty((feet, points)), np.empty((feet, points)), np.empty((feet, points), np.int64)
+    corners, cell = np.empty((4, feet, points), heights.dtype), np.empty((feet, points), sides.dtype)
     for i in range(len(foot_xy)):
         c, s = math.cos(yaw[i]), math.sin(yaw[i])
         for foot in range(feet):
             for p in range(points):
-                x = foot_xy[i, foot, 0] + c * offsets[p, 0] - s * offsets[p, 1]
-                y = foot_xy[i, foot, 1] + s * offsets[p, 0] + c * offsets[p, 1]
+                x = foot_xy[i, foot, 0] + c * offsets[0, p] - s * offsets[1, p]
+                y = foot_xy[i, foot, 1] + s * offsets[0, p] + c * offsets[1, p]
                 cx, cy = _grid_coordinate(x, x0, columns), _grid_coordinate(y, y0, rows)
                 ix, iy = min(int(cx), columns - 2), min(int(cy), rows - 2)
-                u[foot, p], v[foot, p], cell[foot, p] = cx - ix, cy - iy, sides[iy, ix]
-                corners[foot, p, 0], corners[foot, p, 1] = heights[iy, ix], heights[iy, ix + 1]
-                corners[foot, p, 3], corners[foot, p, 2] = heights[iy + 1, ix], heights[iy + 1, ix + 1]
+                u[foot, p], v[foot, p], at[foot, p] = cx - ix, cy - iy, iy * columns + ix
         for foot in range(feet):
             for p in range(points):
-                near, right, far, left = corners[foot, p]
-                out[i, foot, p] = height_in_cell((near, right, far, left), cell[foot, p], u[foot, p], v[foot, p])
+                near = at[foot, p]
+                cell[foot, p] = flat_sides[near]
+                corners[0, foot, p], corners[1, foot, p] = flat_heights[near], flat_heights[near + 1]
+                left = near + columns
+                corners[3, foot, p], corners[2, foot, p] = flat_heights[left], flat_heights[left + 1]
+        for foot in range(feet):
+            for p in range(points):
+                around = corners[0, foot, p], corners[1, foot, p], corners[2, foot, p], corners[3, foot, p]
+                out[i, foot, p] = height_in_cell(around, cell[foot, p], u[foot, p], v[foot, p])
 
 
 @compiled
@@ -139,8 +146,8 @@ class Surface:
     def foot_heights(self, foot_xy: ArrayLike, yaw: ArrayLike, offsets: ArrayLike) -> NDArray[np.float32]:
         """Heights in m (n, 4, p) at `offsets` (p, 2) turned by `yaw` (n,) rad from the feet at `foot_xy` (n, 4, 2)."""
         feet = np.asarray(foot_xy, np.float64)
-        angle, points = np.asarray(yaw, np.float64), np.asarray(offsets, np.float64)
-        out = np.empty((*feet.shape[:2], len(points)), np.float32)
+        angle, points = np.asarray(yaw, np.float64), np.ascontiguousarray(np.asarray(offsets, np.float64).T)
+        out = np.empty((*feet.shape[:2], points.shape[1]), np.float32)
 
         def sample(rows: slice) -> None:
             terrain = self.map.heights, self._sides, *self.map.origin_w
