@@ -1,8 +1,7 @@
-"""The environment as a contract: what a step gives back, when episodes end, and that its bits can be had again."""
+"""The environment as a contract: what a step gives back, and when episodes end."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from einops import rearrange
+from rollouts import WILD, actions, rollout, same
 from torch import Tensor
 from torch.testing import assert_close
 from worlds import environment, plane_tile
@@ -20,21 +20,13 @@ from anymal_policy import gait, layout
 from envs import rewards
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
-from envs.config import EnvConfig, TerrainConfig
+from envs.config import EnvConfig
 from envs.curriculum import CurriculumConfig
-from envs.randomization import NONE, RandomizationConfig
+from envs.randomization import NONE
 from envs.robot import FOOT_RADIUS
 from envs.tasks import TASKS, task_config
 from envs.terrains import make_tile
 
-WILD: dict[str, Any] = {
-    "commands": CommandConfig(resample_seconds=0.3),
-    "curriculum": CurriculumConfig(initial_factor=0.9, update_samples=150),
-    "randomization": RandomizationConfig(push_seconds=0.5),
-    "episode_seconds": 0.9,
-    "terrain": TerrainConfig(types=("slope_up", "flat"), tile_size=4.0),
-}
-"""Everything random, often: commands, pushes, resets and curriculum updates within a second."""
 TAME: dict[str, Any] = {"randomization": NONE, "commands": CommandConfig(fixed=(0.5, 0.0, 0.2))}
 """Nothing random once a robot has started."""
 PROPRIO, PRIVILEGED = layout.slices(layout.PROPRIO), layout.slices(layout.PRIVILEGED)
@@ -43,24 +35,6 @@ PROPRIO, PRIVILEGED = layout.slices(layout.PROPRIO), layout.slices(layout.PRIVIL
 @pytest.fixture(autouse=True)
 def _logs_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # MuJoCo writes its warnings to the working directory
-
-
-def actions(env: AnymalEnv, steps: int, seed: int = 0) -> list[Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(env.num_envs, 16, generator=generator) for _ in range(steps)]
-
-
-def rollout(env: AnymalEnv, steps: int, seed: int = 0) -> list[Tensor]:
-    """Everything that the environment gives back for random actions."""
-    given = []
-    for action in actions(env, steps, seed):
-        observed, reward, done, extras = env.step(action)
-        given += [*(observed[name] for name in sorted(observed.keys())), reward, done, *extras.values()]
-    return given
-
-
-def same(a: list[Tensor], b: list[Tensor]) -> bool:
-    return len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 def turn_over(env: AnymalEnv, row: int) -> None:
@@ -276,64 +250,6 @@ def test_a_broken_robot_is_reset_alone_and_counted() -> None:
     for a, b in zip(*after, strict=True):
         assert torch.equal(a[others], b[others])
     assert broken.metrics()["physics/non_finite"] == 0
-
-
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_same_seed_gives_the_same_rollout_at_any_thread_count(threads: int) -> None:
-    changes = {**WILD, "threads": threads}
-    expected = rollout(environment(6, **WILD, seed=3), 60)
-    assert same(rollout(environment(6, **changes, seed=3), 60), expected)
-    assert not same(rollout(environment(6, **changes, seed=4), 5), expected[: 5 * 7])
-
-
-def test_a_restored_environment_goes_on_with_the_same_bits() -> None:
-    env, other = environment(6, **WILD, seed=1), environment(6, **WILD, seed=2)
-    rollout(env, 50)
-    rollout(other, 13)
-    file = io.BytesIO()
-    torch.save(env.state_dict(), file)
-    env.metrics()
-    expected, state = rollout(env, 60, seed=5), env.state_dict()
-    file.seek(0)
-    other.load_state_dict(torch.load(file, weights_only=True))
-    assert same(rollout(other, 60, seed=5), expected)
-    assert other.metrics() == env.metrics()
-    cells = [each["placement"]["filter"]["cells"] for each in (state, other.state_dict())]
-    assert torch.equal(*cells)
-    assert other.samples == env.samples == 110 * 6
-
-
-def test_a_restored_environment_shows_the_observations_it_was_saved_with() -> None:
-    env, other = environment(3, seed=1), environment(3, seed=2)
-    rollout(env, 4)
-    other.load_state_dict(env.state_dict())
-    for name, group in env.get_observations().items():
-        assert torch.equal(other.get_observations()[name], group)
-    other.step(torch.ones(3, 16))
-    assert not torch.equal(other.get_observations()["proprio"], env.get_observations()["proprio"])
-
-
-def test_inference_mode_changes_nothing_and_leaves_ordinary_tensors() -> None:
-    expected = rollout(environment(4, **WILD), 60)
-    with torch.inference_mode():
-        env = environment(4, **WILD)
-        given = rollout(env, 50)
-        saved = env.state_dict()
-    given += rollout_from(env, 50, 60)
-    assert same(given, expected)
-    assert not any(tensor.is_inference() for tensor in given)
-    with torch.inference_mode():
-        env.load_state_dict(saved)
-    rollout(env, 10)
-
-
-def rollout_from(env: AnymalEnv, first: int, last: int) -> list[Tensor]:
-    """The rest of a rollout of `last` steps whose first ones are done."""
-    given = []
-    for action in actions(env, last)[first:]:
-        observations, reward, done, extras = env.step(action)
-        given += [*(observations[name] for name in sorted(observations.keys())), reward, done, *extras.values()]
-    return given
 
 
 def test_c_k_grows_with_the_samples_of_all_robots() -> None:
