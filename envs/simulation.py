@@ -16,6 +16,7 @@ from torch import Tensor
 
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
+from envs.library import stop_timers
 from envs.reading import Columns, Readings, robot_state
 from envs.state import RobotState
 
@@ -50,6 +51,7 @@ class Ground(Protocol):
 
 def build_model(ground: Ground, visual: bool = False) -> mujoco.MjModel:
     """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
+    stop_timers()
     spec = robot.robot_spec(visual)
     ground.add_to_spec(spec)
     model = spec.compile()

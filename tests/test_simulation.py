@@ -223,3 +223,10 @@ class _Plane:
 
     def write_to_model(self, model: mujoco.MjModel) -> None:
         assert model.ngeom > 0
+
+
+def test_mujoco_reads_no_clock() -> None:
+    model = simulation(1).model
+    data = mujoco.MjData(model)
+    mujoco.mj_step(model, data)
+    assert data.timer[mujoco.mjtTimer.mjTIMER_STEP.value].duration == 0

@@ -81,7 +81,8 @@ def _room(rows: int, columns: int) -> tuple[int, int]:
 def _install() -> Any:
     """Put our function into MuJoCo's table for this process, and return it."""
     try:
-        from envs.collider.native import COLLISION, build, library
+        from envs.collider.native import COLLISION, build
+        from envs.library import library
 
         kinds: int = mujoco.mjtGeom.mjNGEOMTYPES.value
         table = ((COLLISION * kinds) * kinds).in_dll(library(), "mjCOLLISIONFUNC")

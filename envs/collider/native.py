@@ -7,10 +7,8 @@ those without it to the stock function.
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 from llvmlite import ir
 from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
@@ -60,13 +58,6 @@ def array(struct: Any, word: int, dtype: Any) -> Any:
 def matrix(struct: Any, word: int, skip: int, shape: tuple[int, int], dtype: Any) -> Any:
     """The matrix that begins `skip` bytes into the array that a struct points to in its 8-byte word number `word`."""
     return carray(pointer(carray(struct, (WORDS,), np.intp)[word] + skip), shape, dtype)
-
-
-def library() -> ctypes.CDLL:
-    """MuJoCo's shared library, which Python's bindings have loaded."""
-    folder = Path(mujoco.__file__).parent
-    files = [path for pattern in ("libmujoco.so*", "libmujoco*.dylib", "mujoco.dll") for path in folder.glob(pattern)]
-    return ctypes.CDLL(str(files[0]))
 
 
 def build(stock: Any) -> Any:
