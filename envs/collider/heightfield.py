@@ -50,9 +50,14 @@ def collide(
         return 0
     west, east = math.floor((c[0] - reach) / dx), math.floor((c[0] + reach) / dx)
     south, north = math.floor((c[1] - reach) / dy), math.floor((c[1] + reach) / dy)
-    gap = c[2] - spacing[2] * highest(heights, west, east + 1, south, north + 1)
+    lowest, highest = extent(heights, west, east + 1, south, north + 1)
+    gap = c[2] - spacing[2] * highest
     if gap >= reach:
         return 0
+    if gap > 0.0 and lowest == highest:
+        put(contacts, 0, gap, (c[0], c[1], c[2] - gap), (0.0, 0.0, 1.0))
+        finish(contacts, 1, False, radius, c, origin)
+        return 1
     if gap > 0.0:
         aside = math.sqrt(reach * reach - gap * gap)
         west, east = math.floor((c[0] - aside) / dx), math.floor((c[0] + aside) / dx)
@@ -90,23 +95,24 @@ def collide(
 
 
 @compiled
-def highest(heights: NDArray, west: int, east: int, south: int, north: int) -> float:
-    """Largest height as stored of the samples in a window, ends included; beyond the map those of its nearest edge.
+def extent(heights: NDArray, west: int, east: int, south: int, north: int) -> tuple[float, float]:
+    """Least and largest height as stored of the samples in a window, ends included; beyond the map those of its edge.
 
     LLVM leaves `while` loops over a few samples with unsigned indices alone; as `for` they take thrice the time.
     """
     rows, columns = heights.shape
     first_x, last_x = np.uint64(min(max(west, 0), columns - 1)), np.uint64(min(max(east, 0), columns - 1))
     iy, last_y = np.uint64(min(max(south, 0), rows - 1)), np.uint64(min(max(north, 0), rows - 1))
-    top = heights[iy, first_x]
+    low = high = heights[iy, first_x]
     while iy <= last_y:
         ix = first_x
         while ix <= last_x:
             height = heights[iy, ix]
-            top = height if height > top else top
+            low = height if height < low else low
+            high = height if height > high else high
             ix += np.uint64(1)
         iy += np.uint64(1)
-    return float(top)
+    return float(low), float(high)
 
 
 @compiled
