@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -39,16 +40,12 @@ def read_features(head: nn.Sequential, features: Features) -> Tensor:
 
 
 class ActorNetwork(nn.Module):
-    """The Teacher in two halves, between which the critic joins."""
+    """The Teacher's head, and with it the encoders, whose latents the critic reads, too."""
 
     def __init__(self, num_outputs: int) -> None:
         """Create the Teacher."""
         super().__init__()
         self.teacher = Teacher(num_outputs)
-
-    def latents(self, extero: Tensor, privileged: Tensor) -> Tensor:
-        """Latents l_e and l_priv (n, 120) of normalised heights (n, 208) and privileged state (n, 50)."""
-        return torch.cat([self.teacher.height_encoder(extero), self.teacher.privileged_encoder(privileged)], dim=-1)
 
     def forward(self, features: Features) -> Tensor:
         """Actions (n, num_outputs)."""
@@ -85,8 +82,8 @@ class TeacherModel(MLPModel):
         super().__init__(obs, obs_groups, obs_set, output_dim, hidden_dims=[1], **kwargs)
         self.obs_normalization = True
         self.obs_normalizer = Normalizer(self.obs_dim, until=normalizer_until)
-        ends = torch.tensor([obs[group].shape[-1] for group in self.obs_groups]).cumsum(0).tolist()
-        self.entries = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+        ends = accumulate((obs[group].shape[-1] for group in self.obs_groups), initial=0)
+        self.entries = [slice(*both) for both in pairwise(ends)]
         self.mlp = ActorNetwork(output_dim)
         with torch.no_grad():
             for parameter in last_linear(self.mlp.teacher.head).parameters():
@@ -96,16 +93,17 @@ class TeacherModel(MLPModel):
         """The observation groups, each normalised."""
         places = zip(self.obs_groups, self.entries, strict=True)
         groups = {NORMALIZED[group]: self.obs_normalizer(obs[group], entries) for group, entries in places}
-        return TensorDict(groups, obs.batch_size)  # type: ignore
+        return TensorDict(groups, obs.batch_size)  # type: ignore  # tensordict types its own sizes too narrowly
 
-    def get_latent(  # type: ignore
+    def get_latent(  # type: ignore  # rsl_rl types one tensor, and hands on whatever its network takes
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Features:
         """What the heads read of observations; normalised ones keep their latents, so that these are computed once."""
         proprio, extero, privileged = NORMALIZED.values()
+        # a TensorDict without `keys` looks for values, not names
         inputs = obs if proprio in obs.keys() else self.normalized(obs)  # noqa: SIM118
         if LATENTS not in inputs.keys():  # noqa: SIM118
-            inputs[LATENTS] = self.mlp.latents(inputs[extero], inputs[privileged])
+            inputs[LATENTS] = self.mlp.teacher.latents(inputs[extero], inputs[privileged])
         return Features(inputs[proprio], inputs[LATENTS])
 
     def update_normalization(self, obs: TensorDict) -> None:
@@ -125,7 +123,7 @@ class CriticModel(MLPModel):
         super().__init__(obs, obs_groups, obs_set, output_dim, hidden_dims=[1], **kwargs)
         self.mlp = CriticNetwork()
 
-    def get_latent(  # type: ignore
+    def get_latent(  # type: ignore  # rsl_rl types one tensor, and hands on whatever its network takes
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
     ) -> Features:
         """The actor's."""

@@ -76,9 +76,8 @@ class TeacherPPO(PPO):
         observations = self.storage.observations
         change = {"kl": self._policy_change(observations[-1]), "explained_variance": self._explained_variance()}
         change = distributed.mean(change)
-        if not self.actor.obs_normalizer.frozen:  # type: ignore
-            for steps in observations.split(STATISTICS_STEPS):
-                self.update_normalizer(steps.flatten(0, 1))
+        for steps in observations.split(STATISTICS_STEPS):
+            self.update_normalizer(steps.flatten(0, 1))
         self.samples += rollout_samples(self.storage)
         self._adapt_learning_rate(change["kl"])
         self.averaged.update_parameters(self.networks())
@@ -94,10 +93,11 @@ class TeacherPPO(PPO):
         return nn.ModuleDict({"actor": self.actor.mlp, "critic": self.critic.mlp})
 
     def update_normalizer(self, obs: TensorDict) -> None:
-        """Merge raw observations (n, ...) of all ranks into the statistics."""
-        groups = [obs[group] for group in self.actor.obs_groups]
+        """Merge raw observations (n, ...) of all ranks into the statistics, unless these are frozen."""
         # rsl_rl types its normaliser and distribution as modules that may be missing or others
-        self.actor.obs_normalizer.update(torch.cat(groups, dim=-1), distributed.total)  # type: ignore
+        normalizer: Any = self.actor.obs_normalizer
+        if not normalizer.frozen:
+            normalizer.update(torch.cat([obs[group] for group in self.actor.obs_groups], dim=-1), distributed.total)
 
     @torch.no_grad()
     def _policy_change(self, obs: TensorDict) -> float:

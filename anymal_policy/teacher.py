@@ -42,4 +42,8 @@ class Teacher(nn.Module):
 
     def embed(self, proprio: Tensor, extero: Tensor, privileged: Tensor) -> Tensor:
         """What the head reads, (..., 253): proprioception, l_e and l_priv."""
-        return torch.cat([proprio, self.height_encoder(extero), self.privileged_encoder(privileged)], dim=-1)
+        return torch.cat([proprio, self.latents(extero, privileged)], dim=-1)
+
+    def latents(self, extero: Tensor, privileged: Tensor) -> Tensor:
+        """Latents l_e and l_priv together, (..., 120), of normalised observations (..., 208) and (..., 50)."""
+        return torch.cat([self.height_encoder(extero), self.privileged_encoder(privileged)], dim=-1)
