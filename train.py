@@ -1,4 +1,4 @@
-"""Train a Teacher, then a Student: `python train.py --task anymal_rough`; `--help` names every setting."""
+"""Train a Teacher, refine it, distil a Student: `python train.py --task anymal_rough`; `--help` names every setting."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads
 import torch
 
 from agents import archive, checkpoint, distributed, launch
-from agents.checkpoint import STUDENT, TEACHER
+from agents.checkpoint import STUDENT, TEACHER, WALK
 from agents.log import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
-from train_args import CONFIG, PLAN_FILE, Args, note, parse, second_stage
+from train_args import CONFIG, PLAN_FILE, Args, first_stage, following, note, parse
 
-RUNNERS: dict[str, Any] = {TEACHER: TeacherRunner, STUDENT: StudentRunner}
+RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,8 +51,9 @@ def stages(args: Args) -> int:
     if args.run_dir is None and args.resume is None:
         args = replace(args, run_dir=distributed.gather(default_run_dir(args.task))[0])
     code, finished = run(args)
-    if finished and args.stage is None and args.now == TEACHER:
-        code, _ = run(second_stage(args))
+    while finished and (after := following(args)) is not None:
+        args = after
+        code, finished = run(args)
     return code
 
 
@@ -138,17 +139,16 @@ def shared_out(robots: int, ranks: int) -> int:
 def stage_dir(args: Args) -> Path:
     """Directory of the stage at hand; that of a new run is made."""
     root = args.resume or args.run_dir or default_run_dir(args.task)
-    if args.stage is None and args.now == STUDENT:
-        (root / STUDENT).mkdir(exist_ok=True)
-        return root / STUDENT
-    if args.resume is None:
+    new = args.resume is None and args.now == first_stage(args)
+    if new:
         checkpoint.create_run_dir(root)
     if args.stage is not None:
         return root
     if distributed.rank() == 0:
-        (root / TEACHER).mkdir(exist_ok=True)
-        archive.write(root / PLAN_FILE, {"kind": "plan", "preset": args.preset, "student": args.student})
-    return root / TEACHER
+        (root / args.now).mkdir(exist_ok=True)
+        later = {"refinement": args.refinement, "student": args.student}
+        archive.write(root / PLAN_FILE, {"kind": "plan", "preset": args.preset, **later})
+    return root / args.now
 
 
 def default_run_dir(task: str) -> Path:

@@ -13,17 +13,17 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agents import archive, checkpoint, distributed
-from agents.checkpoint import STUDENT, TEACHER
-from agents.config import PRESETS, Preset, StudentTrainingConfig, TeacherConfig, differences, restore
+from agents.checkpoint import STUDENT, TEACHER, WALK
+from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, TeacherConfig, differences, restore
 from agents.log import LoggerName
 from agents.precision import Precision
 from envs.config import EnvConfig
-from envs.curriculum import curriculum_factor
 from envs.tasks import TASKS
+from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
 
 PLAN_FILE = "plan.pt"
-"""In a run of both stages: what the second one shall be."""
-CONFIG = {TEACHER: "agent", STUDENT: "student"}
+"""In a run of all stages: what the later ones shall be."""
+CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student"}
 """Which argument holds a stage's training configuration."""
 EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "num-envs", "processes", "threads")
 """Flags on which the defaults of others depend."""
@@ -37,8 +37,9 @@ CHANGEABLE = {"max_iterations", "keep_every", "precision"}
 class Args:
     """Train a Teacher, then distil it into a Student; --resume goes on after any interruption as if it had not been.
 
-    A run of both stages keeps them in the folders teacher and student of its run directory; --stage does one alone,
-    in the run directory itself. Play and evaluate take the run directory in either case.
+    A run of all stages keeps them in the folders walk (a Teacher learns to walk), teacher (more robots refine it) and
+    student of its run directory; --stage does one alone, in the run directory itself. Play and evaluate take the run
+    directory in either case.
 
     Several processes train one policy together, each with its share of the robots; --resume starts as many again.
     `python -m torch.distributed.run --nproc_per_node=2 train.py ...` starts them for GPUs.
@@ -46,15 +47,16 @@ class Args:
 
     env: EnvConfig
     agent: TeacherConfig
+    refinement: RefinementConfig
     student: StudentTrainingConfig
     task: Literal["anymal_flat", "anymal_rough", "anymal_rough_s7"] = "anymal_rough"
     """Where to learn to walk."""
     stage: Literal["teacher", "student"] | None = None
-    """Do one stage only: the Teacher by PPO, or the Student by distillation of --teacher; default both."""
+    """Do one stage only: a Teacher by PPO, or the Student by distillation of --teacher; default all."""
     teacher: Path | None = None
     """Policy file or run directory of the Teacher for --stage student, whose task and environment are the defaults."""
     preset: Literal["smoke", "laptop", "full"] = "laptop"
-    """Size of the run: a minute, about two hours on two cores, or the paper's."""
+    """Size of the run: a minute, about three hours on two cores, or the paper's."""
     num_envs: int | None = None
     """Robots simulated at once (short for --env.num-envs)."""
     max_iterations: int | None = None
@@ -72,7 +74,7 @@ class Args:
     resume: Path | None = None
     """Run directory to continue, with its own settings, to the same bits."""
     init_from: Path | None = None
-    """Policy file or run directory of a Teacher, or for --stage student a Student, from which a new one starts."""
+    """With --stage: policy or run directory of a Teacher (then refined by default) or Student, to start from."""
     logger: LoggerName = "tensorboard"
     """wandb logs to Weights & Biases too; TensorBoard and curves.csv are always written."""
     now: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = TEACHER
@@ -93,37 +95,57 @@ def parse(argv: Sequence[str]) -> Args:
     if args.resume is not None:
         refuse_changes(args, default)
         return args
+    refuse_contradictions(args, default)
+    return replace(args, now=first_stage(args))
+
+
+def refuse_contradictions(args: Args, default: Args) -> None:
+    """A new run uses all that it is given."""
     if args.processes < 1:
         raise ValueError(f"--processes must be at least 1, not {args.processes}.")
     if args.stage == STUDENT and args.teacher is None:
         raise ValueError("--stage student distils a Teacher: name its policy file or run directory with --teacher.")
     if args.stage != STUDENT and args.teacher is not None:
         raise ValueError("--teacher is for --stage student: without it the run trains its own Teacher.")
-    return args
+    if args.stage is None:
+        if args.init_from is not None:
+            raise ValueError(f"--init-from starts one stage: say with --stage which, {TEACHER} or {STUDENT}.")
+        return
+    idle = {"agent", "refinement", "student"} - {CONFIG[args.stage]}
+    given = [name for part in idle for name in differences(getattr(default, part), getattr(args, part), f"{part}.")]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
+        raise ValueError(f"--stage {args.stage} does not use {flags}: leave it out, or train all stages.")
 
 
 def fresh_defaults(chosen: argparse.Namespace) -> Args:
     """Settings of a new run; names that do not exist fall back here, for tyro to refuse them."""
     size = PRESETS.get(chosen.preset or "", PRESETS["laptop"])
-    begin, full = size.noise_samples
     processes = fresh_processes(chosen, size.num_envs)
+    threads = max(1, usable_cores() // processes)
+    args = Args(
+        env=sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"]), size, threads),
+        agent=size.agent,
+        refinement=size.refinement,
+        student=size.student,
+        processes=processes,
+    )
+    if chosen.stage == STUDENT and chosen.teacher is not None:
+        teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
+        task = chosen.task or teacher["task"]
+        env = student_env(sized(recorded_env(teacher, task), size, threads), teacher, size)
+        return replace(args, task=task, now=STUDENT, env=env if chosen.init_from is None else under_way(env))
+    if chosen.stage == TEACHER and chosen.init_from is not None:
+        return from_policy(args, checkpoint.read_policy(chosen.init_from, TEACHER))
+    return args
 
-    def sized(env: EnvConfig) -> EnvConfig:
-        noise = replace(env.height_noise, start_samples=begin, full_samples=full)
-        threads = max(1, usable_cores() // processes)
-        return replace(env, num_envs=size.num_envs, threads=threads, height_noise=noise)
 
-    if chosen.stage != STUDENT or chosen.teacher is None:
-        env = sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"]))
-        if chosen.init_from is not None and chosen.stage != STUDENT:
-            env = going_on(env, checkpoint.read_policy(chosen.init_from, TEACHER))
-        return Args(env=env, agent=size.agent, student=size.student, processes=processes)
-    teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
-    task = chosen.task or teacher["task"]
-    env = student_env(sized(recorded_env(teacher, task)), teacher, size)
-    if chosen.init_from is not None:
-        env = under_way(env)
-    return Args(env=env, agent=size.agent, student=size.student, task=task, now=STUDENT, processes=processes)
+def from_policy(args: Args, teacher: dict[str, Any]) -> Args:
+    """Settings of a Teacher that goes on from another one: refined, where there is a refinement."""
+    if not args.refinement.max_iterations:
+        return replace(args, env=going_on(args.env, teacher))
+    env, agent = refined_env(args.env, teacher, args.refinement), args.refinement.refined(args.agent)
+    return replace(args, env=env, agent=agent)
 
 
 def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
@@ -137,70 +159,64 @@ def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
     return max(1, numbers.get("processes", by_default))
 
 
-def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
-    """Environment of a training's record, of all its ranks; settings that it lacks are the task's."""
-    if task not in TASKS:
-        raise ValueError(f"There is no task {task} in this version; choose one of {', '.join(TASKS)}.")
-    env = restore(TASKS[task], record["env"])
-    return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
-
-
-def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:
-    """The Teacher's environment for its Student: easy ground first, and c_k goes on where the Teacher's ended."""
-    curriculum = replace(going_on(env, teacher).curriculum, flat_samples=size.flat_samples)
-    return replace(env, noisy_groups=True, curriculum=curriculum)
-
-
-def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:
-    """The environment with the c_k at which the training of this Teacher ended, for one that goes on from it."""
-    trained = restore(env.curriculum, teacher["env"]["curriculum"])
-    factor = curriculum_factor(teacher["samples"], trained)
-    return replace(env, curriculum=replace(env.curriculum, initial_factor=factor))
-
-
-def under_way(env: EnvConfig) -> EnvConfig:
-    """The same for a Student that starts from another one, whose easy ground and perfect maps lie behind it."""
-    noise, curriculum = replace(env.height_noise, factor=1.0), replace(env.curriculum, flat_samples=0)
-    return replace(env, height_noise=noise, curriculum=curriculum)
-
-
 def resumed_defaults(run_dir: Path) -> Args:
     """Settings that the run, or the stage of it that is under way, was started with."""
     plan = read_plan(run_dir)
     record = checkpoint.read_resume(run_dir)
-    now = record.get("stage", TEACHER)
-    stage = now if plan is None else None
-    env = recorded_env(record, record["task"])
+    kind = record.get("stage", TEACHER)
     recorded = {**record["agent"], "precision": record["precision"]}
-    if now == STUDENT:
-        agent, student = TeacherConfig(), restore(StudentTrainingConfig(), recorded)
-    else:
-        agent, student = restore(TeacherConfig(), recorded), StudentTrainingConfig()
-        student = restore(student, plan["student"]) if plan is not None else student
-    preset = plan["preset"] if plan is not None else "laptop"
-    args = Args(env, agent, student, task=record["task"], stage=stage, preset=preset, now=now, record=record)
-    return replace(args, processes=record.get("ranks", 1))
+    args = Args(
+        env=recorded_env(record, record["task"]),
+        agent=TeacherConfig() if kind == STUDENT else restore(TeacherConfig(), recorded),
+        refinement=RefinementConfig(),
+        student=restore(StudentTrainingConfig(), recorded if kind == STUDENT else {}),
+        task=record["task"],
+        stage=kind,
+        processes=record.get("ranks", 1),
+        now=kind,
+        record=record,
+    )
+    if plan is None:
+        return args
+    refinement = restore(RefinementConfig(), plan.get("refinement", {"max_iterations": 0}))
+    student = args.student if kind == STUDENT else restore(args.student, plan["student"])
+    walks = kind == TEACHER and not (run_dir / TEACHER / checkpoint.RESUME_FILE).is_file()
+    now = WALK if walks else kind
+    return replace(args, stage=None, preset=plan["preset"], now=now, refinement=refinement, student=student)
 
 
 def read_plan(run_dir: Path) -> dict[str, Any] | None:
-    """What the second stage of a run of both shall be; None for a run of one."""
+    """What the later stages of a run of all shall be; None for a run of one."""
     path = run_dir / PLAN_FILE
     return archive.read(path, "plan") if path.is_file() else None
 
 
-def second_stage(args: Args) -> Args:
-    """Distillation of the Teacher that the first stage has trained."""
+def first_stage(args: Args) -> str:
+    """The stage with which a new run begins."""
+    return args.stage or (WALK if args.refinement.max_iterations else TEACHER)
+
+
+def following(args: Args) -> Args | None:
+    """The stage after the one at hand, which is finished; None after the last."""
     root = args.resume or args.run_dir
-    assert root is not None
+    if args.stage is not None or args.now == STUDENT or root is None:
+        return None
+    anew = replace(args, record=None, resume=None, run_dir=root, init_from=None)
+    if args.now == WALK:
+        teacher = checkpoint.read_policy(root / WALK, TEACHER)
+        return from_policy(replace(anew, now=TEACHER, init_from=root / WALK), teacher)
     teacher = checkpoint.read_policy(root / TEACHER, TEACHER)
-    env = student_env(recorded_env(teacher, args.task), teacher, PRESETS[args.preset])
-    return replace(args, env=env, now=STUDENT, record=None, resume=None, run_dir=root, init_from=None)
+    env = recorded_env(teacher, args.task)
+    if args.refinement.max_iterations:
+        env = replace(env, num_envs=env.num_envs // args.refinement.robots)
+    return replace(anew, now=STUDENT, env=student_env(env, teacher, PRESETS[args.preset]))
 
 
 def parts_to_come(args: Args) -> list[str]:
     """Arguments that hold the configurations of the stages that are not over."""
-    stages = (TEACHER, STUDENT) if args.stage is None and args.now == TEACHER else (args.now,)
-    return [CONFIG[stage] for stage in stages]
+    if args.now == STUDENT or args.stage is not None:
+        return [CONFIG[args.now]]
+    return ["agent", "student"]
 
 
 def apply_shortcuts(args: Args, default: Args) -> Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ RESUME_FILE = "resume.pt"
 RESUME = "resume"
 TEACHER = "teacher"
 STUDENT = "student"
+WALK = "walk"
+FOLDERS = {STUDENT: (STUDENT,), TEACHER: (TEACHER, WALK)}
+"""In a run of all stages: where policies of each kind are, the latest first."""
 POLICIES: dict[str, type[Policy]] = {STUDENT: StudentPolicy, TEACHER: TeacherPolicy}
 NEEDED = {
     STUDENT: {"network", "normalizer", "student", "task", "env", "agent"},
@@ -28,7 +32,7 @@ __all__ = ["CheckpointError", "Policy", "create_run_dir", "load_policy", "read_p
 
 
 def load_policy(path: Path | str) -> Policy:
-    """The policy in a file or run directory, ready to act; of a run of both stages the Student."""
+    """The policy in a file or run directory, ready to act; of a run of all stages the latest."""
     record = read_policy(path)
     name = record["kind"].capitalize()
     try:
@@ -48,23 +52,27 @@ def read_policy(path: Path | str, *kinds: str) -> dict[str, Any]:
 
 
 def read_resume(run_dir: Path | str) -> dict[str, Any]:
-    """The record from which a run directory's training continues."""
-    return archive.read(_file(Path(run_dir), RESUME_FILE, (STUDENT, TEACHER)), RESUME)
+    """The record from which a run directory's training continues, of a run of all stages the latest."""
+    return archive.read(_file(Path(run_dir), RESUME_FILE, tuple(POLICIES)), RESUME)
 
 
 def create_run_dir(path: Path) -> Path:
     """The directory for a new run; one that already holds a run is refused."""
-    if any((place / RESUME_FILE).exists() for place in (path, path / TEACHER, path / STUDENT)):
+    if any((place / RESUME_FILE).exists() for place in (path, *_folders(path, POLICIES))):
         raise ValueError(f"{path} already holds a run: continue it with --resume {path}, or name another --run-dir.")
     path.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def _file(path: Path, name: str, stages: tuple[str, ...]) -> Path:
-    """The file itself, or that of the run directory, or of the first of its `stages` that has one."""
+def _folders(run_dir: Path, kinds: Iterable[str]) -> list[Path]:
+    return [run_dir / folder for kind in kinds for folder in FOLDERS[kind]]
+
+
+def _file(path: Path, name: str, kinds: Iterable[str]) -> Path:
+    """The file itself, or that of the run directory, or of the latest of its stages of these kinds that has one."""
     if not path.is_dir():
         return path
-    for place in (path, *(path / stage for stage in stages)):
+    for place in (path, *_folders(path, kinds)):
         if (place / name).is_file():
             return place / name
     raise CheckpointError(f"The directory {path} holds no {name}.")

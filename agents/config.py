@@ -27,8 +27,8 @@ def _require(valid: bool, name: str, rule: str, value: float) -> None:
 class TeacherConfig:
     """PPO for the Teacher (Miki, Table S1); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 2500
-    """Iterations of the whole run, counted from its first start."""
+    max_iterations: int = 1750
+    """Iterations of the stage, counted from its first start."""
     num_steps_per_env: int = 24
     """Policy steps per robot and iteration (20 ms each)."""
     num_learning_epochs: int = 3
@@ -82,6 +82,34 @@ class TeacherConfig:
         for name in ("entropy", "head_scale", "normalizer_until", "warm_up_steps", "keep_every"):
             _require(0 <= getattr(self, name) < float("inf"), f"agent.{name}", "at least 0", getattr(self, name))
         _require(0 < self.clip < 1, "agent.clip", "in (0, 1)", self.clip)
+
+
+@dataclass(frozen=True)
+class RefinementConfig:
+    """What changes once a Teacher walks; progress on steep stairs needs it (docs/training.md)."""
+
+    max_iterations: int = 640
+    """Iterations of this stage; 0 leaves it out."""
+    robots: int = 4
+    """Factor on the number of robots: larger batches hold a course that smaller ones lose."""
+    linear_variance: float = 0.1
+    """Takes the place of --env.linear-variance: narrower, so that a trained Teacher keeps its command."""
+    desired_kl: float = 0.025
+    """Takes the place of --agent.desired-kl: fewer updates for as many samples, so each goes farther."""
+    entropy: float = 0.001
+    """Takes the place of --agent.entropy."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot train."""
+        _require(self.max_iterations >= 0, "refinement.max_iterations", "at least 0", self.max_iterations)
+        _require(self.robots >= 1, "refinement.robots", "at least 1", self.robots)
+        for name in ("linear_variance", "desired_kl"):
+            _require(getattr(self, name) > 0, f"refinement.{name}", "positive", getattr(self, name))
+        _require(0 <= self.entropy < float("inf"), "refinement.entropy", "at least 0", self.entropy)
+
+    def refined(self, cfg: TeacherConfig) -> TeacherConfig:
+        """PPO for a Teacher that walks."""
+        return replace(cfg, max_iterations=self.max_iterations, desired_kl=self.desired_kl, entropy=self.entropy)
 
 
 @dataclass(frozen=True)
@@ -141,6 +169,8 @@ class Preset:
     """Robots simulated at once."""
     agent: TeacherConfig = field(default_factory=TeacherConfig)
     """Training of the Teacher."""
+    refinement: RefinementConfig = field(default_factory=RefinementConfig)
+    """What changes once it walks."""
     student: StudentTrainingConfig = field(default_factory=StudentTrainingConfig)
     """Training of the Student."""
     flat_samples: int = 500_000
@@ -153,6 +183,7 @@ PRESETS: dict[str, Preset] = {
     "smoke": Preset(
         64,
         TeacherConfig(max_iterations=20, num_steps_per_env=24, warm_up_steps=24),
+        RefinementConfig(max_iterations=5, robots=1),
         StudentTrainingConfig(max_iterations=20, num_steps_per_env=20),
         flat_samples=5_000,
         noise_samples=(10_000, 20_000),
@@ -171,6 +202,7 @@ PRESETS: dict[str, Preset] = {
             entropy=0.005,
             entropy_decay=1.0,
         ),
+        RefinementConfig(max_iterations=0),
         StudentTrainingConfig(max_iterations=400, num_steps_per_env=120, num_mini_batches=4, lr_decay=0.99),
         flat_samples=1_200_000,
         noise_samples=(2_400_000, 12_000_000),

@@ -16,6 +16,7 @@ OURS = {
     "evaluation",
     "train",
     "train_args",
+    "train_stages",
     "play",
     "evaluate",
     "export",

@@ -1,4 +1,4 @@
-"""train.py from the Teacher to the Student: one stage, both, interrupted in either half."""
+"""train.py from the first step to the Student: one stage, all of them, interrupted in any."""
 
 from __future__ import annotations
 
@@ -14,91 +14,134 @@ from refusals import refusal
 
 import train
 from agents.checkpoint import load_policy, read_policy, read_resume
-from agents.config import PRESETS
+from agents.config import PRESETS, RefinementConfig, TeacherConfig, differences, restore
 from envs.anymal import AnymalEnv
-from envs.config import TerrainConfig
+from envs.config import EnvConfig, TerrainConfig
 from envs.curriculum import curriculum_factor
-from train_args import recorded_env
+from train_args import following
+from train_stages import recorded_env
 
 SIZE = "--num-envs 4 --threads 1 --seed 7 --agent.num-steps-per-env 4 --agent.warm-up-steps 2 --agent.max-iterations 2"
 STUDENT = "--student.num-steps-per-env 4 --student.gradient-length 2 --student.max-iterations 2"
-TINY = ["--task", "anymal_flat", *SIZE.split(), *STUDENT.split()]
+REFINEMENT = "--refinement.max-iterations 2 --refinement.robots 2"
+TINY = ["--task", "anymal_flat", *SIZE.split(), *REFINEMENT.split(), *STUDENT.split()]
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of both stages."""
-    path = tmp_path_factory.mktemp("runs") / "both"
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of all stages."""
+    path = tmp_path_factory.mktemp("runs") / "whole"
     assert train.main([*TINY, "--run-dir", str(path)]) == 0
     return path
 
 
-def test_without_stage_a_teacher_is_trained_and_distilled(both: Path) -> None:
-    teacher, student = read_policy(both / "teacher"), read_policy(both / "student")
+def test_without_stage_a_teacher_is_trained_refined_and_distilled(whole: Path) -> None:
+    teacher, student = read_policy(whole / "teacher"), read_policy(whole / "student")
     assert (teacher["kind"], student["kind"]) == ("teacher", "student")
-    assert teacher["iteration"] == student["iteration"] == 2
+    assert teacher["iteration"] == student["iteration"] == read_policy(whole / "walk")["iteration"] == 2
     assert student["teacher_hash"] == teacher["hash"]
-    assert load_policy(both).meta["hash"] == student["hash"]
-    assert (both / "student" / "curves.csv").is_file()
+    assert load_policy(whole).meta["hash"] == student["hash"]
+    assert (whole / "student" / "curves.csv").is_file()
 
 
-def test_student_sees_noise_on_easy_ground_and_c_k_goes_on(both: Path) -> None:
-    teacher, student = read_policy(both / "teacher"), read_policy(both / "student")
+def test_refinement_goes_on_from_the_first_stage_with_its_own_settings(whole: Path) -> None:
+    walk, teacher, plan = read_policy(whole / "walk"), read_policy(whole / "teacher"), RefinementConfig()
+    assert (walk["env"]["num_envs"], teacher["env"]["num_envs"]) == (4, 8)
+    changed = {*differences(restore(EnvConfig(), walk["env"]), restore(EnvConfig(), teacher["env"]))}
+    assert changed == {"num_envs", "linear_variance", "curriculum.initial_factor"}
+    before, after = restore(TeacherConfig(), walk["agent"]), restore(TeacherConfig(), teacher["agent"])
+    assert set(differences(before, after)) == {"desired_kl", "entropy"}
+    assert (after.desired_kl, after.entropy) == (plan.desired_kl, plan.entropy)
+    assert teacher["env"]["linear_variance"] == plan.linear_variance
+    reached = curriculum_factor(2 * 4 * 4, recorded_env(walk, "anymal_flat").curriculum)
+    assert teacher["env"]["curriculum"]["initial_factor"] == reached
+
+
+def test_refinement_begins_with_the_networks_of_the_first_stage(whole: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(whole / "walk", copy / "walk")
+    shutil.copy(whole / "plan.pt", copy)
+    after = following(train.parse(["--resume", str(copy)]))
+    assert after is not None and after.now == "teacher"
+    walked, begun = read_policy(whole / "walk")["network"], train.build(after).policy_record()["network"]
+    assert all(torch.equal(begun[name], value) for name, value in walked.items())
+    assert following(replace(after, now="student")) is None and following(replace(after, stage="teacher")) is None
+
+
+def test_teacher_that_starts_from_another_is_refined_by_default(whole: Path) -> None:
+    args, plan = train.parse(["--stage", "teacher", "--init-from", str(whole)]), RefinementConfig()
+    assert (args.now, args.env.num_envs) == ("teacher", plan.robots * PRESETS["laptop"].num_envs)
+    assert args.agent == plan.refined(PRESETS["laptop"].agent) and args.env.linear_variance == plan.linear_variance
+    paper = train.parse(["--preset", "full", "--stage", "teacher", "--init-from", str(whole)])
+    assert paper.agent == PRESETS["full"].agent and paper.env.num_envs == PRESETS["full"].num_envs
+
+
+def test_refinement_can_be_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    args = train.parse([*TINY, "--refinement.max-iterations", "0", "--run-dir", str(path)])
+    assert args.now == "teacher" and train.stage_dir(args) == path / "teacher"
+
+
+def test_student_sees_noise_on_easy_ground_and_c_k_goes_on(whole: Path) -> None:
+    teacher, student = read_policy(whole / "teacher"), read_policy(whole / "student")
     env, size = student["env"], PRESETS["laptop"]
     assert env["noisy_groups"] and not teacher["env"]["noisy_groups"]
     assert env["curriculum"]["flat_samples"] == size.flat_samples and not teacher["env"]["curriculum"]["flat_samples"]
     assert (env["height_noise"]["start_samples"], env["height_noise"]["full_samples"]) == size.noise_samples
     cfg = recorded_env(teacher, "anymal_flat").curriculum
-    assert env["curriculum"]["initial_factor"] == curriculum_factor(2 * 4 * 4, cfg) > cfg.initial_factor
+    assert env["curriculum"]["initial_factor"] == curriculum_factor(2 * 8 * 4, cfg) > cfg.initial_factor
     assert (env["num_envs"], student["seed"]) == (4, 7)
 
 
-def test_run_of_both_stages_is_resumable_in_either_half(both: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", ["walk", "teacher"])
+def test_run_of_all_stages_is_resumable_in_any(whole: Path, tmp_path: Path, stage: str) -> None:
     copy = tmp_path / "copy"
-    (copy / "teacher").mkdir(parents=True)
-    shutil.copy(both / "plan.pt", copy)
-    shutil.copy(both / "teacher" / "resume.pt", copy / "teacher")  # as if stopped between the stages
+    (copy / stage).mkdir(parents=True)
+    shutil.copy(whole / "plan.pt", copy)
+    for name in ("resume.pt", "policy.pt"):  # as if stopped after this stage
+        shutil.copy(whole / stage / name, copy / stage)
     assert train.main(["--resume", str(copy)]) == 0
-    assert training_hash(copy / "student") == training_hash(both / "student")
+    assert training_hash(copy / "teacher") == training_hash(whole / "teacher")
+    assert training_hash(copy / "student") == training_hash(whole / "student")
     assert train.main(["--resume", str(copy), "--max-iterations", "3"]) == 0
     assert read_resume(copy)["iteration"] == 3 and read_resume(copy / "teacher")["iteration"] == 2
 
 
-def test_stopped_teacher_is_not_distilled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_stopped_stage_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     path = tmp_path / "run"
     monkeypatch.setattr(train.TeacherRunner, "train", lambda runner: False)
     assert train.main([*TINY, "--run-dir", str(path)]) == 0
     assert f"--resume {path}\n" in capsys.readouterr().out
-    assert not (path / "student").exists()
+    assert not (path / "teacher").exists() and not (path / "student").exists()
 
 
-def test_student_stage_distils_the_named_teacher_in_its_environment(both: Path, tmp_path: Path) -> None:
+def test_student_stage_distils_the_named_teacher_in_its_environment(whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "student"
     size = "--student.num-steps-per-env 4 --student.gradient-length 2 --num-envs 4 --threads 1"
     flags = f"{size} --student.network.no-gate".split()
-    command = ["--stage", "student", "--teacher", str(both), "--run-dir", str(path)]
+    command = ["--stage", "student", "--teacher", str(whole), "--run-dir", str(path)]
     assert train.main([*command, *flags, "--max-iterations", "1"]) == 0
     record = read_policy(path)
     assert (record["task"], record["iteration"]) == ("anymal_flat", 1)
     assert not record["student"]["gate"] and record["agent"]["network"] == record["student"]
-    assert record["teacher_hash"] == read_policy(both / "teacher")["hash"]
+    assert record["teacher_hash"] == read_policy(whole / "teacher")["hash"]
     assert train.main(["--resume", str(path), "--max-iterations", "2"]) == 0
     assert read_resume(path)["iteration"] == 2
 
 
-def test_teachers_terrain_curriculum_is_handed_over(both: Path) -> None:
-    args = train.parse(["--stage", "student", "--teacher", str(both), "--num-envs", "4", "--threads", "1"])
-    learnt = read_policy(both / "teacher")["curriculum"]
+def test_teachers_terrain_curriculum_is_handed_over(whole: Path) -> None:
+    args = train.parse(["--stage", "student", "--teacher", str(whole), "--num-envs", "4", "--threads", "1"])
+    learnt = read_policy(whole / "teacher")["curriculum"]
     env = AnymalEnv(args.env)
     assert env.take_curriculum(learnt)
     assert all(torch.equal(value, learnt[name]) for name, value in env.curriculum().items())
     assert not AnymalEnv(replace(args.env, terrain=TerrainConfig(types=("slope_up",)))).take_curriculum(learnt)
 
 
-def test_student_that_starts_from_another_meets_all_noise_on_that_ones_terrain(both: Path, tmp_path: Path) -> None:
-    path, before = tmp_path / "next", read_policy(both / "student")
+def test_student_that_starts_from_another_meets_all_noise_on_that_ones_terrain(whole: Path, tmp_path: Path) -> None:
+    path, before = tmp_path / "next", read_policy(whole / "student")
     flags = "--num-envs 4 --threads 1 --student.num-steps-per-env 4 --student.gradient-length 2"
-    command = ["--stage", "student", "--teacher", str(both), "--init-from", str(both), "--run-dir", str(path)]
+    command = ["--stage", "student", "--teacher", str(whole), "--init-from", str(whole), "--run-dir", str(path)]
     args = train.parse([*command, *flags.split()])
     assert args.env.height_noise.factor == 1.0 and args.env.curriculum.flat_samples == 0
     runner = train.build(args)
@@ -107,17 +150,17 @@ def test_student_that_starts_from_another_meets_all_noise_on_that_ones_terrain(b
     assert runner.alg.samples == 0
 
 
-def test_blind_student_may_start_from_one_that_saw(both: Path, tmp_path: Path) -> None:
+def test_blind_student_may_start_from_one_that_saw(whole: Path, tmp_path: Path) -> None:
     flags = "--num-envs 4 --threads 1 --student.num-steps-per-env 4 --student.gradient-length 2"
-    start = ["--teacher", str(both), "--init-from", str(both), "--student.network.no-extero"]
+    start = ["--teacher", str(whole), "--init-from", str(whole), "--student.network.no-extero"]
     command = ["--stage", "student", *start, "--run-dir", str(tmp_path / "blind"), *flags.split()]
     runner = train.build(train.parse(command))
-    record, seen = runner.policy_record(), read_policy(both / "student")["network"]
+    record, seen = runner.policy_record(), read_policy(whole / "student")["network"]
     assert all(torch.equal(value, seen[name]) for name, value in record["network"].items())
     assert not record["student"].extero
 
 
-def test_precision_is_that_of_both_stages_and_iterations_those_of_the_first() -> None:
+def test_precision_is_that_of_all_stages_and_iterations_those_of_the_first() -> None:
     args = train.parse(["--precision", "fp32", "--max-iterations", "9"])
     assert (args.agent.precision, args.student.precision) == ("fp32", "fp32")
     assert (args.agent.max_iterations, args.student.max_iterations) == (9, PRESETS["laptop"].student.max_iterations)
@@ -131,26 +174,31 @@ def test_paper_preset_is_table_s2() -> None:
     assert full.flat_samples == 10 * 120_000 and full.noise_samples == (20 * 120_000, 100 * 120_000)
 
 
-def test_what_cannot_be_distilled_is_refused_in_one_sentence(both: Path, tmp_path: Path, capsys: Any) -> None:
+def test_what_cannot_be_distilled_is_refused_in_one_sentence(whole: Path, tmp_path: Path, capsys: Any) -> None:
     stage, new = ["--stage", "student"], ["--run-dir", str(tmp_path / "new")]
     assert "with --teacher" in refusal(capsys, *stage, *new)
     assert "no checkpoint" in refusal(capsys, *stage, "--teacher", "nowhere.pt", *new)
-    student = str(both / "student")
+    student = str(whole / "student")
     assert "holds a student, but a teacher" in refusal(capsys, *stage, "--teacher", student, *new)
-    assert "holds a resume" in refusal(capsys, *stage, "--teacher", str(both / "teacher" / "resume.pt"), *new)
-    assert "--stage student" in refusal(capsys, "--teacher", str(both), *new)
-    assert "--stage student" in refusal(capsys, "--stage", "teacher", "--teacher", str(both), *new)
-    taught = ["--teacher", str(both), "--num-envs", "4", "--threads", "1"]
+    assert "holds a resume" in refusal(capsys, *stage, "--teacher", str(whole / "teacher" / "resume.pt"), *new)
+    assert "--stage student" in refusal(capsys, "--teacher", str(whole), *new)
+    assert "--stage student" in refusal(capsys, "--stage", "teacher", "--teacher", str(whole), *new)
+    taught = ["--teacher", str(whole), "--num-envs", "4", "--threads", "1"]
     gateless = ["--init-from", student, "--student.network.no-gate"]
     assert "another variant" in refusal(capsys, *stage, *taught, *gateless, *new)
-    teacher = str(both / "teacher")
+    teacher = str(whole / "teacher")
     assert "holds a teacher, but a student" in refusal(capsys, *stage, *taught, "--init-from", teacher, *new)
-    assert "holds a student, but a teacher" in refusal(capsys, *TINY, "--init-from", student, *new)
+    assert "holds a student, but a teacher" in refusal(capsys, "--stage", "teacher", "--init-from", student, *new)
+    assert "say with --stage which" in refusal(capsys, "--init-from", teacher, *new)
+    assert "does not use --agent.gamma, --refinement.robots" in refusal(
+        capsys, *stage, "--teacher", teacher, "--agent.gamma", "0.9", "--refinement.robots", "2", *new
+    )
+    assert "does not use --student.std" in refusal(capsys, "--stage", "teacher", "--student.std", "0.9", *new)
     crowd = ["--num-envs", "1", "--threads", "1"]
-    assert "raise --num-envs" in refusal(capsys, *stage, "--teacher", str(both), *crowd, *new)
-    assert "already holds a run" in refusal(capsys, *TINY, "--run-dir", str(both))
-    assert "--student.std" in refusal(capsys, "--resume", str(both), "--student.std", "0.3")
-    assert "--agent.gamma" in refusal(capsys, "--resume", str(both), "--agent.gamma", "0.9")
+    assert "raise --num-envs" in refusal(capsys, *stage, "--teacher", str(whole), *crowd, *new)
+    assert "already holds a run" in refusal(capsys, *TINY, "--run-dir", str(whole))
+    assert "--student.std" in refusal(capsys, "--resume", str(whole), "--student.std", "0.3")
+    assert "--agent.gamma" in refusal(capsys, "--resume", str(whole), "--agent.gamma", "0.9")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""What the stages of training begin with: the environment of each, and where the one before has led."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from agents.config import Preset, RefinementConfig, restore
+from envs.config import EnvConfig
+from envs.curriculum import curriculum_factor
+from envs.tasks import TASKS
+
+
+def sized(env: EnvConfig, size: Preset, threads: int) -> EnvConfig:
+    """A task's environment with the robots and schedules of a preset."""
+    begin, full = size.noise_samples
+    noise = replace(env.height_noise, start_samples=begin, full_samples=full)
+    return replace(env, num_envs=size.num_envs, threads=threads, height_noise=noise)
+
+
+def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
+    """Environment of a training's record, of all its ranks; settings that it lacks are the task's."""
+    if task not in TASKS:
+        raise ValueError(f"There is no task {task} in this version; choose one of {', '.join(TASKS)}.")
+    env = restore(TASKS[task], record["env"])
+    return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
+
+
+def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:
+    """The environment with the c_k at which the training of this Teacher ended, for one that goes on from it."""
+    trained = restore(env.curriculum, teacher["env"]["curriculum"])
+    factor = curriculum_factor(teacher["samples"], trained)
+    return replace(env, curriculum=replace(env.curriculum, initial_factor=factor))
+
+
+def refined_env(env: EnvConfig, teacher: dict[str, Any], refinement: RefinementConfig) -> EnvConfig:
+    """The environment in which a Teacher that walks goes on."""
+    robots = env.num_envs * refinement.robots
+    return replace(going_on(env, teacher), num_envs=robots, linear_variance=refinement.linear_variance)
+
+
+def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:
+    """The Teacher's environment for its Student: easy ground first, and c_k goes on where the Teacher's ended."""
+    curriculum = replace(going_on(env, teacher).curriculum, flat_samples=size.flat_samples)
+    return replace(env, noisy_groups=True, curriculum=curriculum)
+
+
+def under_way(env: EnvConfig) -> EnvConfig:
+    """The same for a Student that starts from another one, whose easy ground and perfect maps lie behind it."""
+    noise, curriculum = replace(env.height_noise, factor=1.0), replace(env.curriculum, flat_samples=0)
+    return replace(env, height_noise=noise, curriculum=curriculum)
