@@ -9,6 +9,9 @@ from scipy.spatial import KDTree
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs import robot
 from envs.collider import write_heights
+from envs.collider.geometry import select
+from envs.collider.heightfield import offer_quarter, offer_triangles
+from envs.collider.level import ALONG_X, ALONG_Y, is_level, offer_step
 from envs.terrains.cells import height_at
 from envs.terrains.grid import RISER_X, RISER_Y, level_pieces
 
@@ -53,6 +56,34 @@ def test_stairs_touch_like_boxes(radius):
             touching += 1
             np.testing.assert_allclose(normals[0], true_normals[0], atol=1e-4)
     assert touching > 300
+
+
+@pytest.mark.parametrize("sides", [0, ALONG_X, ALONG_Y])
+def test_level_cell_touches_as_the_triangles_that_it_consists_of(sides):
+    rng, spacing, touching = np.random.default_rng(8), (STEP, STEP, 1.0), 0
+    for _ in range(4000):
+        a, b = rng.uniform(0.0, 0.2, 2)
+        corners = {0: (a, a, a, a), ALONG_X: (a, a, b, b), ALONG_Y: (a, b, b, a)}[sides]
+        assert is_level(corners, sides)
+        centre, found = tuple(rng.uniform((-0.06, -0.06, -0.05), (0.11, 0.11, 0.25))), np.zeros((2, 50, 10))
+        mine = offer_step(found[0], 0, False, 0.06, centre, spacing, 0, 0, corners, sides)
+        theirs = offer_triangles(found[1], 0, False, 0.06, centre, spacing, 0, 0, corners) if sides == 0 else 0
+        for corner in range(4 if sides else 0):
+            theirs = offer_quarter(found[1], theirs, False, 0.06, centre, spacing, 0, 0, corners, sides, corner)
+        mine, theirs = select(found[0], mine, 0.06), select(found[1], theirs, 0.06)
+        touching += mine > 0
+        # a triangle can add its own nearest point where another one hides that of both
+        assert min(theirs, 1) <= mine <= theirs
+        np.testing.assert_allclose(found[0, :1], found[1, :1], atol=1e-12)
+        for contact in found[0, :mine]:
+            assert np.isclose(found[1, :theirs], contact, atol=1e-12).all(-1).any()
+    assert touching > 400
+
+
+def test_tilted_cells_and_crossing_risers_are_not_level():
+    assert not is_level((0.0, 0.1, 0.1, 0.0), 0) and not is_level((0.0, 0.0, 0.1, 0.1), 0)
+    assert not is_level((0.0, 0.1, 0.2, 0.0), ALONG_Y) and not is_level((0.0, 0.1, 0.1, 0.0), ALONG_X)
+    assert not is_level((0.0, 0.1, 0.1, 0.0), 1 | 2)
 
 
 def test_wall_stands_halfway_and_upright():

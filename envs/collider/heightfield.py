@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.collider.geometry import Vector, along, finish, offer_triangle, put, select, subtract
+from envs.collider.level import is_level, offer_step
 from envs.collider.overhangs import CORNER_X, CORNER_Y, floor_at, offer_columns
 from envs.terrains.cells import (
     OVERHUNG,
@@ -81,7 +82,9 @@ def collide(
             if squared_gap(c, spacing, ix, iy, 1.0, top) >= limit * limit:
                 continue
             sides = sides_of(risers, ix, iy)
-            if sides == 0:
+            if is_level(corners, sides):
+                n = offer_step(contacts, n, buried, reach, c, spacing, ix, iy, corners, sides)
+            elif sides == 0:
                 n = offer_triangles(contacts, n, buried, reach, c, spacing, ix, iy, corners)
             elif sides & OVERHUNG:
                 n = offer_columns(contacts, n, buried, reach, c, spacing, plate, ix, iy, corners, floor)
@@ -173,12 +176,12 @@ def offer_quarter(
     if has_riser(sides, corner):
         middle_beyond = place(spacing, ix + 0.5, iy + 0.5, middle_height(corners, sides, ahead))
         edge_beyond = place(spacing, x_ahead, y_ahead, corners[ahead])
-        n = offer_wall(contacts, n, buried, reach, c, edge, edge_beyond, middle, middle_beyond)
+        n = offer_riser(contacts, n, buried, reach, c, edge, edge_beyond, middle, middle_beyond)
     return n
 
 
 @compiled
-def offer_wall(
+def offer_riser(
     contacts: NDArray,
     n: int,
     buried: bool,

@@ -11,7 +11,8 @@ import math
 
 from numpy.typing import NDArray
 
-from envs.collider.geometry import Vector, offer_face
+from envs.collider.geometry import Vector
+from envs.collider.level import Span, offer_level, offer_wall
 from envs.terrains.cells import OVERHUNG, Corners, corners_of, height_at, height_in_cell, sides_of
 from envs.terrains.compiled import compiled
 
@@ -20,8 +21,6 @@ CORNER_X, CORNER_Y = (0.0, 1.0, 1.0, 0.0), (0.0, 0.0, 1.0, 1.0)
 
 Column = tuple[float, float, float]
 """m: solid up to the first height, and from the second to the third; these are equal if there is no hollow."""
-Span = tuple[float, float, float, float]
-"""m, where a wall stands: x and y of its one end, x and y of its other."""
 
 
 @compiled
@@ -78,15 +77,6 @@ def offer_columns(
 
 
 @compiled
-def offer_level(
-    contacts: NDArray, n: int, buried: bool, reach: float, c: Vector, area: Span, height: float, sign: float
-) -> int:
-    """Add the closest point of a level rectangle, from its corner of least to that of largest x and y."""
-    low, high = (area[0], area[1], height), (area[2], area[3], height)
-    return offer_face(contacts, n, buried, reach, c, low, high, 2, sign)
-
-
-@compiled
 def offer_walls(
     contacts: NDArray,
     n: int,
@@ -104,22 +94,3 @@ def offer_walls(
     n = offer_wall(contacts, n, buried, reach, c, wall, axis, sign, open[2], solid[0])
     n = offer_wall(contacts, n, buried, reach, c, wall, axis, sign, max(solid[1], open[0]), min(solid[2], open[1]))
     return offer_wall(contacts, n, buried, reach, c, wall, axis, sign, max(solid[1], open[2]), solid[2])
-
-
-@compiled
-def offer_wall(
-    contacts: NDArray,
-    n: int,
-    buried: bool,
-    reach: float,
-    c: Vector,
-    wall: Span,
-    axis: int,
-    sign: float,
-    bottom: float,
-    top: float,
-) -> int:
-    """Add the closest point of the wall from `bottom` to `top` m, if there is any."""
-    if bottom >= top:
-        return n
-    return offer_face(contacts, n, buried, reach, c, (wall[0], wall[1], bottom), (wall[2], wall[3], top), axis, sign)
