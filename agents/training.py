@@ -103,7 +103,7 @@ class Training(OnPolicyRunner):
         try:
             self.alg.load(record["algorithm"])  # type: ignore
             self._take(own)
-        except (KeyError, RuntimeError, ValueError) as error:
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise CheckpointError(f"The saved training does not fit this environment or version ({error}).") from error
         self.current_learning_iteration = record["iteration"]
         self.logger.seconds = record["seconds"]

@@ -16,7 +16,6 @@ from envs import events, randomization, rewards, terminations
 from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
-from envs.frames import yaw
 from envs.metrics import Metrics
 from envs.placement import make_placement
 from envs.ranks import ALONE, Ranks
@@ -111,7 +110,7 @@ class AnymalEnv(VecEnv):
             joint_position_history=push(s.joint_position_history, s.joint_position),
             joint_velocity_history=push(s.joint_velocity_history, s.joint_velocity),
             joint_target_history=push(s.joint_target_history, s.joint_target),
-            height_samples=self.senses.height_samples(robot.foot_position_w, robot.base_quaternion),
+            height_samples=self.senses.height_samples(robot.foot_position_w, robot.heading),
             air_time=(s.air_time + cfg.dt) * (1 - robot.foot_contact),
             friction=s.friction,
             external_force_w=s.external_force_w,
@@ -134,7 +133,7 @@ class AnymalEnv(VecEnv):
     def _command(self) -> None:
         """Commands and base frequency for the next step."""
         s = self.state
-        self.commands.step(yaw(s.base_quaternion), s.randomization_factor)
+        self.commands.step(s.heading, s.randomization_factor)
         s.command = self.commands.velocity.clone()
         standing = gait.standing(s.command, s.linear_velocity_b, self.cfg.gait)
         s.base_frequency = torch.where(standing, 0.0, self.cfg.gait.base_frequency)
@@ -160,10 +159,10 @@ class AnymalEnv(VecEnv):
         s.joint_position_history[rows] = repeat(s.joint_position[rows], "m j -> m t j", t=3)
         s.joint_velocity_history[rows] = repeat(s.joint_velocity[rows], "m j -> m t j", t=2)
         s.air_time[rows] = 0.0
-        s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.base_quaternion[rows])
+        s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.heading[rows])
         self.senses.reset(rows, s)
         self.episode_length_buf[rows] = 0
-        self.commands.resample(rows, yaw(s.base_quaternion[rows]), factor)
+        self.commands.resample(rows, s.heading[rows], factor)
 
     def _observe(self) -> TensorDict:
         """All observation groups of the current state, in new tensors."""

@@ -24,12 +24,6 @@ def rotate_inverse(quaternion: Tensor, vector: Tensor) -> Tensor:
     return vector - w * t + torch.linalg.cross(u, t)
 
 
-def yaw(quaternion: Tensor) -> Tensor:
-    """Heading of the base's x axis in the world, rad in (-pi, pi], (...,)."""
-    w, x, y, z = quaternion.unbind(-1)
-    return torch.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-
-
 def yaw_quaternion(angle: Tensor) -> Tensor:
     """Quaternion (..., 4) of a turn about the vertical by `angle` (...,) in rad."""
     zero = torch.zeros_like(angle)

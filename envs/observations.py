@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor
 
 from anymal_policy import layout
@@ -37,16 +37,19 @@ def extero(s: State) -> dict[str, Tensor]:
 
 def privileged(s: State) -> dict[str, Tensor]:
     """Terms of `layout.PRIVILEGED`, (n, size) each; vectors in the base frame."""
-    feet_to_base = repeat(s.base_quaternion, "n q -> n foot q", foot=4)
+    wrench_w = torch.stack([s.external_force_w, s.external_torque_w], dim=1)
+    vectors_w = torch.cat([s.foot_force_w, s.foot_normal_w, wrench_w], dim=1)
+    vectors_b = rotate_inverse(rearrange(s.base_quaternion, "n q -> n 1 q"), vectors_w)
+    force, normal, wrench = vectors_b.split([4, 4, 2], dim=1)
     return {
         "contact_state": s.foot_contact,
-        "contact_force": rearrange(rotate_inverse(feet_to_base, s.foot_force_w), "n foot xyz -> n (foot xyz)"),
-        "contact_normal": rearrange(rotate_inverse(feet_to_base, s.foot_normal_w), "n foot xyz -> n (foot xyz)"),
+        "contact_force": rearrange(force, "n foot xyz -> n (foot xyz)"),
+        "contact_normal": rearrange(normal, "n foot xyz -> n (foot xyz)"),
         "friction": s.friction,
         "thigh_contact": s.thigh_contact,
         "shank_contact": s.shank_contact,
-        "external_force_b": rotate_inverse(s.base_quaternion, s.external_force_w),
-        "external_torque_b": rotate_inverse(s.base_quaternion, s.external_torque_w),
+        "external_force_b": wrench[:, 0],
+        "external_torque_b": wrench[:, 1],
         "air_time": s.air_time,
     }
 

@@ -51,6 +51,7 @@ class Arrays(NamedTuple):
 
     base_position_w: NDArray[np.float32]
     base_quaternion: NDArray[np.float32]
+    heading: NDArray[np.float32]
     linear_velocity_b: NDArray[np.float32]
     linear_velocity_yaw: NDArray[np.float32]
     angular_velocity_b: NDArray[np.float32]
@@ -69,7 +70,7 @@ class Arrays(NamedTuple):
 
 
 SHAPES: tuple[tuple[int, ...], ...] = (
-    (3,), (4,), (3,), (3,), (3,), (3,), (12,), (12,), (12,),
+    (3,), (4,), (), (3,), (3,), (3,), (3,), (12,), (12,), (12,),
     (4, 3), (4, 3), (4,), (4, 3), (4, 3), (4,), (4,), (),
 )  # fmt: skip
 """Of one robot, in the order of `Arrays`."""
@@ -143,8 +144,10 @@ def _fill_base(qpos: NDArray, qvel: NDArray, out: Arrays, i: int) -> None:
     quaternion = qpos[3:7]
     velocity, down = _turned(quaternion, -1.0, qvel[0], qvel[1], qvel[2]), _turned(quaternion, -1.0, 0.0, 0.0, -1.0)
     w, x, y, z = quaternion
-    level = _turn(-math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))) * complex(qvel[0], qvel[1])
+    heading = math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    level = _turn(-heading) * complex(qvel[0], qvel[1])
     velocity_yaw = level.real, level.imag, qvel[2]
+    out.heading[i] = heading
     for axis in range(3):
         out.base_position_w[i, axis], out.angular_velocity_b[i, axis] = qpos[axis], qvel[3 + axis]
         out.linear_velocity_b[i, axis], out.gravity_b[i, axis] = velocity[axis], down[axis]

@@ -13,7 +13,6 @@ from torch import Tensor
 from anymal_policy import layout
 from envs import observations
 from envs.config import EnvConfig
-from envs.frames import yaw
 from envs.height_noise import HeightNoise, noise_factor
 from envs.robot import FOOT_RADIUS
 from envs.sensor_noise import SensorNoise
@@ -32,10 +31,10 @@ class Senses:
         self.cfg, self.surface = cfg, surface
         self.ring_offsets = layout.ring_offsets()
 
-    def height_samples(self, foot_position_w: Tensor, base_quaternion: Tensor) -> Tensor:
+    def height_samples(self, foot_position_w: Tensor, heading: Tensor) -> Tensor:
         """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
-        angle = yaw(base_quaternion).numpy()
-        heights = self.surface.foot_heights(foot_position_w[..., :2].numpy(), angle, self.ring_offsets)
+        feet = foot_position_w[..., :2].numpy()
+        heights = self.surface.foot_heights(feet, heading.numpy(), self.ring_offsets)
         return torch.from_numpy(heights) - (foot_position_w[..., 2:] - FOOT_RADIUS)
 
     def sense(self, s: State, samples: int) -> None:
@@ -115,7 +114,7 @@ class NoisySenses(Senses):
     def _look(self, s: State, rows: Tensor) -> None:
         """Take new samples from the maps of these rows, where their feet are now."""
         feet, height = s.foot_position_w[rows].split((2, 1), dim=-1)
-        points = ring_points(feet, yaw(s.base_quaternion[rows]), torch.from_numpy(self.ring_offsets).float())
+        points = ring_points(feet, s.heading[rows], torch.from_numpy(self.ring_offsets).float())
         soles = height.squeeze(-1) - FOOT_RADIUS
         self.map_heights_w[rows] = self.maps.sample(rows, points, soles, self.query, self.factor)
 

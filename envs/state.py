@@ -18,6 +18,8 @@ class RobotState:
     """(n, 3) m, origin of the base."""
     base_quaternion: Tensor
     """(n, 4) base to world."""
+    heading: Tensor
+    """(n,) of the base's x axis in the world, rad in [-pi, pi]."""
     linear_velocity_b: Tensor
     """(n, 3) m/s, of the base origin."""
     linear_velocity_yaw: Tensor

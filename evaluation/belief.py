@@ -15,7 +15,6 @@ from agents.policies import StudentPolicy
 from anymal_policy import layout
 from envs.anymal import AnymalEnv
 from envs.dots import Colour, Dots
-from envs.frames import yaw
 from envs.rendering import Image
 from envs.robot import FOOT_RADIUS
 from envs.senses import ring_points
@@ -95,7 +94,7 @@ def read_belief(env: AnymalEnv, policy: StudentPolicy) -> Belief:
 def sample_points(s: State, heights: Tensor) -> NDArray[np.float64]:
     """Where height samples (208,) m relative to the soles of the first robot lie in the world, (208, 3) m."""
     offsets = torch.from_numpy(layout.ring_offsets()).float()
-    xy = ring_points(s.foot_position_w[:1, :, :2], yaw(s.base_quaternion[:1]), offsets)
+    xy = ring_points(s.foot_position_w[:1, :, :2], s.heading[:1], offsets)
     soles = repeat(s.foot_position_w[0, :, 2] - FOOT_RADIUS, "foot -> (foot point) 1", point=len(offsets))
     points = torch.cat([rearrange(xy, "1 foot point xy -> (foot point) xy"), soles + heights.unsqueeze(-1)], dim=-1)
     return points.double().numpy()

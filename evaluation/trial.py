@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs.frames import yaw
 from envs.state import State
 from evaluation.rollout import Step
 
@@ -28,7 +27,7 @@ class Trial:
 
     def __init__(self, start: State, mass: Tensor, dt: float, edge_x: Tensor | None = None) -> None:
         """`mass` (n,) kg of the robots, `edge_x` (n,) m in the world of the first sample behind each robot's step."""
-        heading = yaw(start.base_quaternion)
+        heading = start.heading
         self.origin_w = start.base_position_w[:, :2].clone()
         self.forward_w = torch.stack([heading.cos(), heading.sin()], dim=-1)
         self.mass, self.dt, self.edge_x = mass, dt, edge_x

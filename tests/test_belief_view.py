@@ -93,9 +93,9 @@ def test_true_samples_lie_on_the_ground(env: AnymalEnv) -> None:
 
 
 def test_samples_turn_with_the_robot_and_start_from_the_sole() -> None:
-    quarter = torch.tensor([[0.5**0.5, 0.0, 0.0, 0.5**0.5]])
+    quarter = torch.tensor([torch.pi / 2])
     feet = torch.tensor([[[1.0, 2.0, 0.5], [3.0, 4.0, 0.6], [5.0, 6.0, 0.7], [7.0, 8.0, 0.8]]])
-    state: Any = SimpleNamespace(foot_position_w=feet, base_quaternion=quarter)
+    state: Any = SimpleNamespace(foot_position_w=feet, heading=quarter)
     heights = torch.zeros(208)
     heights[52] = 0.1
     points_w = sample_points(state, heights)

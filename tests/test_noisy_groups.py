@@ -20,7 +20,6 @@ from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import TerrainConfig
 from envs.curriculum import CurriculumConfig
-from envs.frames import yaw
 from envs.height_noise import LEVELS, HeightNoiseConfig
 from envs.randomization import RandomizationConfig
 from envs.robot import FOOT_RADIUS
@@ -172,7 +171,7 @@ def test_samples_are_those_of_a_map_up_to_50_ms_old_under_the_present_foot() -> 
     for action in actions(env, 25):
         env.step(action)
         s = env.state
-        points = ring_points(s.foot_position_w[..., :2], yaw(s.base_quaternion), offsets)
+        points = ring_points(s.foot_position_w[..., :2], s.heading, offsets)
         where.append(torch.from_numpy(env.surface.height(points.reshape(-1, 2).numpy())).reshape(4, 4, 52))
         if len(where) < 3:
             continue

@@ -100,6 +100,15 @@ def test_velocities_are_of_the_base_origin_in_the_base_frame(moving: tuple[Simul
     assert_close(state.linear_velocity_b[0], expected[3:], atol=1e-4, rtol=0)
 
 
+def test_heading_is_where_the_forward_axis_points_however_the_robot_leans() -> None:
+    sim = simulation(200)
+    quaternions = torch.randn(200, 4, generator=torch.Generator().manual_seed(3))
+    put(sim, pose(5.0, quaternions / quaternions.norm(dim=-1, keepdim=True), count=200))
+    state = sim.read()
+    forward = rotate(state.base_quaternion, torch.tensor([1.0, 0.0, 0.0]).expand(200, 3))
+    assert_close(state.heading, torch.atan2(forward[:, 1], forward[:, 0]), atol=1e-5, rtol=0)
+
+
 def test_velocity_in_the_yaw_frame_is_level_and_turned_by_the_heading_alone() -> None:
     sim = simulation()
     qvel = torch.cat([torch.tensor([[0.3, 1.0, 0.7]]), torch.zeros(1, 15)], dim=-1)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fake_env import FakeEnv
 from fake_run import resume, rows, start, training_hash
 
 from agents import archive
@@ -151,6 +152,17 @@ def test_resume_into_another_environment_is_refused(tmp_path: Path) -> None:
     del record["env_state"]["generator"]
     with pytest.raises(CheckpointError, match="does not fit"):
         start(tmp_path, 2).restore(record)
+
+
+def test_resume_of_a_version_whose_state_had_other_quantities_is_refused(tmp_path: Path, monkeypatch: Any) -> None:
+    start(tmp_path, 1).train()
+
+    def load(env: FakeEnv, state: dict[str, Any]) -> None:
+        raise TypeError("missing a required argument: 'heading'")
+
+    monkeypatch.setattr(FakeEnv, "load_state_dict", load)
+    with pytest.raises(CheckpointError, match="does not fit this environment or version .*heading"):
+        start(tmp_path, 2).restore(read_resume(tmp_path))
 
 
 def test_random_generators_return_to_the_saved_state() -> None:

@@ -12,7 +12,7 @@ from evaluation.statistics import wilson
 from evaluation.summary import summary
 from evaluation.trial import FALL, OUT_OF_LANE, RUNNING, SUCCESS, TIMEOUT, Trial
 
-LEFT = torch.tensor([math.cos(math.pi / 4), 0.0, 0.0, math.sin(math.pi / 4)])  # looking along +y
+LEFT = torch.full((2,), math.pi / 2)  # two robots that look along +y
 
 
 def state(xy: list[list[float]], **changes: Any) -> Any:
@@ -21,7 +21,7 @@ def state(xy: list[list[float]], **changes: Any) -> Any:
     position = torch.tensor([[*point, 0.5] for point in xy])
     values = {
         "base_position_w": position,
-        "base_quaternion": torch.tensor([1.0, 0.0, 0.0, 0.0]).expand(n, 4),
+        "heading": torch.zeros(n),
         "foot_position_w": position.unsqueeze(1).expand(n, 4, 3),
         "foot_contact": torch.zeros(n, 4),
         "linear_velocity_yaw": torch.zeros(n, 3),
@@ -47,13 +47,13 @@ def observe(trial: Trial, s: Any, done: list[int] | None = None, fell: list[int]
 
 
 def test_success_is_four_metres_along_the_heading_of_the_start() -> None:
-    t = begin(state([[1.0, 2.0], [1.0, 2.0]], base_quaternion=LEFT.expand(2, 4)))
+    t = begin(state([[1.0, 2.0], [1.0, 2.0]], heading=LEFT))
     assert observe(t, state([[1.0, 5.99], [2.0, 5.0]])) == [RUNNING, RUNNING]
     assert observe(t, state([[1.0, 6.01], [2.4, 6.01]])) == [SUCCESS, SUCCESS]
 
 
 def test_four_metres_in_another_direction_are_no_success() -> None:
-    t = begin(state([[0.0, 0.0], [0.0, 0.0]], base_quaternion=LEFT.expand(2, 4)))
+    t = begin(state([[0.0, 0.0], [0.0, 0.0]], heading=LEFT))
     assert observe(t, state([[1.4, 0.0], [0.0, -4.1]])) == [RUNNING, RUNNING]
     assert observe(t, state([[4.1, 0.0], [0.0, -4.1]])) == [OUT_OF_LANE, RUNNING]
 

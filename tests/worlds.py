@@ -63,6 +63,7 @@ def hold(sim: Simulation, seconds: float, joints: Tensor = DEFAULT) -> RobotStat
 ENTRIES = {
     "base_position_w": (3,),
     "base_quaternion": (4,),
+    "heading": (),
     "linear_velocity_b": (3,),
     "linear_velocity_yaw": (3,),
     "angular_velocity_b": (3,),
