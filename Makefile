@@ -1,7 +1,7 @@
 PYTHON := .venv/bin/python
 BENCHMARKS := physics environment training scaling peers inference
 
-.PHONY: install train play evaluate test test-all lint bench
+.PHONY: install train blind export play evaluate test test-all lint bench
 
 install: .venv/installed
 
@@ -13,6 +13,12 @@ install: .venv/installed
 
 train: install
 	$(PYTHON) train.py --task anymal_rough
+
+blind: install
+	$(PYTHON) train.py --stage student --teacher pretrained/teacher.pt --student.network.no-extero
+
+export: install
+	$(PYTHON) export.py --checkpoint pretrained/student.pt --out pretrained
 
 play: install
 	$(PYTHON) play.py --checkpoint
