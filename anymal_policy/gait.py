@@ -85,7 +85,7 @@ _THIGH = 0.285
 _FOOT_X, _FOOT_Z = 0.08795, 0.31547  # foot centre ahead of and below the KFE
 _SHANK = math.hypot(_FOOT_X, _FOOT_Z)
 _SHANK_ANGLE = math.atan2(_FOOT_X, _FOOT_Z)
-_SHORTEST, _LONGEST = 0.1, math.hypot(_FOOT_X, _THIGH + _FOOT_Z)  # HFE to foot; longest at KFE = 0
+SHORTEST_REACH, _LONGEST = 0.1, math.hypot(_FOOT_X, _THIGH + _FOOT_Z)  # HFE to foot; longest at KFE = 0
 _HAA_LOWER, _HAA_UPPER = float(JOINT_LOWER[0]), float(JOINT_UPPER[0])
 
 
@@ -134,7 +134,7 @@ def _abduct(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
 
 def _bend(x: Tensor, depth: Tensor) -> tuple[Tensor, Tensor]:
     """HFE and KFE angles in rad of the front leg whose foot is x m ahead of and depth m below the HFE."""
-    reach = torch.clamp(torch.sqrt(x * x + depth * depth), _SHORTEST, _LONGEST)
+    reach = torch.clamp(torch.sqrt(x * x + depth * depth), SHORTEST_REACH, _LONGEST)
     cos = (reach * reach - _THIGH**2 - _SHANK**2) / (2 * _THIGH * _SHANK)
     bend = torch.acos(cos)  # between thigh and the line from knee to foot
     hfe = torch.atan2(_SHANK * torch.sin(bend), _THIGH + _SHANK * cos) - torch.atan2(x, depth)

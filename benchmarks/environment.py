@@ -1,8 +1,8 @@
 """`env.step` of anymal_rough against its physics alone, with the Teacher's observations and with the Student's.
 
-`python -m benchmarks.environment [--json FILE]` prints control steps of 20 ms per second. The pretrained policy walks;
-each stretch of steps is played three times from the same state: to record its controls, through `env.step`, and by the
-batch alone with the same controls.
+`python -m benchmarks.environment [--json FILE]` prints control steps of 20 ms per second. The pretrained Teacher walks
+where the curriculum of its training had led; each stretch of steps is played three times from the same state: to record
+its controls, through `env.step`, and by the batch alone with the same controls.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mujoco.batch import Batch
 from torch import Tensor
 
 from agents import distributed
+from agents.checkpoint import read_policy
 from benchmarks.report import Rates, ratio, report
 from benchmarks.side_by_side import ranks, rate
 from envs.anymal import AnymalEnv
@@ -45,8 +46,8 @@ class Arguments:
     """Control steps of a stretch."""
     walk: int = 100
     """Control steps before the first of them."""
-    checkpoint: Path | None = None
-    """Policy that walks; default the pretrained Teacher."""
+    checkpoint: Path = Path("pretrained/teacher.pt")
+    """Teacher that walks."""
     json: Path | None = None
     """File to write the result to."""
 
@@ -54,10 +55,11 @@ class Arguments:
 class Side:
     """An environment in which a policy walks, and a bare batch of the same robots."""
 
-    def __init__(self, noisy_groups: bool, arguments: Arguments, agent: Agent) -> None:
-        """Walk until the robots have left the places where they started."""
+    def __init__(self, noisy_groups: bool, arguments: Arguments, agent: Agent, learnt: dict[str, Tensor]) -> None:
+        """Begin on the ground that a curriculum has `learnt`, and walk on it."""
         cfg = replace(TASKS["anymal_rough"], num_envs=arguments.num_envs, threads=arguments.threads)
         self.env, self.agent = AnymalEnv(replace(cfg, noisy_groups=noisy_groups)), agent
+        self.env.take_curriculum(learnt)
         self.steps = arguments.steps
         simulation = self.env.simulation
         self.batch = Batch(simulation.model, arguments.num_envs, arguments.threads)
@@ -115,9 +117,9 @@ def main(arguments: Arguments) -> None:
 
 def measure(arguments: Arguments) -> Rates:
     """Control steps per s of all processes, by round."""
-    agent = load_agent(arguments.checkpoint or "pretrained/teacher.pt")
+    agent, learnt = load_agent(arguments.checkpoint), read_policy(arguments.checkpoint)["curriculum"]
     agent.start(arguments.num_envs, 0)
-    sides = {name: Side(noisy, arguments, agent) for name, noisy in GROUPS.items()}
+    sides = {name: Side(noisy, arguments, agent, learnt) for name, noisy in GROUPS.items()}
     rates: Rates = {f"{name}, {what}": [] for name in sides for what in ("env.step", "physics")}
     for _ in range(arguments.rounds):
         for name, side in sides.items():

@@ -11,8 +11,9 @@ from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 from torch import Tensor
 
-from anymal_policy import gait, layout
-from envs import events, randomization, rewards, terminations
+from anymal_policy import layout
+from anymal_policy.gait import standing, start_phase
+from envs import events, gait, randomization, rewards, terminations
 from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
@@ -48,12 +49,16 @@ class AnymalEnv(VecEnv):
         self.surface = Surface(self.placement.map, cfg.collider, cfg.threads)
         self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
-        self.metrics_since = Metrics()
+        self.metrics_since = Metrics(cfg.rewards, cfg.dt)
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
         self.episode_length_buf = torch.zeros(cfg.num_envs, dtype=torch.long)
         self.senses = make_senses(cfg, self.surface)
         self.state = State.blank(self.simulation.read(), curriculum_factor(0, cfg.curriculum))
-        self._reset(torch.arange(cfg.num_envs))
+        self._begin()
+
+    def _begin(self) -> None:
+        """New episodes for all robots."""
+        self._reset(torch.arange(self.num_envs))
         self._command()
         self.observations = self._observe()
 
@@ -72,14 +77,14 @@ class AnymalEnv(VecEnv):
         """Act (n, 16) for 20 ms -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself."""
         with torch.inference_mode(False):
             self._act(actions.clone().nan_to_num_(0.0).clamp_(-self.cfg.action_limit, self.cfg.action_limit))
-            falls = {name: term(self.state) for name, term in terminations.TERMS.items()}
             failed = self.simulation.failed.clone()
-            fell = torch.stack([*falls.values(), failed]).any(0)
+            causes = torch.stack([*(term(self.state) for term in terminations.TERMS.values()), failed])
+            fell = causes.any(0)
             time_outs = self._timed_out() & ~fell
             terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt, self.cfg.linear_variance)
-            reward = (torch.stack(list(terms.values())).sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
+            reward = (terms.sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
             done = fell | time_outs
-            self.metrics_since.add_step(self.state, terms, reward, falls, failed, fell, self.cfg.dt)
+            self.metrics_since.add_step(self.state, terms, reward, causes, fell)
             self.placement.observe(self.state)
             self._finish(done, fell)
             self._reset(torch.nonzero(done).squeeze(-1))
@@ -135,8 +140,8 @@ class AnymalEnv(VecEnv):
         s = self.state
         self.commands.step(s.heading, s.randomization_factor)
         s.command = self.commands.velocity.clone()
-        standing = gait.standing(s.command, s.linear_velocity_b, self.cfg.gait)
-        s.base_frequency = torch.where(standing, 0.0, self.cfg.gait.base_frequency)
+        stands = standing(s.command, s.linear_velocity_b, self.cfg.gait)
+        s.base_frequency = torch.where(stands, 0.0, self.cfg.gait.base_frequency)
 
     def _reset(self, rows: Tensor) -> None:
         """Start new episodes in these rows; leaves all others as they are."""
@@ -145,7 +150,7 @@ class AnymalEnv(VecEnv):
         s, m = self.state, len(rows)
         cfg, factor = self.cfg.randomization, s.randomization_factor
         events.new_bodies(s, self.simulation, rows, cfg, self.generator)
-        phase = gait.start_phase(m, self.generator)
+        phase = start_phase(m, self.generator)
         target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
         start, heading = self.placement.start(rows)
         pose = events.place(self.surface, start, heading, target, cfg, factor, self.generator)
@@ -181,9 +186,14 @@ class AnymalEnv(VecEnv):
         """What the terrain curriculum has learnt, for a Student to start from; nothing on tiles of one's own."""
         return self.placement.learnt()
 
+    @torch.inference_mode(False)
+    @torch.no_grad()
     def take_curriculum(self, learnt: dict[str, Tensor]) -> bool:
-        """Start from what `curriculum` gave in another training; whether that fits this terrain."""
-        return self.placement.take(learnt)
+        """Begin all episodes anew where `curriculum` says that another training was; whether that fits this terrain."""
+        fits = self.placement.take(learnt)
+        if fits:
+            self._begin()
+        return fits
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, in tensors and numbers."""
@@ -212,7 +222,7 @@ class AnymalEnv(VecEnv):
             {name: group.clone() for name, group in state["observations"].items()}, [self.num_envs]
         )
         self.episode_length_buf, self.samples = state["episode_length"].clone(), state["samples"]
-        self.metrics_since = Metrics()
+        self.metrics_since = Metrics(self.cfg.rewards, self.cfg.dt)
 
     def close(self) -> None:
         """Nothing to release; here for those who expect it."""

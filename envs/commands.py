@@ -84,7 +84,8 @@ class Commands:
         """Count down, resample what is due, and turn held headings into yaw rates; `yaw` (n,) rad."""
         if self.cfg.fixed is None:
             due = torch.nonzero(self.steps_left <= 0).squeeze(-1)
-            self.resample(due, yaw[due], factor)
+            if len(due):
+                self.resample(due, yaw[due], factor)
             self.steps_left -= 1
         self.hold_heading(yaw)
 

@@ -7,15 +7,17 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from envs import rewards
+from envs import rewards, terminations
+from envs.rewards import RewardWeights
 from envs.state import State
 
 
 class Metrics:
     """Sums over robots and steps, turned into means when drained."""
 
-    def __init__(self) -> None:
-        """Nothing has been seen yet."""
+    def __init__(self, weights: RewardWeights, dt: float) -> None:
+        """Nothing has been seen yet; `dt` is the time of a step in s."""
+        self._terms, self._dt = rewards.counted(weights), dt
         self._sums: dict[str, float] = defaultdict(float)
         self._weights: dict[str, float] = defaultdict(float)
 
@@ -23,37 +25,23 @@ class Metrics:
         self._sums[name] += total
         self._weights[name] += weight
 
-    def add_step(
-        self,
-        s: State,
-        terms: dict[str, Tensor],
-        reward: Tensor,
-        falls: dict[str, Tensor],
-        failed: Tensor,
-        fell: Tensor,
-        dt: float,
-    ) -> None:
-        """One step of n robots: rewards per second by term, tracking, falls per minute by cause."""
-        seconds, n = len(reward) * dt, len(reward)
-        columns = [
-            *terms.values(),
-            reward,
-            rewards.linear_tracking(s),
-            rewards.angular_tracking(s),
-            *falls.values(),
-            failed,
-            fell,
-        ]
-        sums = torch.stack([column.float() for column in columns]).sum(-1).tolist()
-        for name in (*terms, "total"):
-            self._add(f"reward/{name}", sums.pop(0), seconds)
-        self._add("tracking/linear", sums.pop(0), n)
-        self._add("tracking/angular", sums.pop(0), n)
-        causes = {name: sums.pop(0) for name in (*falls, "non_finite")}
-        for name in falls:
-            self._add(f"falls_per_minute/{name}", causes[name], seconds / 60)
-        self._add("falls_per_minute", sums.pop(0), seconds / 60)
-        self._sums["physics/non_finite"] += causes["non_finite"]
+    def add_step(self, s: State, terms: Tensor, reward: Tensor, causes: Tensor, fell: Tensor) -> None:
+        """One step of n robots: rewards per second by term (k, n), tracking, falls per minute by cause.
+
+        `causes` (c + 1, n) are the terminations in their order, and robots whose physics was not finite.
+        """
+        n = len(reward)
+        seconds = n * self._dt
+        once = torch.stack([reward, rewards.linear_tracking(s), rewards.angular_tracking(s), fell])
+        sums = iter(torch.cat([terms, once, causes]).sum(-1).tolist())
+        for name in (*self._terms, "total"):
+            self._add(f"reward/{name}", next(sums), seconds)
+        self._add("tracking/linear", next(sums), n)
+        self._add("tracking/angular", next(sums), n)
+        self._add("falls_per_minute", next(sums), seconds / 60)
+        for name in terminations.TERMS:
+            self._add(f"falls_per_minute/{name}", next(sums), seconds / 60)
+        self._sums["physics/non_finite"] += next(sums)
         self._weights["physics/non_finite"] = 1
 
     def add_episodes(self, seconds: Tensor, fell: Tensor) -> None:

@@ -171,6 +171,17 @@ def _fill_foot(qpos: NDArray, qvel: NDArray, links: NDArray, out: Arrays, i: int
         out.foot_velocity_w[i, leg, axis] = qvel[axis] + velocity[axis]
 
 
+@compiled
+def mark_failed(readings: Readings, before: NDArray, warnings: NDArray, kinds: NDArray, failed: NDArray) -> None:
+    """Mark robots (n,) whose state is not finite, or of whom MuJoCo's warnings (n, kinds, 2) of `kinds` have grown."""
+    for i in range(len(failed)):
+        for kind in kinds:
+            failed[i] |= warnings[i, kind, 1] > before[i, kind, 1]
+        for given in (readings.qpos, readings.qvel):
+            for k in range(given.shape[1]):
+                failed[i] |= not math.isfinite(given[i, k])
+
+
 def robot_state(readings: Readings, columns: Columns, rows: NDArray[np.int64], failed: NDArray[np.bool_]) -> RobotState:
     """State of these rows, in new tensors; of `failed` robots (n,) all is read as zero."""
     arrays = Arrays(*(np.empty((len(rows), *shape), np.float32) for shape in SHAPES))

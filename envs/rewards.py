@@ -163,9 +163,14 @@ TERMS = {
 """Name -> function, in the paper's order."""
 
 
-def weighted(
-    s: State, weights: RewardWeights, dt: float, linear_variance: float = TRACKING_VARIANCE
-) -> dict[str, Tensor]:
-    """Reward of this step by term, (n,) each; terms of weight 0 are left out."""
+def counted(weights: RewardWeights) -> list[str]:
+    """Names of the terms whose weight is not 0, in the paper's order."""
+    return [name for name in TERMS if getattr(weights, name)]
+
+
+def weighted(s: State, weights: RewardWeights, dt: float, linear_variance: float = TRACKING_VARIANCE) -> Tensor:
+    """Reward of this step, (k, n): a row for each of the terms `counted`."""
     terms = {**TERMS, "linear_tracking": partial(linear_tracking, variance=linear_variance)}
-    return {name: getattr(weights, name) * dt * term(s) for name, term in terms.items() if getattr(weights, name)}
+    names = counted(weights)
+    scale = torch.tensor([getattr(weights, name) * dt for name in names])
+    return torch.stack([terms[name](s) for name in names]) * scale.unsqueeze(-1)

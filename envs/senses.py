@@ -35,7 +35,7 @@ class Senses:
         """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
         feet = foot_position_w[..., :2].numpy()
         heights = self.surface.foot_heights(feet, heading.numpy(), self.ring_offsets)
-        return torch.from_numpy(heights) - (foot_position_w[..., 2:] - FOOT_RADIUS)
+        return torch.from_numpy(heights).sub_(foot_position_w[..., 2:] - FOOT_RADIUS)
 
     def sense(self, s: State, samples: int) -> None:
         """Take note of the state after a step; `samples` in all so far."""

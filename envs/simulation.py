@@ -17,10 +17,10 @@ from torch import Tensor
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
 from envs.library import stop_timers
-from envs.reading import Columns, Readings, robot_state
+from envs.reading import Columns, Readings, mark_failed, robot_state
 from envs.state import RobotState
 
-BAD_STATE = [getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}").value for what in ("QPOS", "QVEL", "QACC", "CTRL")]
+BAD_STATE = np.array([getattr(mujoco.mjtWarning, f"mjWARN_BAD{bad}").value for bad in ("QPOS", "QVEL", "QACC", "CTRL")])
 """MuJoCo's warnings that mean a simulation is beyond repair."""
 PD_GAINS = np.array([4, 6])
 """Columns of a dcmotor's gainprm that hold its controller's proportional and derivative gain."""
@@ -97,18 +97,13 @@ class Simulation:
     def step(self, joint_target: Tensor) -> None:
         """Track joint targets (n, 12) rad for one policy step; rows that MuJoCo gives up on are marked in `failed`."""
         self.control[:, self.actuators] = joint_target.numpy()
-        warned = self._warnings()
+        warned = np.array(self.batch.warning)
         self.failed.zero_()
         try:
             self.batch.step(nstep=self.decimation)
         except SimulationError as error:
             self.failed[torch.from_numpy(np.asarray(error.ids, dtype=np.int64))] = True
-        self.failed |= torch.from_numpy(self._warnings() > warned)
-        self.failed |= torch.from_numpy(~(np.isfinite(self.qpos).all(-1) & np.isfinite(self.qvel).all(-1)))
-
-    def _warnings(self) -> np.ndarray:
-        """How often MuJoCo has warned of a bad state, (n,)."""
-        return self.batch.warning[:, BAD_STATE, 1].sum(-1)
+        mark_failed(self.readings, warned, self.batch.warning, BAD_STATE, self.failed.numpy())
 
     def read(self, rows: Tensor | None = None) -> RobotState:
         """State of all robots or of some rows, in new tensors; failed rows have position, joints and sensors zero."""

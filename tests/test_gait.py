@@ -10,6 +10,7 @@ import torch
 from anymal_policy import gait
 from anymal_policy.gait import NOMINAL_FOOT_B, TROT, GaitConfig, leg_fk
 from anymal_policy.layout import DEFAULT_JOINT_POSITION, JOINT_LOWER, JOINT_UPPER
+from envs import gait as environment_gait
 
 CFG = GaitConfig()
 STAND, WALK = torch.ones(1, dtype=torch.bool), torch.zeros(1, dtype=torch.bool)
@@ -141,3 +142,22 @@ def test_targets_stay_within_the_joint_limits() -> None:
     for residual, limit in ((-100.0, JOINT_LOWER), (100.0, JOINT_UPPER)):
         targets = gait.joint_targets(TROT.unsqueeze(0), torch.full((1, 12), residual), CFG)
         torch.testing.assert_close(targets[0], torch.tensor(limit).float())
+
+
+@pytest.mark.parametrize("apex", [0.2, 0.0, 0.4])
+def test_the_environments_gait_is_the_policys(apex: float) -> None:
+    cfg, generator = GaitConfig(apex=apex), torch.Generator().manual_seed(0)
+    phase = 2 * math.pi * torch.rand(500, 4, generator=generator)
+    phase[0], phase[1], phase[2] = TROT, math.pi, 0.0
+    action = 3 * torch.randn(500, 16, generator=generator)
+    standing = torch.rand(500, generator=generator) < 0.3
+    moved = gait.advance(phase, action[:, :4], standing, cfg)
+    apart = (moved - environment_gait.advance(phase, action[:, :4], standing, cfg)).abs()
+    assert torch.minimum(apart, 2 * math.pi - apart).max() < 1e-6
+    targets = environment_gait.joint_targets(moved, action[:, 4:], cfg)
+    torch.testing.assert_close(targets, gait.joint_targets(moved, action[:, 4:], cfg), atol=3e-6, rtol=0)
+
+
+def test_the_environments_phases_stay_below_a_whole_turn() -> None:
+    moved = environment_gait.advance(torch.zeros(1, 4), torch.zeros(1, 4), WALK, GaitConfig(base_frequency=-1e-9))
+    assert moved.tolist() == [[0.0] * 4]

@@ -7,12 +7,13 @@ from math import exp, pi
 
 import pytest
 import torch
+from torch import Tensor
 from worlds import state
 
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs import rewards
 from envs.config import EnvConfig
-from envs.rewards import S7_LITERAL, TERMS, RewardWeights, weighted
+from envs.rewards import S7_LITERAL, TERMS, RewardWeights, counted, weighted
 from envs.state import State
 
 C = 0.5  # c_k, other than 1 to see who scales with it
@@ -73,15 +74,20 @@ def test_angular_tracking_minds_the_sign_of_the_yaw_rate() -> None:
     assert tracking(0.5) == pytest.approx(exp(-1 / 0.25))
 
 
+def by_name(s: State, weights: RewardWeights, dt: float = 1.0, **settings: float) -> dict[str, Tensor]:
+    """The weighted terms with their names."""
+    return dict(zip(counted(weights), weighted(s, weights, dt, **settings), strict=True))
+
+
 def literal_share(s: State) -> float:
     """Share of the largest tracking reward of the literal S7."""
-    terms = weighted(s, S7_LITERAL, 1.0)
+    terms = by_name(s, S7_LITERAL)
     return sum(terms[name].item() for name in list(TERMS)[2:5]) / 2.25
 
 
 def test_literal_s7_pays_93_percent_for_standing_still() -> None:
     assert literal_share(state(1, command=[0.5, 0, 0])) == pytest.approx(0.926, abs=1e-3)
-    ours = weighted(state(1, command=[0.5, 0, 0]), RewardWeights(), 1.0)
+    ours = by_name(state(1, command=[0.5, 0, 0]), RewardWeights())
     assert ours["linear_tracking"].item() == pytest.approx(1.5 * exp(-1), rel=1e-5)
 
 
@@ -208,7 +214,7 @@ def test_exactly_the_papers_terms_and_the_base_motion_come_in_with_c_k() -> None
 
 def test_the_weighted_terms_are_per_second_and_leave_out_what_has_no_weight() -> None:
     s = state(2, command=[[0.5, 0, 0], [0, 0, 0]], linear_velocity_b=[0.5, 0, 0.4])
-    terms = weighted(s, RewardWeights(slip=0.0), dt=0.02)
+    terms = by_name(s, RewardWeights(slip=0.0), dt=0.02)
     assert list(terms) == [name for name in TERMS if name not in ("slip", *list(TERMS)[2:5])]
     assert terms["linear_tracking"].tolist() == pytest.approx([1.5 * 0.02, 1.5 * 0.02 * exp(-1)])
     assert terms["base_motion"].tolist() == pytest.approx([-0.3 * 0.02 * 1.25 * 0.16] * 2)
@@ -216,7 +222,7 @@ def test_the_weighted_terms_are_per_second_and_leave_out_what_has_no_weight() ->
 
 def test_linear_variance_narrows_the_reward_and_nothing_else() -> None:
     s = state(1, command=[0.5, 0, 0.4], linear_velocity_b=[0.2, 0, 0])
-    wide, narrow = weighted(s, RewardWeights(), 1.0), weighted(s, RewardWeights(), 1.0, linear_variance=0.1)
+    wide, narrow = by_name(s, RewardWeights()), by_name(s, RewardWeights(), linear_variance=0.1)
     assert narrow.pop("linear_tracking").item() == pytest.approx(1.5 * exp(-0.09 / 0.1))
     assert wide.pop("linear_tracking").item() == pytest.approx(1.5 * exp(-0.09 / 0.25))
     assert narrow == wide
