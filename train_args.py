@@ -25,8 +25,10 @@ PLAN_FILE = "plan.pt"
 """In a run of all stages: what the later ones shall be."""
 CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student"}
 """Which argument holds a stage's training configuration."""
-EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "num-envs", "processes", "threads")
+EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "processes")
 """Flags on which the defaults of others depend."""
+EARLY_SHORT = ("num-envs", "threads")
+"""More of them, each short for a flag of --env."""
 LEAST_ROBOTS = 256
 """Of a process, by default: fewer are slower each."""
 CHANGEABLE = {"max_iterations", "keep_every", "precision"}
@@ -88,7 +90,9 @@ def parse(argv: Sequence[str]) -> Args:
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flag in EARLY:
         early.add_argument(f"--{flag}")
-    chosen, _ = early.parse_known_args([argument for argument in argv if argument not in ("-h", "--help")])
+    for flag in EARLY_SHORT:
+        early.add_argument(f"--{flag}", f"--env.{flag}")
+    chosen, _ = early.parse_known_args([hyphenated(argument) for argument in argv if argument not in ("-h", "--help")])
     default = resumed_defaults(Path(chosen.resume)) if chosen.resume is not None else fresh_defaults(chosen)
     args = tyro.cli(Args, args=argv, default=default, prog="train.py")
     args = apply_shortcuts(args, default)
@@ -97,6 +101,12 @@ def parse(argv: Sequence[str]) -> Args:
         return args
     refuse_contradictions(args, default)
     return replace(args, now=first_stage(args))
+
+
+def hyphenated(argument: str) -> str:
+    """A flag as it is spelt in `--help`; tyro takes underscores, too."""
+    name, equals, value = argument.partition("=")
+    return name.replace("_", "-") + equals + value if name.startswith("--") else argument
 
 
 def refuse_contradictions(args: Args, default: Args) -> None:
@@ -110,6 +120,11 @@ def refuse_contradictions(args: Args, default: Args) -> None:
     if args.stage is None:
         if args.init_from is not None:
             raise ValueError(f"--init-from starts one stage: say with --stage which, {TEACHER} or {STUDENT}.")
+        if args.env.num_envs // args.processes < args.student.num_mini_batches:
+            raise ValueError(
+                f"{args.env.num_envs} robots in {args.processes} processes are too few for the Student's "
+                f"{args.student.num_mini_batches} mini-batches: raise --num-envs or lower --student.num-mini-batches."
+            )
         return
     idle = {"agent", "refinement", "student"} - {CONFIG[args.stage]}
     given = [name for part in idle for name in differences(getattr(default, part), getattr(args, part), f"{part}.")]
@@ -132,9 +147,10 @@ def fresh_defaults(chosen: argparse.Namespace) -> Args:
     )
     if chosen.stage == STUDENT and chosen.teacher is not None:
         teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
-        task = chosen.task or teacher["task"]
-        env = student_env(sized(recorded_env(teacher, task), size, threads), teacher, size)
-        return replace(args, task=task, now=STUDENT, env=env if chosen.init_from is None else under_way(env))
+        if chosen.task not in (None, teacher["task"]):
+            raise ValueError(f"A Student learns on its Teacher's task, {teacher['task']}: leave --task out.")
+        env = student_env(sized(recorded_env(teacher, teacher["task"]), size, threads), teacher, size)
+        return replace(args, task=teacher["task"], now=STUDENT, env=env if chosen.init_from is None else under_way(env))
     if chosen.stage == TEACHER and chosen.init_from is not None:
         return from_policy(args, checkpoint.read_policy(chosen.init_from, TEACHER))
     return args
@@ -241,7 +257,7 @@ def refuse_changes(args: Args, default: Args) -> None:
     """A resumed run stays the run it was."""
     changed = {
         name
-        for group in ("env", "agent", "student")
+        for group in ("env", "agent", "refinement", "student")
         for name in differences(getattr(default, group), getattr(args, group), f"{group}.")
     }
     whole = ("task", "stage", "teacher", "preset", "run_dir", "init_from", "processes")

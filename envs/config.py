@@ -71,8 +71,10 @@ class EnvConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no environment can be made of."""
-        if min(self.num_envs, self.threads, self.decimation) < 1 or self.episode_seconds < self.dt:
+        if min(self.num_envs, self.threads, self.decimation) < 1 or not 0 < self.dt <= self.episode_seconds:
             raise ValueError("An environment needs at least one robot, one thread, one physics and one policy step.")
+        if self.seed < 0:
+            raise ValueError(f"A seed is 0 or above, not {self.seed}.")
         if self.linear_variance <= 0:
             raise ValueError("--env.linear-variance must be above 0: it is a squared velocity in (m/s)^2.")
 

@@ -49,6 +49,11 @@ class CurriculumConfig:
     episode_samples: int = 250_000
     """Environment samples per k: one iteration of the paper, 1000 robots x 250 steps."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no curriculum can be made of."""
+        if min(self.particles, self.update_samples, self.episode_samples) < 1:
+            raise ValueError("A curriculum needs at least one particle, and one sample per update and per k.")
+
 
 def curriculum_factor(samples: float, cfg: CurriculumConfig) -> float:
     """Factor c_k in (0, 1] after `samples` environment samples: c_0^(d^k), k continuous (Miki et al.)."""
@@ -130,6 +135,22 @@ class ParticleFilter:
         self._successes *= self.cfg.memory / self.ranks.count
         self._failures *= self.cfg.memory / self.ranks.count
         self._remember()
+
+    def learnt(self) -> dict[str, Tensor]:
+        """Particles, and what all ranks together have counted, for another training with as many ranks as it likes.
+
+        Of the counts since the last update those of this rank stand for all.
+        """
+        return self._counted(self.state_dict(), self.ranks.count)
+
+    def take(self, learnt: dict[str, Tensor]) -> None:
+        """Start from what another training `learnt`, each rank with its share; refuses as `load_state_dict`."""
+        self.load_state_dict(self._counted(learnt, 1 / self.ranks.count))
+
+    @staticmethod
+    def _counted(state: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
+        """The same with all counts times a factor."""
+        return {name: value * factor if name in ("successes", "failures") else value for name, value in state.items()}
 
     def metrics(self) -> dict[str, float]:
         """Per type: mean difficulty 0..1 of the particles, and the share of recent trajectories that crossed."""

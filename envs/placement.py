@@ -129,14 +129,16 @@ class CurriculumPlacement(Placement):
 
     def learnt(self) -> dict[str, Tensor]:
         """Particles and counts of the filter."""
-        return self.filter.state_dict()
+        return self.filter.learnt()
 
     def take(self, learnt: dict[str, Tensor]) -> bool:
         """Start from another filter's, if it is of the same types and levels."""
         try:
-            self.filter.load_state_dict(learnt)
+            self.filter.take(learnt)
         except ValueError:
             return False
+        for running in (self.progress, self.commanded, self.steps):
+            running.zero_()
         return True
 
     def state_dict(self) -> dict[str, Any]:

@@ -45,6 +45,13 @@ class RandomizationConfig:
     start_offset: float = 0.15
     """m, half-width of the start position around the tile's start (ours: the feet stay on its flat platform)."""
 
+    def __post_init__(self) -> None:
+        """Refuse pushes without a time between them."""
+        if self.push_seconds <= 0:
+            raise ValueError(
+                "--env.randomization.push-seconds must be above 0; --env.randomization.push-velocity 0 is without."
+            )
+
 
 NONE = RandomizationConfig(
     friction=(0.8, 0.8), slippery_share=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0, wrench_share=0.0,

@@ -57,6 +57,11 @@ class RewardWeights:
     stance: float = 0.1
     """Not in S7: joints away from their default position while the robot stands (decision 42)."""
 
+    def __post_init__(self) -> None:
+        """Refuse rewards that are always 0."""
+        if not any(vars(self).values()):
+            raise ValueError("Give at least one reward a weight other than 0 (--env.rewards).")
+
 
 S7_LITERAL = RewardWeights(
     linear_tracking=0.0,

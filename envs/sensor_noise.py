@@ -14,7 +14,7 @@ from envs.state import RobotState
 
 @dataclass(frozen=True)
 class SensorNoiseConfig:
-    """White noise with legged_gym's numbers, and errors that last; 0 anywhere switches that one off."""
+    """White noise with legged_gym's numbers, and errors that last; a size of 0 switches that one off."""
 
     scale: float = 1.0
     """Multiplies everything below; 0 for perfect sensors."""
@@ -36,6 +36,11 @@ class SensorNoiseConfig:
     """rad, standard deviation of the slow error of estimated roll and pitch (ours)."""
     drift_seconds: float = 5.0
     """s in which these slow errors forget themselves to 1/e (ours)."""
+
+    def __post_init__(self) -> None:
+        """Refuse a drift that has no time."""
+        if self.drift_seconds <= 0:
+            raise ValueError("--env.sensor-noise.drift-seconds must be above 0; a drift of 0 switches it off.")
 
 
 class SensorNoise:

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from envs.curriculum import CurriculumConfig, ParticleFilter
+from envs.ranks import ALONE, Ranks
 
 CFG = CurriculumConfig()
 Learner = Callable[[Tensor], Tensor]  # cells (m, axes) -> traversability (m,)
@@ -17,8 +18,10 @@ def seeded(seed: int = 0) -> Generator:
     return Generator().manual_seed(seed)
 
 
-def make(shapes: list[tuple[int, ...]], cfg: CurriculumConfig = CFG, seed: int = 0) -> ParticleFilter:
-    return ParticleFilter([f"type_{i}" for i in range(len(shapes))], shapes, cfg, seeded(seed))
+def make(
+    shapes: list[tuple[int, ...]], cfg: CurriculumConfig = CFG, seed: int = 0, ranks: Ranks = ALONE
+) -> ParticleFilter:
+    return ParticleFilter([f"type_{i}" for i in range(len(shapes))], shapes, cfg, seeded(seed), ranks)
 
 
 def attempt(filter_: ParticleFilter, learner: Learner, generator: Generator, trajectories: int = 60) -> None:

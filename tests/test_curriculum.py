@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from particles import logistic, make, place, seeded, train, train_late
 
 from envs.curriculum import CurriculumConfig
+from envs.ranks import ALONE, Ranks
 
 STILL = CurriculumConfig(replay_probability=0.0, transition_probability=0.0)
 
@@ -120,6 +123,21 @@ def test_an_update_keeps_the_remembered_share_of_the_counts() -> None:
     filter_.record(ids, ids, torch.tensor([1, 1, 1, 1, 1, 1, 0, 0]))
     filter_.update(seeded())
     assert (filter_.state_dict()["successes"].item(), filter_.state_dict()["failures"].item()) == (3.0, 1.0)
+
+
+def test_two_ranks_hand_on_what_both_have_counted() -> None:
+    """Each of two equal ranks has half of the outcomes; all particles stay on cell 0."""
+    pair, easiest = Ranks(0, 2, lambda own: own + own), replace(STILL, initial_fraction=0.0)
+    alone, both, next_both = (make([(5,)], easiest, ranks=ranks) for ranks in (ALONE, pair, pair))
+    cell = torch.zeros(4, dtype=torch.long)
+    for filter_, times in ((alone, 2), (both, 1)):
+        for _ in range(times):
+            filter_.record(cell, cell, torch.tensor([True, True, True, False]))
+        filter_.update(seeded())
+    next_both.take(both.learnt())
+    for filter_ in (both, next_both):
+        assert all(torch.equal(value, alone.learnt()[name]) for name, value in filter_.learnt().items())
+    assert torch.equal(next_both.state_dict()["successes"], both.state_dict()["successes"])
 
 
 def test_metrics_are_mean_difficulty_over_free_axes_and_share_crossed() -> None:

@@ -265,5 +265,7 @@ def test_flat_samples_go_on_after_resuming() -> None:
 def test_what_one_curriculum_has_learnt_another_takes_over_if_it_fits() -> None:
     one, other = curriculum(seed=1, initial_fraction=1.0), curriculum(seed=2)
     assert other.take(one.learnt()) and torch.equal(other.filter.cells, one.filter.cells)
+    other.steps += 1
+    assert other.take(one.learnt()) and not other.steps.any()
     assert not curriculum(particles=3).take(one.learnt()) and not other.take({})
     assert not fixed(plane_tile()).take(one.learnt()) and fixed(plane_tile()).learnt() == {}

@@ -26,6 +26,14 @@ from train_args import usable_cores
 
 SIZE = "--num-envs 4 --threads 1 --agent.num-steps-per-env 4 --agent.warm-up-steps 2"
 TINY = ["--task", "anymal_flat", "--stage", "teacher", *SIZE.split()]
+NO_SETTINGS = (
+    "--agent.gamma 1.5",
+    "--env.gait.dt 0",
+    "--env.curriculum.particles 0",
+    "--env.randomization.push-seconds 0",
+    "--env.sensor-noise.drift-seconds 0",
+)
+"""Values with which nothing can be trained."""
 NOISE_SCHEDULE = ["height_noise.start_samples", "height_noise.full_samples"]
 
 
@@ -68,6 +76,7 @@ def test_init_from_goes_on_at_the_c_k_that_was_reached(run_dir: Path) -> None:
     reached = curriculum_factor(record["samples"], CurriculumConfig(**record["env"]["curriculum"]))
     assert reached > CurriculumConfig().initial_factor
     assert train.parse([*TINY, "--init-from", str(run_dir)]).env.curriculum.initial_factor == reached
+    assert train.parse([*TINY, f"--init_from={run_dir}"]) == train.parse([*TINY, f"--init-from={run_dir}"])
     given = [*TINY, "--init-from", str(run_dir), "--env.curriculum.initial-factor", "0.6"]
     assert train.parse(given).env.curriculum.initial_factor == 0.6
 
@@ -116,7 +125,7 @@ def test_flags_reach_nested_settings_and_shortcuts_their_target() -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", ["--task nowhere", "--preset huge", "--stage x", "--num-envs many", "--no-such-flag", "--agent.gamma 1.5"]
+    "argv", ["--task nowhere", "--preset huge", "--stage x", "--num-envs many", "--no-such-flag", *NO_SETTINGS]
 )
 def test_bad_flags_end_with_exit_code_two(argv: str) -> None:
     with pytest.raises(SystemExit) as exit_code:
@@ -128,6 +137,8 @@ def test_impossible_requests_are_refused_in_one_sentence(run_dir: Path, tmp_path
     new = ["--run-dir", str(tmp_path / "new")]
     assert "at least one robot" in refusal(capsys, "--num-envs", "0", *new)
     assert "thread" in refusal(capsys, "--threads", "-1", *new)
+    assert "seed" in refusal(capsys, "--seed", "-1", *new)
+    assert "mini-batches" in refusal(capsys, "--num-envs", "3", *new)
     assert "contradict" in refusal(capsys, "--num-envs", "5", "--env.num-envs", "6", *new)
     assert "already holds a run" in refusal(capsys, *TINY, "--run-dir", str(run_dir))
     assert "no checkpoint" in refusal(capsys, *TINY, "--init-from", str(tmp_path / "none.pt"), *new)
@@ -138,7 +149,7 @@ def test_impossible_requests_are_refused_in_one_sentence(run_dir: Path, tmp_path
 
 def test_resume_refuses_to_become_another_run(run_dir: Path, capsys: Any) -> None:
     resume = ["--resume", str(run_dir)]
-    others = ("--stage student", "--student.std 0.5", "--student.max-iterations 7")
+    others = ("--stage student", "--student.std 0.5", "--student.max-iterations 7", "--refinement.robots 8")
     for flags in ("--num-envs 5", "--seed 8", "--task anymal_rough", "--preset smoke", "--agent.gamma 0.9", *others):
         message = refusal(capsys, *resume, *flags.split())
         assert "--init-from" in message
