@@ -1,7 +1,8 @@
 """Cost of an environment step over the number of robots and the area of the terrain, and peak memory.
 
 `python -m benchmarks.scaling [--json FILE]` prints control steps of 20 ms per second; ratios are the slowest side to
-the fastest. The peak is that of a process that trains 4096 robots for two iterations of 48 steps.
+the fastest. All sides take the same steps, so that their robots are as far into their episodes. The peak is that of a
+process that trains 4096 robots for two iterations of 48 steps.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ class Arguments:
 
     threads: int = 1
     """Threads of physics and environment, one as in each process of train.py."""
-    rounds: int = 5
+    rounds: int = 8
     """Rounds in which all sides take turns."""
-    samples: int = 16_384
-    """Control steps of all robots together that each side takes in a round."""
+    steps: int = 12
+    """Control steps that each side takes in a round."""
+    before: int = 36
+    """Control steps before the first of them."""
     json: Path | None = None
     """File to write the result to."""
 
@@ -51,17 +54,20 @@ class Arguments:
 class Side:
     """An environment whose robots trot."""
 
-    def __init__(self, env: AnymalEnv, samples: int) -> None:
-        """Let them land."""
-        self.env, self.steps = env, samples // env.num_envs
+    def __init__(self, env: AnymalEnv, arguments: Arguments) -> None:
+        """Let them land and find their stride."""
+        self.env, self.steps = env, arguments.steps
         self.actions = torch.zeros(env.num_envs, env.num_actions)
-        self.run()
+        self._step(arguments.before)
+
+    def _step(self, count: int) -> None:
+        for _ in range(count):
+            self.env.step(self.actions)
 
     def run(self) -> float:
         """Control steps per s of one round."""
         begin = time.perf_counter()
-        for _ in range(self.steps):
-            self.env.step(self.actions)
+        self._step(self.steps)
         return self.steps * self.env.num_envs / (time.perf_counter() - begin)
 
 
@@ -92,7 +98,7 @@ def main(arguments: Arguments) -> None:
         f"{n} tiles": AnymalEnv(cfg, [make_tile("rough", difficulty=0.5, size=(8.0, 8.0), seed=i) for i in range(n)])
         for n in TILES
     }
-    sides = {name: Side(env, arguments.samples) for name, env in {**numbers, **areas}.items()}
+    sides = {name: Side(env, arguments) for name, env in {**numbers, **areas}.items()}
     rates = take_turns({name: side.run for name, side in sides.items()}, arguments.rounds)
     ratios = {
         "slowest to fastest over robots": slowest_to_fastest(rates, [f"{n} robots" for n in NUMBERS if n >= LEAST]),
