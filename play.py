@@ -13,7 +13,7 @@ import tyro
 
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
-from envs.config import EnvConfig
+from envs.config import LARGEST_SEED, EnvConfig
 from envs.randomization import NONE
 from envs.rendering import SIZE
 from envs.terrains import Tile, load_heightmap, make_tile
@@ -70,7 +70,7 @@ class Args:
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
-    """s to play; default 10 for a recording, and until it is closed for a window."""
+    """s to play; default 10 for a recording, an hour, or until it is closed, for a window."""
     seed: int = 0
     """Seed of terrain, start and the random agent."""
     video: Path | None = None
@@ -115,8 +115,8 @@ def refuse_nonsense(args: Args) -> None:
         raise ValueError(f"--command takes three numbers within -{FASTEST:g} and {FASTEST:g}: m/s, m/s and rad/s.")
     if args.seconds is not None and not 0.0 < args.seconds <= LONGEST:
         raise ValueError(f"--seconds must be above 0 and at most {LONGEST:g}, not {args.seconds:g}.")
-    if args.seed < 0:
-        raise ValueError(f"--seed must be 0 or larger, not {args.seed}.")
+    if not 0 <= args.seed < LARGEST_SEED:
+        raise ValueError(f"--seed must be a number from 0 to {LARGEST_SEED - 1}, not {args.seed}.")
 
 
 def choose_agent(args: Args) -> Agent:

@@ -13,9 +13,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class StopRequest:
     """Context in which the first signal sets `requested` and the second one aborts."""
 
-    def __init__(self, abort: bool = True) -> None:
-        """No request yet; without `abort` later signals change nothing, for those whose launcher repeats them."""
-        self.requested, self.abort = False, abort
+    def __init__(self, abort: bool = True, notice: str = "finishing this iteration and saving") -> None:
+        """No request yet; without `abort` later signals change nothing, for those whose launcher repeats them.
+
+        `notice` tells the user what happens now.
+        """
+        self.requested, self.abort, self.notice = False, abort, notice
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopRequest:
@@ -34,4 +37,4 @@ class StopRequest:
             raise KeyboardInterrupt
         self.requested = True
         hint = "; once more aborts without saving" if self.abort else ""
-        print(f"{signal.Signals(number).name}: finishing this iteration and saving{hint}.", flush=True)
+        print(f"{signal.Signals(number).name}: {self.notice}{hint}.", flush=True)

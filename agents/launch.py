@@ -64,9 +64,9 @@ def processes(count: int, command: Sequence[str]) -> Iterator[Others]:
         "MASTER_PORT": str(_free_port()),
     }
     with ExitStack() as stack:
+        stack.callback(others.end)
         for rank in range(1, count):
             others.start(rank, [sys.executable, *command], shared, stack.enter_context(tempfile.TemporaryFile()))
-        stack.callback(others.end)
         stack.callback(_restore, {name: os.environ.get(name) for name in (*shared, "RANK", "LOCAL_RANK")})
         os.environ.update(shared | {"RANK": "0", "LOCAL_RANK": "0"})
         yield others

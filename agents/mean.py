@@ -76,6 +76,8 @@ def mean(paths: Sequence[Path], shares: Sequence[float] = ()) -> dict[str, Any]:
                 f"{path} and {paths[-1]} are too far apart for a mean: "
                 "name policies of one run, or of runs that went on from one another."
             )
+        if record.get("critic", {}).keys() != last.get("critic", {}).keys():
+            raise CheckpointError(f"{path} and {paths[-1]} have critics of different versions: name policies of one.")
         if archive.content_hash(record["normalizer"]) != archive.content_hash(last["normalizer"]):
             raise CheckpointError(f"{path} is older than the last change of the normaliser: name later policies.")
     averaged = {

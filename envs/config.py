@@ -13,6 +13,9 @@ from envs.rewards import TRACKING_VARIANCE, RewardWeights
 from envs.sensor_noise import SensorNoiseConfig
 from envs.terrains.surface import Collider
 
+LARGEST_SEED = 2**62
+"""Seeds are below it; torch's generators take 64 bits, and ranks add to it."""
+
 
 @dataclass(frozen=True)
 class TerrainConfig:
@@ -73,8 +76,10 @@ class EnvConfig:
         """Refuse what no environment can be made of."""
         if min(self.num_envs, self.threads, self.decimation) < 1 or not 0 < self.dt <= self.episode_seconds:
             raise ValueError("An environment needs at least one robot, one thread, one physics and one policy step.")
-        if self.seed < 0:
-            raise ValueError(f"A seed is 0 or above, not {self.seed}.")
+        if not 0 <= self.seed < LARGEST_SEED:
+            raise ValueError(f"A seed is a number from 0 to {LARGEST_SEED - 1}, not {self.seed}.")
+        if not 0 <= self.terrain.border < self.terrain.tile_size / 2:
+            raise ValueError("--env.terrain.border must be at least 0, and less than half the tile's size.")
         if self.linear_variance <= 0:
             raise ValueError("--env.linear-variance must be above 0: it is a squared velocity in (m/s)^2.")
 

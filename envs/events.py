@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from envs import randomization
 from envs.frames import multiply, roll_pitch_quaternion, yaw_quaternion
 from envs.randomization import RandomizationConfig, symmetric
-from envs.robot import STANDING_HEIGHT
+from envs.reading import foot_offsets
+from envs.robot import FOOT_RADIUS
 from envs.simulation import Simulation
 from envs.state import State
 from envs.terrains import Surface
 
-FOOTPRINT = 0.55
-"""m around the base within which the ground must be below the feet of a robot that starts."""
 DROP = 0.02
-"""m between the highest ground there and the feet in the nominal stance."""
+"""m between the lowest sole of a robot that starts and the ground under it."""
+UNDER_BASE = 0.55
+"""m around the base's origin, within which the base is."""
+BELLY = 0.2
+"""m, least height of the origin over the ground there: the base and how far it may lean."""
 
 
 def new_bodies(
@@ -28,6 +32,9 @@ def new_bodies(
     def uniform(columns: int, width: float) -> Tensor:
         return width * factor * symmetric((m, columns), generator)
 
+    s.friction, s.external_force_w, s.external_torque_w = (
+        before.clone() for before in (s.friction, s.external_force_w, s.external_torque_w)
+    )  # the state before this step keeps its own
     s.friction[rows] = randomization.friction(cfg, m, generator)
     s.external_force_w[rows], s.external_torque_w[rows] = randomization.wrench(cfg, m, factor, generator)
     simulation.set_mass(rows, uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
@@ -46,8 +53,7 @@ def place(
 ) -> tuple[Tensor, Tensor]:
     """Positions (m, 19) and velocities (m, 18) of the physics around a start (m, 3) m with a heading (m,) rad.
 
-    Joints start near `joint_target` (m, 12) rad, the base above the highest ground within its footprint; `factor` is
-    c_k.
+    Joints start near `joint_target` (m, 12) rad, and no sole under the ground (decision 48); `factor` is c_k.
     """
     m = len(start_w)
 
@@ -56,8 +62,20 @@ def place(
 
     position = start_w[:, :2] + cfg.start_offset * symmetric((m, 2), generator)
     lean = spread(2, cfg.tilt)
-    height = torch.from_numpy(surface.max_height(position.numpy(), FOOTPRINT)) + STANDING_HEIGHT + DROP
     quaternion = multiply(yaw_quaternion(heading), roll_pitch_quaternion(lean[:, 0], lean[:, 1]))
     joints = joint_target + spread(12, cfg.joint_position)
+    height = start_height(surface, position, foot_offsets(quaternion, joints)).float()
     qpos = torch.cat([position, height.unsqueeze(-1), quaternion, joints], dim=-1)
     return qpos, torch.cat([spread(6, cfg.velocity), spread(12, cfg.joint_velocity)], dim=-1)
+
+
+def start_height(surface: Surface, position: Tensor, foot_offset: Tensor) -> Tensor:
+    """Height (m,) m of a base origin over (m, 2) m so that the lowest sole is just above the ground under its foot.
+
+    `foot_offset` (m, 4, 3) m are the foot centres relative to the origin.
+    """
+    feet = rearrange(position.unsqueeze(1) + foot_offset[..., :2], "m foot xy -> (m foot) xy")
+    ground = torch.from_numpy(surface.max_height(feet.numpy(), FOOT_RADIUS))
+    soles = foot_offset[..., 2] - FOOT_RADIUS
+    standing = (rearrange(ground, "(m foot) -> m foot", foot=4) - soles).amax(-1) + DROP
+    return torch.maximum(standing, torch.from_numpy(surface.max_height(position.numpy(), UNDER_BASE)) + BELLY)

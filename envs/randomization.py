@@ -43,7 +43,7 @@ class RandomizationConfig:
     velocity: float = 0.5
     """m/s and rad/s, half-width of the initial base velocity (legged_gym)."""
     start_offset: float = 0.15
-    """m, half-width of the start position around the tile's start (ours: the feet stay on its flat platform)."""
+    """m, half-width of the start position around the tile's start (ours)."""
 
     def __post_init__(self) -> None:
         """Refuse pushes without a time between them."""

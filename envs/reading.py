@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from anymal_policy.gait import leg_chain
 from envs.state import RobotState
@@ -180,6 +181,25 @@ def mark_failed(readings: Readings, before: NDArray, warnings: NDArray, kinds: N
         for given in (readings.qpos, readings.qvel):
             for k in range(given.shape[1]):
                 failed[i] |= not math.isfinite(given[i, k])
+
+
+@compiled
+def _fill_offsets(quaternion: NDArray, joints: NDArray, chain: NDArray, out: NDArray) -> None:
+    still = np.zeros(3)
+    for i in range(len(joints)):
+        for leg in range(4):
+            at, _ = _foot(joints[i, 3 * leg : 3 * leg + 3], still, chain[leg])
+            out[i, leg, 0], out[i, leg, 1], out[i, leg, 2] = _turned(quaternion[i], 1.0, *at)
+
+
+def foot_offsets(quaternion: Tensor, joint_position: Tensor) -> Tensor:
+    """Foot centres relative to the base origin, in the world's axes, (m, 4, 3) m, float64.
+
+    `quaternion` (m, 4) turns base vectors into world vectors, joint positions (m, 12) are in rad.
+    """
+    out = np.empty((len(joint_position), 4, 3))
+    _fill_offsets(quaternion.double().numpy(), joint_position.double().numpy(), CHAIN, out)
+    return torch.from_numpy(out)
 
 
 def robot_state(readings: Readings, columns: Columns, rows: NDArray[np.int64], failed: NDArray[np.bool_]) -> RobotState:

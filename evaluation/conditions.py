@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -62,7 +61,7 @@ class Pushes:
         generator = torch.Generator().manual_seed(seed)
         self.period = round(PUSH_SECONDS / dt)
         self.first = torch.randint(self.period, (num_robots,), generator=generator)
-        count = math.ceil(SECONDS / PUSH_SECONDS)
+        count = -(-round(SECONDS / dt) // self.period)
         self.angle = 2 * torch.pi * torch.rand(num_robots, count, generator=generator)
 
     def at(self, step: int) -> Tensor:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from agents.interrupt import StopRequest
 from envs.anymal import AnymalEnv
 from envs.state import State
 from evaluation.agents import Agent
@@ -65,8 +65,8 @@ def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) ->
     """
     walk, obs = Walk(env.cfg.dt), env.get_observations()
     agent.start(env.num_envs, seed)
-    with suppress(KeyboardInterrupt):
-        while walk.steps < steps:
+    with StopRequest(abort=False, notice="ending the walk") as stop:  # an exception within a picture breaks the video
+        while walk.steps < steps and not stop.requested:
             actions, command = agent.act(obs), env.state.command[0]
             if not screen.show():
                 break

@@ -52,13 +52,14 @@ class Recorder:
         for folder in (video.parent if video else None, frames):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-        self.video = open_video(video, renderer.size, rate) if video else None
+        self.path, self.video = video, open_video(video, renderer.size, rate) if video else None
 
     def show(self) -> bool:
         """Add a picture of the robot as it is now."""
         picture = self._draw()
         if self.video is not None:
-            self.video.send(picture)
+            with said_in_one_sentence(self.path):
+                self.video.send(picture)
         if self.frames is not None:
             Image.fromarray(picture).save(self.frames / f"frame_{self.count:05d}.png")
         self.count += 1
@@ -79,9 +80,19 @@ class Recorder:
 
 def open_video(path: Path, size: tuple[int, int], rate: int) -> Any:
     """A generator to send RGB pictures of `size` pixels to, which writes them as H.264 at `rate` per second."""
-    writer = imageio_ffmpeg.write_frames(path, size, fps=rate, codec="libx264", quality=QUALITY, macro_block_size=2)
-    writer.send(None)
+    with said_in_one_sentence(path):
+        writer = imageio_ffmpeg.write_frames(path, size, fps=rate, codec="libx264", quality=QUALITY, macro_block_size=2)
+        writer.send(None)
     return writer
+
+
+@contextmanager
+def said_in_one_sentence(path: Path | None) -> Iterator[None]:
+    """What keeps ffmpeg from writing a video, without its command line and its log."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"ffmpeg could not write {path}: see whether there is space and whether you may.") from error
 
 
 @contextmanager

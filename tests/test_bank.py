@@ -103,6 +103,11 @@ def test_robots_are_shared_out_over_the_types(bank):
     assert bank.types_of(len(shares)).tolist() == list(range(len(shares))), "few robots stand on all types"
 
 
+def test_stairs_up_have_more_robots():
+    shares = {name: kind.share for name, kind in TRAINING_TYPES.items() if kind.share != 1}
+    assert shares == {"stairs_standard_up": 4, "stairs_random_up": 2}
+
+
 def test_map_is_centred_and_tiles_do_not_overlap():
     terrain = build_map([make_tile("step_up", height=h) for h in (0.1, 0.2, 0.3, 0.4, 0.1)])
     middle = (terrain.tile_corner_w.min(0) + terrain.tile_corner_w.max(0) + terrain.tile_size[0]) / 2

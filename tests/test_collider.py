@@ -133,6 +133,14 @@ def test_deep_overlap_is_pushed_up_gently():
     assert fastest < 2.0
 
 
+@pytest.mark.parametrize("height", [-1e-12, 0.0, 1e-12])
+def test_centre_at_the_height_of_the_ground_is_pushed_up(height):
+    model, data = sphere_on(np.zeros((21, 21)))
+    depths, normals, _ = contacts_at(model, data, (0.51, 0.52, height))
+    np.testing.assert_allclose(depths, [RADIUS], atol=1e-9)
+    np.testing.assert_allclose(normals, [(0.0, 0.0, 1.0)], atol=1e-9)
+
+
 @pytest.mark.parametrize("position", [(np.nan, 0.5, 0.0), (0.5, np.inf, 0.0), (0.5, 0.5, -np.inf), (1e30, 0.5, 0.0)])
 def test_sphere_nowhere_has_no_contact(position):
     model, data = sphere_on(np.zeros((21, 21)))

@@ -49,6 +49,13 @@ def test_conditions_are_those_of_the_design() -> None:
     assert not force.any() and not torque.any()
 
 
+@pytest.mark.parametrize("dt", [0.016, 0.02, 0.024])
+def test_there_is_a_push_for_every_step_at_any_rate(dt: float) -> None:
+    pushes = Pushes(100, dt, 0)
+    pushed = torch.stack([pushes.at(step).any(-1) for step in range(round(10 / dt))])
+    assert pushed.sum(0).min() >= 1 and pushed.sum(0).max() <= 3
+
+
 @pytest.mark.parametrize(("name", "sign"), [("step_up", 1), ("step_down", -1)])
 def test_the_edge_of_a_single_step_is_where_the_far_level_begins(name: str, sign: int) -> None:
     terrain = build_map([make_tile(name, height=0.2), make_tile(name, height=0.3)])

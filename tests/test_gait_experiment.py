@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from envs.terrains import make_tile
 from evaluation.experiments import gait
+from evaluation.experiments.gait import flight
 from evaluation.experiments.motion import Motion, StartAndStop, WalkThenStand, available_torque, trembling
 
 DT = 0.02
@@ -31,13 +33,14 @@ def posture(contact: float = 1.0, **own: Any) -> Any:
         "thigh_contact": torch.zeros(1, 4),
         "shank_contact": torch.zeros(1, 4),
         "height_samples": torch.zeros(1, 4, 52),
+        "base_position_w": torch.zeros(1, 3),
     }
     return SimpleNamespace(**still | own)
 
 
-def watched(states: list[Any], fell: bool = False) -> dict[str, float]:
+def watched(states: list[Any], fell: bool = False, **stretch: Any) -> dict[str, float]:
     """What is measured of these states, all after settling."""
-    motion = Motion(1, DT)
+    motion = Motion(1, DT, **stretch)
     motion.settling = 0
     for i, state in enumerate(states):
         motion.observe(step(state, states[max(i - 1, 0)], fell and i == len(states) - 1))
@@ -51,6 +54,17 @@ def test_torque_and_acceleration_are_root_mean_squares_over_joints_and_time() ->
     result = watched([posture(joint_torque=torque), fast, fast, fast])
     assert result["torque"] == pytest.approx(math.sqrt(3600 / 48)) and result["peak_torque"] == 60.0
     assert result["acceleration"] == pytest.approx(math.sqrt((0.1 / DT) ** 2 / 4))
+
+
+def test_only_the_stretch_between_first_and_last_riser_counts() -> None:
+    def at(x: float, torque: float) -> Any:
+        return posture(base_position_w=torch.tensor([[x, 0.0, 0.5]]), joint_torque=torch.full((1, 12), torque))
+
+    result = watched([at(0.9, 70.0), at(1.1, 10.0), at(1.9, 20.0), at(2.1, 80.0)], stretch=(1.0, 2.0))
+    assert result["torque"] == pytest.approx(math.sqrt(250)) and result["peak_torque"] == 20.0
+    first, last = flight(make_tile("stairs_up", height=0.17, depth=0.3), 5.0)
+    assert (first, last) == pytest.approx((5.0 + 2.475 - 1.5, 5.0 + 5.775 - 1.5), abs=0.06)
+    assert flight(make_tile("flat"), 5.0) == (-math.inf, math.inf)
 
 
 def test_a_drive_gives_less_the_faster_it_turns_and_all_while_it_brakes() -> None:

@@ -98,6 +98,23 @@ def test_garbage_and_missing_files_are_named(tmp_path, name):
         load_heightmap(path, scale=1.0 if name.endswith("png") else None)
 
 
+@pytest.mark.parametrize("content", [b"PK\x03\x04", b"\x93NUMPY\x01\x00\x10\x00{'descr': (".ljust(40), "npz"])
+def test_archives_and_broken_headers_are_no_arrays(tmp_path, content):
+    path = tmp_path / "map.npy"
+    if content == "npz":
+        np.savez(path.open("wb"), GOOD)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match="not a readable"):
+        load_heightmap(path)
+
+
+def test_picture_of_too_many_pixels_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(ValueError, match="too many pixels"):
+        load_heightmap(save(tmp_path, np.zeros((80, 80), np.uint8), "map.png"), scale=1.0)
+
+
 def test_truncated_picture_is_refused(tmp_path):
     path = save(tmp_path, np.random.default_rng(0).integers(0, 255, (80, 80), np.uint8), "map.png")
     path.write_bytes(path.read_bytes()[:2000])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from fake_run import start, start_student
 
-from agents import mean
+from agents import archive, mean
 from agents.checkpoint import load_policy, read_policy
 
 
@@ -84,6 +84,16 @@ def test_policies_with_different_normalisers_have_no_mean(tmp_path: Path, capsys
     start(tmp_path, 2, keep_every=1).train()
     files = [str(tmp_path / f"policy_{iteration}.pt") for iteration in (1, 2)]
     assert "name later policies" in refusal(capsys, *files, "--out", str(tmp_path / "mean.pt"))
+
+
+def test_critics_of_different_versions_have_no_mean(tmp_path: Path, capsys: Any) -> None:
+    start(tmp_path, 2, keep_every=1).train()
+    one, other = tmp_path / "policy_1.pt", tmp_path / "policy_2.pt"
+    record = read_policy(other)
+    del record["hash"]
+    record["critic"] = {f"own.{name}": weight for name, weight in record["critic"].items()}
+    archive.write(other, record)
+    assert "critics" in refusal(capsys, str(one), str(other), "--out", str(tmp_path / "mean.pt"))
 
 
 def test_one_policy_has_no_mean(tmp_path: Path, capsys: Any) -> None:

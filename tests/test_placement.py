@@ -112,6 +112,13 @@ def test_a_robot_that_is_slower_than_a_fifth_of_a_metre_a_second_has_not_crossed
         assert counts(placement) == (crossed, 1 - crossed)
 
 
+def test_progress_counts_over_the_ground_and_not_along_the_body() -> None:
+    placement = curriculum()
+    over = state(1, command=(1.0, 0.0, 0.0), linear_velocity_b=[0.25, 0.0, 0.0], linear_velocity_yaw=[0.15, 0.0, 0.2])
+    walk(placement, lambda _: over)
+    assert counts(placement) == (0, 1)
+
+
 def test_walking_in_circles_as_commanded_counts_although_it_leads_nowhere() -> None:
     radius, rate = 0.5, 2 * math.pi / SECONDS
     speed = radius * rate

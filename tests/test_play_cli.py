@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -293,13 +294,9 @@ def test_with_a_screen_the_belief_is_in_the_window(monkeypatch: pytest.MonkeyPat
 def test_interruption_ends_the_play_with_its_result(
     spectator: Spectator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    looks = iter([True])
-
     def interrupted() -> bool:
-        try:
-            return next(looks)
-        except StopIteration:
-            raise KeyboardInterrupt from None
+        signal.raise_signal(signal.SIGINT)
+        return True
 
     monkeypatch.setattr(spectator, "show", interrupted)
     assert play.main(["--agent", "zero", "--terrain", "flat"]) == 0

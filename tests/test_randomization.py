@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.testing import assert_close
 from worlds import environment
@@ -16,7 +17,8 @@ from envs import randomization
 from envs.anymal import AnymalEnv
 from envs.config import CurriculumConfig
 from envs.randomization import NONE, RandomizationConfig
-from envs.robot import STANDING_HEIGHT
+from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
+from envs.terrains import make_tile
 
 MANY = 20_000
 CFG = RandomizationConfig()
@@ -163,3 +165,28 @@ def test_without_randomisation_robots_start_over_their_spot_in_the_pose_of_the_g
     assert_close(s.base_position_w[:, 2], torch.full((3,), STANDING_HEIGHT + 0.02), atol=1e-5, rtol=0)
     assert_close(s.gravity_b, torch.tensor([0.0, 0, -1]).expand(3, 3))
     assert not relative(world, "body_mass", lambda name: name not in ("world",) and "FOOT" not in name).any()
+
+
+@pytest.mark.parametrize("name", ["flat", "rough", "stairs_up", "stairs_standard", "boxes"])
+def test_no_sole_starts_under_the_ground_and_the_lowest_just_above_it(name: str) -> None:
+    wide = replace(CFG, start_offset=0.3)
+    tiles = [make_tile(name, 1.0, seed=seed) for seed in range(3)]
+    world = environment(300, tiles, randomization=wide, curriculum=CurriculumConfig(initial_factor=1.0))
+    soles = world.state.foot_position_w - torch.tensor([0.0, 0.0, FOOT_RADIUS])
+    ground = world.surface.height(rearrange(soles[..., :2], "n foot xy -> (n foot) xy").numpy())
+    above = soles[..., 2] - torch.from_numpy(ground).reshape(-1, 4)
+    assert above.min() > 0.02 - 1e-4
+    if name in ("flat", "stairs_up"):
+        assert_close(above.amin(-1), torch.full((300,), 0.02), atol=1e-4, rtol=0)
+    assert above.amin(-1).median() < 0.06, "robots are not dropped from high above"
+
+
+def test_robots_in_training_are_pushed() -> None:
+    pushes = replace(NONE, push_velocity=0.7, push_seconds=0.02)
+    still, pushed = (
+        environment(200, randomization=cfg, curriculum=CurriculumConfig(initial_factor=1.0)) for cfg in (NONE, pushes)
+    )
+    for world in (still, pushed):
+        world.step(torch.zeros(200, 16))
+    gained = torch.from_numpy(pushed.simulation.qvel[:, :2] - still.simulation.qvel[:, :2])
+    assert gained.std(0).tolist() == pytest.approx([0.7 / 3**0.5] * 2, rel=0.15)

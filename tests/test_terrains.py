@@ -114,6 +114,31 @@ def test_grid_steps_are_columns_of_their_width_around_their_mean_height():
     assert tile.heights.std() == pytest.approx(0.2 / np.sqrt(12), rel=0.15)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameter", "small", "large"),
+    [("large_step", "width", 1.2, 2.4), ("step_stair", "width", 0.6, 1.2), ("grid_steps", "width", 0.3, 0.6)]
+    + [(name, "feature", 0.3, 0.6) for name in ("rough", "rough_discrete")],
+)
+def test_sizes_of_terrain_are_those_asked_for(name, parameter, small, large):
+    def changes(size):
+        """Places along rows and seeds where level ground ends, or the slope changes its sign."""
+        rises = [
+            np.diff(make_tile(name, 1.0, seed=seed, **{parameter: size}).heights[::7], axis=1) for seed in range(6)
+        ]
+        turns = [np.diff(np.sign(rise), axis=1) if name == "rough" else rise for rise in rises]
+        return sum(np.count_nonzero(abs(turn) > 1e-6) for turn in turns)
+
+    assert changes(small) / changes(large) == pytest.approx(2.0, rel=0.35)
+
+
+def test_twice_the_density_is_twice_the_boxes():
+    sparse, dense = (
+        np.mean([(make_tile("boxes", 1.0, seed=seed, density=density).heights > 0).mean() for seed in range(8)])
+        for density in (0.2, 0.4)
+    )
+    assert 1.6 < dense / sparse < 2.1, "boxes may lie on one another"
+
+
 def test_boxes_stay_below_their_height_and_cover_a_part_of_the_ground():
     heights = make_tile("boxes", 1.0, seed=8).heights
     assert heights.min() == 0.0 and 0.2 < heights.max() <= 0.25

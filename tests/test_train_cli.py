@@ -29,6 +29,7 @@ TINY = ["--task", "anymal_flat", "--stage", "teacher", *SIZE.split()]
 NO_SETTINGS = (
     "--agent.gamma 1.5",
     "--env.gait.dt 0",
+    "--env.terrain.border 4",
     "--env.curriculum.particles 0",
     "--env.randomization.push-seconds 0",
     "--env.sensor-noise.drift-seconds 0",

@@ -64,13 +64,13 @@ def collide(
         west, east = math.floor((c[0] - aside) / dx), math.floor((c[0] + aside) / dx)
         south, north = math.floor((c[1] - aside) / dy), math.floor((c[1] + aside) / dy)
     n, buried = 0, False
-    if gap < 0.0:
+    if gap <= 0.0:
         ground = spacing[2] * height_at(heights, risers, c[0] / dx, c[1] / dy)
-        buried = c[2] < ground
+        buried = c[2] <= ground
         if buried and floor.shape[0] > 0:
             below = spacing[2] * floor_at(heights, floor, risers, c[0] / dx, c[1] / dy)
-            buried = c[2] < below or c[2] >= ground - plate
-            ground = below if c[2] < below else ground
+            buried = c[2] <= below or c[2] >= ground - plate
+            ground = below if c[2] <= below else ground
         if buried:
             put(contacts, 0, ground - c[2], (c[0], c[1], ground), (0.0, 0.0, 1.0))
             n = 1

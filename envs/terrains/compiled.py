@@ -7,6 +7,7 @@ after that has changed: heights and contacts would no longer agree.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -41,11 +42,22 @@ def compiled(function: Function, inline: Literal["never", "always"] = "never") -
     What is not inlined here LLVM may still inline.
     """
     chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
-    config.CACHE_DIR = str(Path(chosen or cache_directory()) / FOLDER)  # pyright: ignore[reportAttributeAccessIssue]
+    folder = Path(chosen or cache_directory()) / FOLDER
+    config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
     try:
-        return cast(Function, njit(cache=True, nogil=True, error_model="numpy", inline=inline)(function))
+        cache = writable(folder)
+        return cast(Function, njit(cache=cache, nogil=True, error_model="numpy", inline=inline)(function))
     finally:
         config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def writable(folder: Path) -> bool:
+    """Whether machine code can be kept there; where not, every process compiles for itself."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 inlined = partial(compiled, inline="always")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,8 @@ def check_shape(path: Path, shape: tuple[int, ...], spacing: float) -> None:
 def read_npy(path: Path, spacing: float) -> NDArray[np.float64]:
     """Heights in m [y, x] from a .npy file of numbers."""
     try:
-        array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+        array = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, EOFError, tokenize.TokenError) as error:
         raise ValueError(f"{path.name} is not a readable .npy file of numbers.") from error
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{path.name} must hold real numbers, heights in m, not {array.dtype}.")
@@ -71,6 +72,8 @@ def read_png(path: Path, spacing: float, scale: float | None) -> NDArray[np.floa
                 raise ValueError(f"{path.name} must be a greyscale image of 8 or 16 bits, not {image.mode}.")
             check_shape(path, (image.height, image.width), spacing)
             pixels = np.asarray(image, np.float64)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path.name} has too many pixels for a heightmap.") from error
     except (OSError, SyntaxError, UnidentifiedImageError) as error:
         raise ValueError(f"{path.name} is not a readable PNG image.") from error
     return pixels[::-1] * (scale / WHITE[image.mode])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from envs.terrains import Tile, make_tile
+from envs.terrains.grid import RESOLUTION
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import Agent
@@ -45,12 +48,21 @@ def flat() -> Tile:
     return make_tile("flat", size=FLAT_SIZE)
 
 
+def flight(tile: Tile, start_x: float) -> tuple[float, float]:
+    """World x in m of the first and the last riser of a lane whose robots start around `start_x`; all x without any."""
+    columns = np.flatnonzero(tile.risers.any(axis=0))
+    if not len(columns):
+        return -math.inf, math.inf
+    first, last = (columns[[0, -1]] + 0.5) * RESOLUTION + start_x - tile.start[0]
+    return float(first), float(last)
+
+
 def walk(request: Request, agent: Agent, noise: str | None, tile: Tile, command: Command) -> dict[str, Any]:
     """The gait on this ground under one command."""
     env_seed, _, agent_seed = seeds(request.seed, 0)
     robots = request.episodes or EPISODES
     env = environment(agent, [tile], noise, robots, env_seed, request.threads, command)
-    motion = Motion(robots, env.cfg.dt)
+    motion = Motion(robots, env.cfg.dt, flight(tile, float(env.placement.starts[0, 0])))
     roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [], [motion])
     return {"falls": int(motion.fell.sum()), **measured(**motion.finish())}
 

@@ -43,7 +43,7 @@ class Series:
         self.values: dict[str, list[Tensor]] = {}
 
     def add(self, step: Step, **values: Tensor) -> None:
-        """Remember these values (n, ...) of a step, and as `counts` whose first episode goes on, (n,)."""
+        """Remember these values (n, ...) of a step, and as `counts`, if not given, whose first episode goes on."""
         for name, value in {"counts": step.first & ~step.done, **values}.items():
             self.values.setdefault(name, []).append(value.clone())
 
@@ -59,10 +59,10 @@ class Series:
 class Motion(Series):
     """Joints, feet and knees over the first episode after it has settled."""
 
-    def __init__(self, robots: int, dt: float) -> None:
-        """`dt` s of a step."""
+    def __init__(self, robots: int, dt: float, stretch: tuple[float, float] = (-math.inf, math.inf)) -> None:
+        """`dt` s of a step; only what happens while the base is on the `stretch`, x in m in the world, counts."""
         super().__init__(robots, dt)
-        self.settling = round(SETTLING / dt)
+        self.settling, self.stretch = round(SETTLING / dt), stretch
 
     def observe(self, step: Step) -> None:
         """Remember a step."""
@@ -70,9 +70,12 @@ class Motion(Series):
         self.settling -= 1
         if self.settling >= 0:
             return
-        s = step.state
+        s, (begin, end) = step.state, self.stretch
+        goes_on, x = step.first & ~step.done, s.base_position_w[:, 0]
         self.add(
             step,
+            goes_on=goes_on,
+            counts=goes_on & (begin <= x) & (x <= end),
             torque=s.joint_torque,
             velocity=s.joint_velocity,
             acceleration=(s.joint_velocity - step.before.joint_velocity) / self.dt,
@@ -83,13 +86,13 @@ class Motion(Series):
         )
 
     def finish(self) -> dict[str, Tensor]:
-        """By robot, (n,), until the end of its first episode; nan where there was nothing to measure.
+        """By robot, (n,), on the stretch until the end of its first episode; nan where there was nothing to measure.
 
         torque N m and acceleration rad/s^2, root mean squares over the joints; peak_torque N m, the largest; at_limit,
         share of joints and time in which a drive gives all it can; trembling, share of the joint velocities' power
-        beyond 8 Hz, nan after a fall; tilt_rate rad/s, root mean square of roll and pitch rate; duty, share of time
-        that a foot stands; strides 1/s, touchdowns of a foot after 60 ms in the air; lift m, of a foot over the highest
-        ground around it; knees, share of time in which a thigh or shank touches the ground.
+        beyond 8 Hz, on and off the stretch, nan after a fall; tilt_rate rad/s, root mean square of roll and pitch rate;
+        duty, share of time that a foot stands; strides 1/s, touchdowns of a foot after 60 ms in the air; lift m, of a
+        foot over the highest ground around it; knees, share of time in which a thigh or shank touches the ground.
         """
         series = self.stacked()
         counts = series["counts"]
@@ -108,7 +111,7 @@ class Motion(Series):
             "peak_torque": torque.abs().amax(-1).masked_fill(~counts, 0.0).amax(0).masked_fill(steps == 0, torch.nan),
             "at_limit": mean((torque.abs() >= NEAR_LIMIT * available_torque(torque, velocity)).float().mean(-1)),
             "acceleration": mean(series["acceleration"].square().mean(-1)).sqrt(),
-            "trembling": trembling(velocity, self.dt).masked_fill(~counts.all(0), torch.nan),
+            "trembling": trembling(velocity, self.dt).masked_fill(~series["goes_on"].all(0), torch.nan),
             "tilt_rate": mean(series["tilting"].square()).sqrt(),
             "duty": mean(contact.float().mean(-1)),
             "strides": landed / (steps * self.dt),

@@ -76,9 +76,10 @@ def settings(request: Request) -> dict[str, Any]:
 
 
 def at(row: Row, name: str, moment: float) -> float | None:
-    """A trace's value at a moment, in s since the contact; None where there is none."""
+    """A trace's value nearest to a moment, in s since the contact; None where there is none."""
     trace = row["trace"]
-    return trace[name][trace["seconds"].index(moment)] if name in trace else None
+    nearest = min(range(len(trace["seconds"])), key=lambda i: abs(trace["seconds"][i] - moment))
+    return trace[name][nearest] if name in trace else None
 
 
 def told(name: str, moment: float) -> Column:

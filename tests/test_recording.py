@@ -1,0 +1,39 @@
+"""Videos that play writes: whole after an interruption, or refused in one sentence."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+
+import play
+from evaluation.recording import Recorder
+
+
+@pytest.fixture(autouse=True)
+def _written_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_interruption_in_the_middle_of_a_picture_leaves_a_whole_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Recorder._draw
+    pictures = iter(range(100))
+
+    def interrupted(self: Recorder) -> Any:
+        if next(pictures) == 3:
+            signal.setitimer(signal.ITIMER_REAL, 1e-4)
+        return drawn(self)
+
+    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(Recorder, "_draw", interrupted)
+    assert play.main(["--agent", "zero", "--terrain", "flat", "--video", "out.mp4", "--size", "64", "48"]) == 0
+    assert imageio_ffmpeg.count_frames_and_secs("out.mp4")[0] in (4, 5)
+
+
+def test_video_that_cannot_be_written_is_said_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out.mp4").symlink_to("/dev/full")
+    assert play.main(["--agent", "zero", "--terrain", "flat", "--video", "out.mp4", "--size", "640", "480"]) == 2
+    assert "could not write out.mp4" in capsys.readouterr().err
