@@ -8,14 +8,14 @@ from agents.config import STUDENT_GROUPS, TEACHER_GROUPS, StudentTrainingConfig,
 def teacher_config(cfg: TeacherConfig, precision: str) -> dict:
     """PPO for the Teacher."""
     groups = list(TEACHER_GROUPS)
-    noise = dict(class_name="agents.distribution:ActionNoise", init_std=cfg.init_std)
+    gaussian = dict(class_name="GaussianDistribution", init_std=cfg.init_std, std_type="log")
     mirror = dict(data_augmentation_func="agents.symmetry:augment", use_data_augmentation=True)
     return dict(
         num_steps_per_env=cfg.num_steps_per_env,
         obs_groups=dict(actor=groups, critic=groups),
         actor=dict(
             class_name="agents.models:TeacherModel",
-            distribution_cfg=noise,
+            distribution_cfg=gaussian,
             head_scale=cfg.head_scale,
             normalizer_until=cfg.normalizer_until,
         ),
