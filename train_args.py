@@ -120,10 +120,11 @@ def refuse_contradictions(args: Args, default: Args) -> None:
     if args.stage is None:
         if args.init_from is not None:
             raise ValueError(f"--init-from starts one stage: say with --stage which, {TEACHER} or {STUDENT}.")
-        if args.env.num_envs // args.processes < args.student.num_mini_batches:
+        robots = args.env.num_envs // args.processes
+        if robots < args.student.num_mini_batches:
             raise ValueError(
-                f"{args.env.num_envs} robots in {args.processes} processes are too few for the Student's "
-                f"{args.student.num_mini_batches} mini-batches: raise --num-envs or lower --student.num-mini-batches."
+                f"{robots} robots a process are too few for the Student's {args.student.num_mini_batches} "
+                "mini-batches: raise --num-envs or lower --student.num-mini-batches."
             )
         return
     idle = {"agent", "refinement", "student"} - {CONFIG[args.stage]}

@@ -22,6 +22,7 @@ from anymal_policy import contract, gait, layout
 from anymal_policy.contract import ContractError
 from anymal_policy.kinematics import foot_positions, rotation_matrix
 from anymal_policy.runtime import Measurement, Runner
+from envs import anymal
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.frames import rotate
@@ -154,7 +155,7 @@ def wild() -> AnymalEnv:
 
 @pytest.mark.slow
 def test_runner_gives_the_environments_joint_targets(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gait, "start_phase", lambda count, generator: gait.TROT.expand(count, 4).clone())
+    monkeypatch.setattr(anymal, "start_phase", lambda count, generator: gait.TROT.expand(count, 4).clone())
     monkeypatch.chdir(exported)  # MuJoCo writes its warnings to the working directory
     env, policy = wild(), load_policy(exported / "policy.pt")
     runners = [Runner(exported / "student.json") for _ in range(env.num_envs)]
