@@ -120,12 +120,7 @@ def refuse_contradictions(args: Args, default: Args) -> None:
     if args.stage is None:
         if args.init_from is not None:
             raise ValueError(f"--init-from starts one stage: say with --stage which, {TEACHER} or {STUDENT}.")
-        robots = args.env.num_envs // args.processes
-        if robots < args.student.num_mini_batches:
-            raise ValueError(
-                f"{robots} robots a process are too few for the Student's {args.student.num_mini_batches} "
-                "mini-batches: raise --num-envs or lower --student.num-mini-batches."
-            )
+        args.student.require_robots(args.env.num_envs // args.processes)
         return
     idle = {"agent", "refinement", "student"} - {CONFIG[args.stage]}
     given = [name for part in idle for name in differences(getattr(default, part), getattr(args, part), f"{part}.")]

@@ -160,6 +160,14 @@ class StudentTrainingConfig:
         steps, length = self.num_steps_per_env, self.gradient_length
         _require(steps % length == 0, "student.num_steps_per_env", f"a multiple of gradient_length ({length})", steps)
 
+    def require_robots(self, robots: int) -> None:
+        """Raise a ValueError if the robots of a process are too few for its groups."""
+        if robots < self.num_mini_batches:
+            raise ValueError(
+                f"{robots} robots a process are too few for the Student's {self.num_mini_batches} mini-batches: "
+                "raise --num-envs or lower --student.num-mini-batches."
+            )
+
 
 @dataclass(frozen=True)
 class Preset:

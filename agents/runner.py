@@ -107,11 +107,7 @@ class StudentRunner(Training):
         logger: LoggerName = "tensorboard",
     ) -> None:
         """Build Student and Teacher for `env`, blank until `teach` or `restore`."""
-        if env.num_envs < cfg.num_mini_batches:
-            raise ValueError(
-                f"{env.num_envs} robots are too few for {cfg.num_mini_batches} mini-batches: "
-                "raise --num-envs or lower --student.num-mini-batches."
-            )
+        cfg.require_robots(env.num_envs)
         super().__init__(env, cfg, student_config(cfg, precision), task, run_dir, precision, logger)
         self.network_cfg = cfg.network
         self.teacher_hash = ""

@@ -222,7 +222,7 @@ class AnymalEnv(VecEnv):
             {name: group.clone() for name, group in state["observations"].items()}, [self.num_envs]
         )
         self.episode_length_buf, self.samples = state["episode_length"].clone(), state["samples"]
-        self.metrics_since = Metrics(self.cfg.rewards, self.cfg.dt)
+        self.metrics_since.drain()
 
     def close(self) -> None:
         """Nothing to release; here for those who expect it."""

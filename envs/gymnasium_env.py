@@ -44,13 +44,10 @@ class EpisodicEnv(AnymalEnv):
     @torch.no_grad()
     def restart(self, seed: int) -> None:
         """New episodes for all robots, drawn with this seed; those they were in count as timed out."""
-        rows = torch.arange(self.num_envs)
         self.generator.manual_seed(seed)
         self.senses.seed(seed)
-        self.placement.finish(rows, torch.zeros(self.num_envs, dtype=torch.bool))
-        self._reset(rows)
-        self._command()
-        self.observations = self._observe()
+        self.placement.finish(torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool))
+        self._begin()
 
     def _reset(self, rows: Tensor) -> None:
         """Keep the observations (m, size) that these rows' episodes end with, then start new ones."""

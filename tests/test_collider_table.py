@@ -6,10 +6,15 @@ import sys
 import mujoco
 import numpy as np
 import pytest
+import torch
 from collider_scenes import RADIUS, add_ground, contacts_at, sphere_on
 from mujoco.batch import Batch
+from worlds import environment
 
 from envs.collider import UNBOUNDED
+from envs.commands import CommandConfig
+from envs.randomization import NONE
+from envs.terrains import make_tile
 
 
 def test_threads_do_not_change_a_bit():
@@ -82,3 +87,12 @@ def test_no_sphere_that_touches_is_taken_for_clear(shape):
         np.testing.assert_array_equal(ours[0], all_of_them[0])
         touching, clear = touching + (len(ours[0]) > 0), clear + (len(ours[0]) == 0)
     assert min(touching, clear) > 300
+
+
+def test_robots_stand_with_the_stock_collider():
+    still = CommandConfig(fixed=(0.0, 0.0, 0.0))
+    env = environment(2, [make_tile("rough", 0.2)], collider="stock", randomization=NONE, commands=still)
+    for _ in range(100):
+        assert not env.step(torch.zeros(2, 16))[2].any()
+    touching = env.state.foot_contact > 0
+    assert touching.sum(-1).min() >= 2 and (env.state.foot_normal_w[..., 2][touching] > 0.8).all()

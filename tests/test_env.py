@@ -29,7 +29,6 @@ from envs.terrains import make_tile
 
 TAME: dict[str, Any] = {"randomization": NONE, "commands": CommandConfig(fixed=(0.5, 0.0, 0.2))}
 """Nothing random once a robot has started."""
-STILL = CommandConfig(fixed=(0.0, 0.0, 0.0))
 PROPRIO, PRIVILEGED = layout.slices(layout.PROPRIO), layout.slices(layout.PRIVILEGED)
 
 
@@ -290,15 +289,6 @@ def test_an_untrained_gait_prior_stands() -> None:
     env = environment(8, commands=CommandConfig(fixed=(0, 0, 0)), randomization=NONE)
     for _ in range(100):
         assert not env.step(torch.zeros(8, 16))[2].any()
-
-
-def test_robots_stand_with_the_stock_collider() -> None:
-    cfg = replace(TASKS["anymal_flat"], num_envs=2, threads=1, collider="stock", **TAME | {"commands": STILL})
-    env = AnymalEnv(cfg, [make_tile("rough", 0.2)])
-    for _ in range(100):
-        assert not env.step(torch.zeros(2, 16))[2].any()
-    touching = env.state.foot_contact > 0
-    assert touching.sum(-1).min() >= 2 and (env.state.foot_normal_w[..., 2][touching] > 0.8).all()
 
 
 @pytest.mark.parametrize("change", [{"num_envs": 0}, {"threads": -1}, {"decimation": 0}, {"episode_seconds": 0.0}])

@@ -27,9 +27,12 @@ def test_interruption_in_the_middle_of_a_picture_leaves_a_whole_video(monkeypatc
             signal.setitimer(signal.ITIMER_REAL, 1e-4)
         return drawn(self)
 
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     monkeypatch.setattr(Recorder, "_draw", interrupted)
-    assert play.main(["--agent", "zero", "--terrain", "flat", "--video", "out.mp4", "--size", "64", "48"]) == 0
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        assert play.main(["--agent", "zero", "--terrain", "flat", "--video", "out.mp4", "--size", "64", "48"]) == 0
+    finally:
+        signal.signal(signal.SIGALRM, before)
     assert imageio_ffmpeg.count_frames_and_secs("out.mp4")[0] in (4, 5)
 
 

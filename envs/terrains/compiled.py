@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -45,12 +45,13 @@ def compiled(function: Function, inline: Literal["never", "always"] = "never") -
     folder = Path(chosen or cache_directory()) / FOLDER
     config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
     try:
-        cache = writable(folder)
-        return cast(Function, njit(cache=cache, nogil=True, error_model="numpy", inline=inline)(function))
+        kept = writable(folder)
+        return cast(Function, njit(cache=kept, nogil=True, error_model="numpy", inline=inline)(function))
     finally:
         config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
 
 
+@cache
 def writable(folder: Path) -> bool:
     """Whether machine code can be kept there; where not, every process compiles for itself."""
     try:

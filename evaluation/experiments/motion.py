@@ -43,7 +43,7 @@ class Series:
         self.values: dict[str, list[Tensor]] = {}
 
     def add(self, step: Step, **values: Tensor) -> None:
-        """Remember these values (n, ...) of a step, and as `counts`, if not given, whose first episode goes on."""
+        """Remember these values (n, ...) of a step, and as `counts` whose first episode goes on, (n,)."""
         for name, value in {"counts": step.first & ~step.done, **values}.items():
             self.values.setdefault(name, []).append(value.clone())
 
@@ -71,11 +71,10 @@ class Motion(Series):
         if self.settling >= 0:
             return
         s, (begin, end) = step.state, self.stretch
-        goes_on, x = step.first & ~step.done, s.base_position_w[:, 0]
+        x = s.base_position_w[:, 0]
         self.add(
             step,
-            goes_on=goes_on,
-            counts=goes_on & (begin <= x) & (x <= end),
+            on_stretch=(begin <= x) & (x <= end),
             torque=s.joint_torque,
             velocity=s.joint_velocity,
             acceleration=(s.joint_velocity - step.before.joint_velocity) / self.dt,
@@ -95,11 +94,11 @@ class Motion(Series):
         foot over the highest ground around it; knees, share of time in which a thigh or shank touches the ground.
         """
         series = self.stacked()
-        counts = series["counts"]
+        counts = series["counts"] & series["on_stretch"]
         steps = counts.sum(0)
 
         def mean(values: Tensor) -> Tensor:
-            """Over the steps of the first episode, (t, n) -> (n,)."""
+            """Over the steps of the first episode on the stretch, (t, n) -> (n,)."""
             return torch.where(counts, values, 0.0).sum(0) / steps
 
         torque, velocity, contact = series["torque"], series["velocity"], series["contact"]
@@ -111,7 +110,7 @@ class Motion(Series):
             "peak_torque": torque.abs().amax(-1).masked_fill(~counts, 0.0).amax(0).masked_fill(steps == 0, torch.nan),
             "at_limit": mean((torque.abs() >= NEAR_LIMIT * available_torque(torque, velocity)).float().mean(-1)),
             "acceleration": mean(series["acceleration"].square().mean(-1)).sqrt(),
-            "trembling": trembling(velocity, self.dt).masked_fill(~series["goes_on"].all(0), torch.nan),
+            "trembling": trembling(velocity, self.dt).masked_fill(~series["counts"].all(0), torch.nan),
             "tilt_rate": mean(series["tilting"].square()).sqrt(),
             "duty": mean(contact.float().mean(-1)),
             "strides": landed / (steps * self.dt),
