@@ -1,4 +1,4 @@
-"""What the benchmark of learning makes of curves."""
+"""What the benchmark of learning makes of trainings."""
 
 from __future__ import annotations
 
@@ -6,25 +6,42 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.learning import WINDOW, Outcome, read, summary
+from benchmarks import learning
+from benchmarks.learning import EVERY, Arguments, Outcome, summary, train
 
 
-def curves(path: Path, scores: list[float]) -> Path:
-    """A run's curves with these scores, one iteration every 30 s."""
-    rows = [f"{score},{30 * (index + 1)}" for index, score in enumerate(scores)]
-    path.write_text("\n".join(["tracking/linear,train/seconds", *rows]) + "\n", encoding="utf-8")
-    return path
+class FakeTraining:
+    """Stands for train.py, of which an iteration takes 30 s, and for measurements of its policies in turn."""
+
+    def __init__(self, *scores: float) -> None:
+        """Measurements to come."""
+        self.scores, self.trained = list(scores), []
+
+    def execute(self, _: Path, script: str, *arguments: str) -> str:
+        """Write curves, or give the next score."""
+        if script != "train.py":
+            return f"{self.scores.pop(0)}\n"
+        run = Path(arguments[arguments.index("--run-dir" if "--run-dir" in arguments else "--resume") + 1])
+        iterations = int(arguments[arguments.index("--max-iterations") + 1])
+        run.mkdir(exist_ok=True)
+        seconds = [str(30 * (iteration + 1)) for iteration in range(iterations)]
+        (run / "curves.csv").write_text("\n".join(["train/seconds", *seconds]) + "\n", encoding="utf-8")
+        self.trained.append(("--resume" in arguments, iterations))
+        return ""
 
 
-def test_score_is_reached_when_the_mean_of_the_window_is(tmp_path: Path) -> None:
-    scores = [0.0] * WINDOW + [1.0] * WINDOW
-    outcome = read(curves(tmp_path / "curves.csv", scores), 0.5)
-    assert outcome == Outcome(minutes=(WINDOW + WINDOW / 2) / 2, reached=True)
+def test_training_goes_on_until_the_score_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeTraining(0.3, 0.6, 0.9)
+    monkeypatch.setattr(learning, "execute", fake.execute)
+    outcome = train(tmp_path, 0, Arguments(score=0.6), tmp_path / "run")
+    assert fake.trained == [(False, EVERY), (True, 2 * EVERY)]
+    assert outcome == Outcome(minutes=EVERY, reached=True)
 
 
-def test_run_that_falls_short_counts_with_all_its_minutes(tmp_path: Path) -> None:
-    assert read(curves(tmp_path / "curves.csv", [0.4] * 50), 0.5) == Outcome(minutes=25.0, reached=False)
-    assert read(tmp_path / "none.csv", 0.5) == Outcome(minutes=0.0, reached=False)
+def test_training_that_falls_short_counts_with_all_its_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "execute", FakeTraining(0.3, 0.4, 0.5).execute)
+    outcome = train(tmp_path, 0, Arguments(score=0.6, iterations=3 * EVERY), tmp_path / "run")
+    assert outcome == Outcome(minutes=1.5 * EVERY, reached=False)
 
 
 @pytest.mark.parametrize(
