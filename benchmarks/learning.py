@@ -1,6 +1,6 @@
 """Wall minutes of training to a mean linear tracking score on anymal_rough: our defaults against the first version's.
 
-`python -m benchmarks.learning [--json FILE]` trains each side with two seeds, taking turns, and every 20 iterations
+`python -m benchmarks.learning [--json FILE]` trains each side with two seeds, taking turns, and every 40 iterations
 measures the policy on the ground that training begins with (benchmarks/tracking.py), until it reaches the score:
 an hour or more on two cores. Measuring is not counted as training. The first version comes from git's history.
 """
@@ -24,7 +24,7 @@ from benchmarks.report import report
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = "32aa1ba"
 """Commit of the first version."""
-EVERY = 20
+EVERY = 40
 """Iterations between two measurements."""
 
 
@@ -36,8 +36,8 @@ class Arguments:
     """Mean linear tracking score to reach."""
     seeds: int = 2
     """Seeds of each side."""
-    iterations: int = 400
-    """Iterations after which a run counts as one that does not get there."""
+    minutes: float = 60.0
+    """Minutes of training after which a run counts as one that does not get there."""
     json: Path | None = None
     """File to write the result to."""
 
@@ -47,7 +47,7 @@ class Outcome:
     """How long one run trained."""
 
     minutes: float
-    """Minutes of training until the score was reached, or until the run ended without it."""
+    """Minutes of training until the score was reached, or without it until the run was given up."""
     reached: bool
     """Whether it was reached."""
 
@@ -63,17 +63,17 @@ def check_out(commit: str, directory: Path) -> Path:
 
 
 def train(version: Path, seed: int, arguments: Arguments, run: Path) -> Outcome:
-    """Train until the score is reached or the iterations are spent."""
-    start, outcome = ["--stage", "teacher", "--seed", str(seed), "--run-dir", str(run)], Outcome(0.0, reached=False)
-    for iteration in range(EVERY, arguments.iterations + 1, EVERY):
+    """Train until the score is reached or the minutes are spent."""
+    start, iteration = ["--stage", "teacher", "--seed", str(seed), "--run-dir", str(run)], 0
+    while True:
+        iteration += EVERY
         execute(version, "train.py", *start, "--max-iterations", str(iteration), "--agent.keep-every", "0")
         score = float(execute(version, str(ROOT / "benchmarks" / "tracking.py"), str(run)))
         outcome = Outcome(minutes(run / "curves.csv"), reached=score >= arguments.score)
         print(f"{run.name}: {score:.3f} after {iteration} iterations, {outcome.minutes:.2f} minutes", flush=True)
-        if outcome.reached:
-            break
+        if outcome.reached or outcome.minutes >= arguments.minutes:
+            return outcome
         start = ["--resume", str(run)]
-    return outcome
 
 
 def execute(version: Path, *command: str) -> str:

@@ -40,7 +40,7 @@ def test_training_goes_on_until_the_score_is_reached(tmp_path: Path, monkeypatch
 
 def test_training_that_falls_short_counts_with_all_its_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "execute", FakeTraining(0.3, 0.4, 0.5).execute)
-    outcome = train(tmp_path, 0, Arguments(score=0.6, iterations=3 * EVERY), tmp_path / "run")
+    outcome = train(tmp_path, 0, Arguments(score=0.6, minutes=1.2 * EVERY), tmp_path / "run")
     assert outcome == Outcome(minutes=1.5 * EVERY, reached=False)
 
 
