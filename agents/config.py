@@ -40,7 +40,7 @@ class TeacherConfig:
     lr_decay: float = 0.9999
     """Factor on the learning rate per 250,000 samples, the paper's iteration (paper: 0.9999)."""
     desired_kl: float = 0.015
-    """KL divergence of an update above which the learning rate sinks below its schedule; inf keeps the schedule."""
+    """KL divergence of an update that the learning rate is held to, within a factor of 1.5; inf keeps the schedule."""
     gamma: float = 0.99
     """Discount per policy step (paper: 0.996)."""
     lam: float = 0.95

@@ -79,9 +79,9 @@ class TeacherRunner(Training):
             "curriculum": self.env.curriculum(),  # type: ignore
         }
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
         """Spread the episodes' ends, and let the untrained policy walk until the normaliser knows the observations."""
-        super()._warm_up()
+        super().warm_up()
         obs = self.env.get_observations().to(self.device)
         with torch.no_grad():
             for _ in range(self.warm_up_steps):

@@ -63,7 +63,7 @@ class Training(OnPolicyRunner):
         total = self.agent_cfg.max_iterations
         with StopRequest(abort=distributed.size() == 1) as stop, contextlib.closing(self.logger):
             if self.fresh:
-                self._warm_up()
+                self.warm_up()
                 self.fresh = False
             self.save(str(self.run_dir / checkpoint.RESUME_FILE))
             self.logger.open(self.iteration)
@@ -154,7 +154,7 @@ class Training(OnPolicyRunner):
         fits = self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
         return [] if fits else ["terrain curriculum"]
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
         """Spread the episodes' ends."""
         self.env.episode_length_buf = torch.randint_like(
             self.env.episode_length_buf, high=int(self.env.max_episode_length)

@@ -1,30 +1,35 @@
 """`env.step` of anymal_rough against its physics alone, with the Teacher's observations and with the Student's.
 
 `python -m benchmarks.environment [--json FILE]` prints control steps of 20 ms per second. The pretrained Teacher walks
-where the curriculum of its training had led; each stretch of steps is played three times from the same state: to record
-its controls, through `env.step`, and by the batch alone with the same controls.
+where the curriculum of its training had led, at the c_k of its end, with episodes that end at any time. Each stretch of
+steps is played three times from the same state: to record its actions, and states and joint targets of its physics;
+through `env.step`; and by a bare batch, which is put into each of these states and given these targets.
 """
 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from typing import NamedTuple
 
 import numpy as np
-import tyro
-from mujoco.batch import Batch
+import torch
+from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from agents import distributed
-from agents.checkpoint import read_policy
-from benchmarks.report import Rates, ratio, report
-from benchmarks.side_by_side import ranks, rate
+from agents.checkpoint import TEACHER, read_policy
+from agents.rng import seed_everything
+from benchmarks.report import Rates, medians, ratio, report, run
+from benchmarks.side_by_side import ranks, rate, timed
 from envs.anymal import AnymalEnv
+from envs.config import EnvConfig
 from envs.simulation import PARAMETERS
 from envs.tasks import TASKS
 from evaluation.agents import Agent, load_agent
+from train_stages import going_on
 
 GROUPS = {"Teacher": False, "Student": True}
 """Whether the noisy groups are observed too, by who needs them."""
@@ -52,58 +57,69 @@ class Arguments:
     """File to write the result to."""
 
 
+class Physics(NamedTuple):
+    """What a step of the physics begins with."""
+
+    state: np.ndarray
+    parameters: list[np.ndarray]
+    joint_target: Tensor
+
+
 class Side:
     """An environment in which a policy walks, and a bare batch of the same robots."""
 
-    def __init__(self, noisy_groups: bool, arguments: Arguments, agent: Agent, learnt: dict[str, Tensor]) -> None:
-        """Begin on the ground that a curriculum has `learnt`, and walk on it."""
-        cfg = replace(TASKS["anymal_rough"], num_envs=arguments.num_envs, threads=arguments.threads)
-        self.env, self.agent = AnymalEnv(replace(cfg, noisy_groups=noisy_groups)), agent
-        self.env.take_curriculum(learnt)
-        self.steps = arguments.steps
+    def __init__(self, cfg: EnvConfig, arguments: Arguments, agent: Agent, learnt: dict[str, Tensor]) -> None:
+        """Begin on the ground that a curriculum has `learnt`, as far into episodes as may be, and walk on it."""
+        self.env, self.agent, self.steps = AnymalEnv(cfg), agent, arguments.steps
+        if not self.env.take_curriculum(learnt):
+            raise ValueError(f"The curriculum of {arguments.checkpoint} does not fit; give a Teacher of this version.")
+        self.env.episode_length_buf = torch.randint_like(self.env.episode_length_buf, self.env.max_episode_length)
         simulation = self.env.simulation
-        self.batch = Batch(simulation.model, arguments.num_envs, arguments.threads)
+        self.batch = Batch(simulation.model, cfg.num_envs, cfg.threads)
         self.control = self.batch.bind("ctrl")
-        self.parameters = {name: self.batch.expand(field) for name, field in PARAMETERS.items()}
+        self.parameters = [self.batch.expand(field) for field in PARAMETERS.values()]
         for _ in range(arguments.walk):
             self.env.step(agent.act(self.env.get_observations()))
 
     def round(self) -> tuple[float, float]:
         """Control steps per s of the environment and of the batch alone, over the next stretch."""
         before = self.env.state_dict()
-        actions, controls = self._record()
+        actions, stretch = self._record()
         self.env.load_state_dict(before)
-        self._copy_physics()
+        stepped = timed(lambda: [self.env.step(action) for action in actions])
         distributed.wait()
-        begin = time.perf_counter()
-        for action in actions:
-            self.env.step(action)
-        stepped = time.perf_counter() - begin
-        distributed.wait()
-        begin = time.perf_counter()
-        for control in controls:
-            self.control[:] = control
-            self.batch.step(nstep=self.env.cfg.decimation)
-        bare = time.perf_counter() - begin
+        bare = sum(self._step(physics) for physics in stretch)
         samples = self.steps * self.env.num_envs
         return rate(stepped, samples), rate(bare, samples)
 
-    def _record(self) -> tuple[list[Tensor], list[np.ndarray]]:
-        """What the policy does in the next stretch: its actions, and the controls that come of them."""
-        actions, controls = [], []
+    def _record(self) -> tuple[list[Tensor], list[Physics]]:
+        """What the policy does in the next stretch: its actions, and what each step of the physics begins with."""
+        simulation, actions, stretch = self.env.simulation, [], []
+        step = simulation.step
+
+        def recorded(joint_target: Tensor) -> None:
+            parameters = [np.array(getattr(simulation, name)) for name in PARAMETERS]
+            stretch.append(Physics(np.array(simulation.batch.state), parameters, joint_target.clone()))
+            step(joint_target)
+
+        simulation.step = recorded
         for _ in range(self.steps):
             actions.append(self.agent.act(self.env.get_observations()))
             self.env.step(actions[-1])
-            controls.append(self.env.simulation.control.copy())
-        return actions, controls
+        del simulation.step  # the instance's, over the class's
+        return actions, stretch
 
-    def _copy_physics(self) -> None:
-        """Give the batch the state and the randomised bodies of the environment."""
-        simulation = self.env.simulation
-        for name, values in self.parameters.items():
-            values[:] = getattr(simulation, name)
+    def _step(self, physics: Physics) -> float:
+        """Seconds that the batch takes for a step from this state."""
+        for own, values in zip(self.parameters, physics.parameters, strict=True):
+            own[:] = values
         self.batch.set_const()
-        self.batch.state[:] = simulation.batch.state
+        self.batch.state[:] = physics.state
+        begin = time.perf_counter()
+        self.control[:, self.env.simulation.actuators] = physics.joint_target.numpy()
+        with suppress(SimulationError):
+            self.batch.step(nstep=self.env.cfg.decimation)
+        return time.perf_counter() - begin
 
 
 def main(arguments: Arguments) -> None:
@@ -112,14 +128,21 @@ def main(arguments: Arguments) -> None:
         rates = measure(arguments)
         if reports:
             ratios = {f"{name} to physics": ratio(rates, f"{name}, env.step", f"{name}, physics") for name in GROUPS}
-            report("environment", ratios, {name: median(rate) for name, rate in rates.items()}, arguments.json)
+            report("environment", ratios, medians(rates), arguments.json)
 
 
 def measure(arguments: Arguments) -> Rates:
     """Control steps per s of all processes, by round."""
-    agent, learnt = load_agent(arguments.checkpoint), read_policy(arguments.checkpoint)["curriculum"]
+    teacher, agent = read_policy(arguments.checkpoint, TEACHER), load_agent(arguments.checkpoint)
     agent.start(arguments.num_envs, 0)
-    sides = {name: Side(noisy, arguments, agent, learnt) for name, noisy in GROUPS.items()}
+    seed = distributed.own_seed(0)
+    seed_everything(seed)
+    size = dict(num_envs=arguments.num_envs, threads=arguments.threads, seed=seed)
+    cfg = replace(going_on(TASKS["anymal_rough"], teacher), **size)
+    sides = {
+        name: Side(replace(cfg, noisy_groups=noisy), arguments, agent, teacher["curriculum"])
+        for name, noisy in GROUPS.items()
+    }
     rates: Rates = {f"{name}, {what}": [] for name in sides for what in ("env.step", "physics")}
     for _ in range(arguments.rounds):
         for name, side in sides.items():
@@ -130,4 +153,4 @@ def measure(arguments: Arguments) -> Rates:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments, description=__doc__))
+    run("environment", Arguments, main, __doc__)

@@ -7,7 +7,6 @@ elevation map; 99 of 100 steps should stay within 300 us.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import tyro
 from numpy.typing import NDArray
 
 import export
@@ -26,7 +24,7 @@ from anymal_policy import layout
 from anymal_policy.deployed import Measured
 from anymal_policy.exporting import example
 from anymal_policy.runtime import Measurement, Runner
-from benchmarks.report import ratio, report, take_turns
+from benchmarks.report import ratio, report, run, take_turns
 from envs.robot import STANDING_HEIGHT
 
 CELL = 0.04
@@ -137,12 +135,9 @@ def main(arguments: Arguments) -> None:
         {"network to torch, rate": ratio(rates, "network", "torch")},
         {f"{name}, {what}": value for name, side in sides.items() for what, value in side.latencies().items()},
         arguments.json,
+        "onnxruntime",
     )
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Arguments))
-    except (ValueError, OSError) as error:
-        print(f"benchmarks.inference: {error}", file=sys.stderr)
-        sys.exit(2)
+    run("inference", Arguments, main, __doc__)

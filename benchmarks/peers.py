@@ -1,28 +1,30 @@
 """`env.step` of anymal_rough against EnvPool's Go1JoystickRoughTerrain-v1 on the same cores, taking turns.
 
-`python -m benchmarks.peers [--json FILE]` prints control steps of 20 ms per second. EnvPool is C++; its robot is blind,
-and only its feet collide. It is installed into an environment of its own (`.venv-peers`) at the first run.
+`python -m benchmarks.peers [--json FILE]` prints control steps of 20 ms per second, in which EnvPool takes 5 steps of
+physics and we take 4. EnvPool is C++; its robot is blind, and only its feet collide. Ours walk where the curriculum of
+the pretrained Teacher had led. EnvPool is installed into an environment of its own (`.venv-peers`) at the first run.
 """
 
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 import venv
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 
 import torch
-import tyro
+from torch import Tensor
 
-from benchmarks.report import ratio, report, take_turns
+from agents.checkpoint import read_policy
+from benchmarks.report import medians, ratio, report, run, take_turns
 from envs.anymal import AnymalEnv
 from envs.tasks import TASKS
-from evaluation.agents import load_agent
+from evaluation.agents import Agent, load_agent
 
-ENVIRONMENT = Path(__file__).resolve().parents[1] / ".venv-peers"
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = ROOT / ".venv-peers"
+TEACHER = ROOT / "pretrained" / "teacher.pt"
 REQUIREMENT = "envpool==1.2.5"
 PEER = """
 import sys, time, numpy, envpool
@@ -53,6 +55,8 @@ class Arguments:
     """Rounds in which both take turns."""
     steps: int = 40
     """Our control steps in a round; EnvPool takes as many samples."""
+    walk: int = 100
+    """Our control steps before them."""
     json: Path | None = None
     """File to write the result to."""
 
@@ -66,7 +70,8 @@ class Peer:
         if not python.exists():
             print(f"Installing {REQUIREMENT} into {ENVIRONMENT.name} ...")
             venv.create(ENVIRONMENT, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", REQUIREMENT], check=True)
+        if subprocess.run([python, "-m", "pip", "install", "--quiet", REQUIREMENT], check=False).returncode:
+            raise ValueError(f"{REQUIREMENT} could not be installed into {ENVIRONMENT.name}; pip says why above.")
         steps = arguments.steps * arguments.num_envs // arguments.peer_envs
         numbers = [str(number) for number in (arguments.peer_envs, arguments.threads, steps)]
         self.process = subprocess.Popen(
@@ -77,7 +82,10 @@ class Peer:
         """Control steps per s of one round."""
         assert self.process.stdin is not None and self.process.stdout is not None
         print("go", file=self.process.stdin, flush=True)
-        return float(self.process.stdout.readline())
+        said = self.process.stdout.readline()
+        if not said:
+            raise ValueError("EnvPool ended early; it says why above.")
+        return float(said)
 
     def close(self) -> None:
         """End its process."""
@@ -90,12 +98,20 @@ class Ours:
     def __init__(self, arguments: Arguments) -> None:
         """Record what the pretrained Teacher does, so that its network is not timed."""
         cfg = replace(TASKS["anymal_rough"], num_envs=arguments.num_envs, threads=arguments.threads)
-        self.env, agent = AnymalEnv(cfg), load_agent("pretrained/teacher.pt")
+        self.env, agent = AnymalEnv(cfg), load_agent(TEACHER)
         agent.start(arguments.num_envs, 0)
-        self.before, self.actions = self.env.state_dict(), []
-        for _ in range(arguments.steps):
-            self.actions.append(agent.act(self.env.get_observations()))
-            self.env.step(self.actions[-1])
+        self.env.take_curriculum(read_policy(TEACHER)["curriculum"])
+        self._walk(agent, arguments.walk)
+        self.before = self.env.state_dict()
+        self.actions = self._walk(agent, arguments.steps)
+
+    def _walk(self, agent: Agent, steps: int) -> list[Tensor]:
+        """The actions of so many steps."""
+        actions = []
+        for _ in range(steps):
+            actions.append(agent.act(self.env.get_observations()))
+            self.env.step(actions[-1])
+        return actions
 
     def run(self) -> float:
         """Control steps per s of one round."""
@@ -109,15 +125,12 @@ class Ours:
 def main(arguments: Arguments) -> None:
     """Measure and report."""
     torch.set_num_threads(arguments.threads)
-    try:
-        peer = Peer(arguments)
-    except subprocess.CalledProcessError:
-        sys.exit(f"peers: {REQUIREMENT} could not be installed into {ENVIRONMENT.name}; pip says why above.")
+    peer = Peer(arguments)
     rates = take_turns({"anymal_rough": Ours(arguments).run, "EnvPool": peer.run}, arguments.rounds)
     peer.close()
     ratios = {"anymal_rough to EnvPool": ratio(rates, "anymal_rough", "EnvPool")}
-    report("peers", ratios, {name: median(rate) for name, rate in rates.items()}, arguments.json)
+    report("peers", ratios, medians(rates), arguments.json)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments, description=__doc__))
+    run("peers", Arguments, main, __doc__)

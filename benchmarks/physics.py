@@ -9,18 +9,16 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import mujoco
 import numpy as np
 import torch
-import tyro
 from mujoco.batch import Batch
 from numpy.typing import NDArray
 
 from anymal_policy.gait import NOMINAL_FOOT_B, GaitConfig, advance, joint_targets, start_phase
 from anymal_policy.layout import DEFAULT_JOINT_POSITION, JOINTS
-from benchmarks.report import ratio, report, take_turns
+from benchmarks.report import medians, ratio, report, run, take_turns
 from envs.robot import STANDING_HEIGHT
 from envs.simulation import build_model
 from envs.terrains import Surface, build_map, make_tile
@@ -124,8 +122,8 @@ def main(arguments: Arguments) -> None:
     rates = take_turns({name: side.run for name, side in sides.items()}, arguments.rounds)
     ratios = {f"{name} to plane": ratio(rates, f"{name}, exact", "plane") for name in TERRAINS}
     ratios |= {f"{name} to stock": ratio(rates, f"{name}, exact", f"{name}, stock") for name in TERRAINS}
-    report("physics", ratios, {name: median(rate) for name, rate in rates.items()}, arguments.json)
+    report("physics", ratios, medians(rates), arguments.json)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments, description=__doc__))
+    run("physics", Arguments, main, __doc__)

@@ -1,19 +1,48 @@
-"""What all benchmarks share: sides that take turns on the same cores, ratios between them, and how they are printed."""
+"""What all benchmarks share: a command line, sides that take turns on the same cores, and how ratios are printed."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any, TypeVar
+
+import tyro
+
+from agents.distributed import LostRank
 
 PACKAGES = ("mujoco", "numba", "numpy", "torch", "rsl-rl-lib")
 """Packages whose versions a result names."""
 
+Arguments = TypeVar("Arguments")
 Rates = dict[str, list[float]]
+
+
+def run(name: str, arguments: type[Arguments], main: Callable[[Arguments], None], about: str | None) -> None:
+    """Measure what the command line asks for; a request that cannot be met ends in one sentence and exit code 2."""
+    try:
+        given = tyro.cli(arguments, description=about, prog=f"python -m benchmarks.{name}")
+        check(vars(given))
+        main(given)
+    except (ValueError, OSError, LostRank) as error:
+        print(f"benchmarks.{name}: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def check(values: Mapping[str, Any]) -> None:
+    """Refuse, before anything is measured, numbers below the least possible and a result that cannot be written."""
+    for name, value in values.items():
+        least = 1 if isinstance(value, int) else 0
+        if isinstance(value, int | float) and not value >= least:
+            raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, not {value}.")
+    file: Path | None = values["json"]
+    if file is not None and (file.is_dir() or not file.resolve().parent.is_dir()):
+        raise ValueError(f"{file} cannot be written: name a file in a directory that exists.")
 
 
 def take_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> Rates:
@@ -30,6 +59,11 @@ def ratio(rates: Rates, side: str, to: str) -> float:
     return median(a / b for a, b in zip(rates[side], rates[to], strict=True))
 
 
+def medians(rates: Rates) -> dict[str, float]:
+    """The median rate of each side."""
+    return {side: median(values) for side, values in rates.items()}
+
+
 def processor() -> str:
     """The processor's name as the system tells it."""
     info = Path("/proc/cpuinfo")
@@ -38,8 +72,11 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def report(name: str, ratios: Mapping[str, float], sides: Mapping[str, float], file: Path | None) -> None:
-    """Print ratios and both sides of them, and write them to a JSON file if one is given."""
+def report(
+    name: str, ratios: Mapping[str, float], sides: Mapping[str, float], file: Path | None, *packages: str
+) -> None:
+    """Print ratios and both sides of them, and write them to a JSON file if one is given, with more packages' versions
+    than PACKAGES."""
     for side, rate in sides.items():
         print(f"{side:40s} {rate:12,.0f}" if rate >= 100 else f"{side:40s} {rate:12.2f}")
     for what, value in ratios.items():
@@ -50,6 +87,7 @@ def report(name: str, ratios: Mapping[str, float], sides: Mapping[str, float], f
             "ratios": dict(ratios),
             "sides": dict(sides),
             "machine": {"processor": processor(), "cores": os.cpu_count(), "system": platform.platform()},
-            "versions": {"python": platform.python_version()} | {package: version(package) for package in PACKAGES},
+            "versions": {"python": platform.python_version()}
+            | {package: version(package) for package in (*PACKAGES, *packages)},
         }
         file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -16,13 +16,12 @@ from pathlib import Path
 from statistics import median
 
 import torch
-import tyro
 
 from agents.config import TeacherConfig
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import TeacherRunner
-from benchmarks.report import Rates, report, take_turns
+from benchmarks.report import Rates, medians, report, run, take_turns
 from envs.anymal import AnymalEnv
 from envs.tasks import TASKS
 from envs.terrains import make_tile
@@ -105,8 +104,8 @@ def main(arguments: Arguments) -> None:
         "slowest to fastest over area": slowest_to_fastest(rates, list(areas)),
         "GiB at 4096 robots": memory,
     }
-    report("scaling", ratios, {name: median(rate) for name, rate in rates.items()}, arguments.json)
+    report("scaling", ratios, medians(rates), arguments.json)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments, description=__doc__))
+    run("scaling", Arguments, main, __doc__)

@@ -1,32 +1,32 @@
 """Whole PPO iterations of the Teacher, collecting and learning, against `env.step` alone.
 
-`python -m benchmarks.training [--json FILE]` prints control steps of 20 ms per second. The actions of each iteration
-are played once more from the same state through `env.step` alone.
+`python -m benchmarks.training [--json FILE]` prints control steps of 20 ms per second, for a Teacher that goes on as
+train.py lets it in each of its two stages: 1024 robots that walk, and four times as many that refine it. The actions of
+each iteration are played once more from the same state through `env.step` alone.
 """
 
 from __future__ import annotations
 
 import tempfile
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
-import tyro
 from torch import Tensor
 
 from agents import distributed
-from agents.checkpoint import read_policy
-from agents.config import PRESETS
+from agents.checkpoint import TEACHER, read_policy
+from agents.config import PRESETS, TeacherConfig
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import TeacherRunner
-from benchmarks.report import Rates, ratio, report
-from benchmarks.side_by_side import ranks, rate
+from benchmarks.report import Rates, medians, ratio, report, run
+from benchmarks.side_by_side import ranks, rate, timed
 from envs.anymal import AnymalEnv
+from envs.config import EnvConfig
 from envs.ranks import Ranks
 from envs.tasks import TASKS
+from train_stages import going_on, refined_env, sized
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Arguments:
     threads: int = 1
     """Threads of physics and networks of each."""
     iterations: int = 8
-    """Iterations of the preset `laptop` that are measured."""
+    """Iterations of each stage of the preset `laptop` that are measured."""
     checkpoint: Path = Path("pretrained/teacher.pt")
-    """Policy that goes on learning."""
+    """Teacher that goes on learning."""
     json: Path | None = None
     """File to write the result to."""
 
@@ -56,48 +56,62 @@ class RecordingEnv(AnymalEnv):
         return super().step(actions)
 
 
+class Stage:
+    """A stage of the training in which a Teacher goes on, as far into its episodes as may be."""
+
+    def __init__(self, env: EnvConfig, agent: TeacherConfig, teacher: dict[str, Any], place: Path) -> None:
+        """`env` has the robots of all processes."""
+        processes, seed = distributed.size(), distributed.own_seed(0)
+        if env.num_envs % processes:
+            raise ValueError(f"{env.num_envs} robots cannot be shared out over {processes} processes.")
+        seed_everything(seed)
+        own = replace(env, num_envs=env.num_envs // processes, seed=seed)
+        self.env = RecordingEnv(own, ranks=Ranks(distributed.rank(), processes, distributed.total))
+        self.runner = TeacherRunner(self.env, agent, "anymal_rough", place, resolve_precision("auto"))
+        if "terrain curriculum" in self.runner.init_from(teacher):
+            raise ValueError("The Teacher's curriculum does not fit this version; give another --checkpoint.")
+        self.runner.warm_up()
+        self.runner.logger.open(0)
+
+    def iteration(self) -> tuple[float, float]:
+        """Control steps per s of all processes, in training and of the environment alone."""
+        self.env.actions, before = (), self.env.state_dict()
+        trained = timed(lambda: self.runner.learn(1))
+        actions, after = self.env.actions, self.env.state_dict()
+        self.env.load_state_dict(before)
+        stepped = timed(lambda: [AnymalEnv.step(self.env, action) for action in actions])
+        self.env.load_state_dict(after)
+        samples = len(actions) * self.env.num_envs
+        return rate(trained, samples), rate(stepped, samples)
+
+
 def main(arguments: Arguments) -> None:
     """Measure and report."""
     with ranks("training", arguments.processes, arguments.threads) as reports, tempfile.TemporaryDirectory() as place:
-        rates = measure(arguments, Path(place))
+        preset, teacher = PRESETS["laptop"], read_policy(arguments.checkpoint, TEACHER)
+        task, refinement = sized(TASKS["anymal_rough"], preset, arguments.threads), preset.refinement
+        stages = {
+            "walk": (going_on(task, teacher), preset.agent),
+            "refinement": (refined_env(task, teacher, refinement), refinement.refined(preset.agent)),
+        }
+        rates: Rates = {}
+        for name, (env, agent) in stages.items():
+            rates |= measure(name, Stage(env, agent, teacher, Path(place)), arguments.iterations)
         if reports:
-            ratios = {"training to env.step": ratio(rates, "training", "env.step")}
-            report("training", ratios, {name: median(rate) for name, rate in rates.items()}, arguments.json)
+            ratios = {
+                f"{name}, training to env.step": ratio(rates, f"{name}, training", f"{name}, env.step")
+                for name in stages
+            }
+            report("training", ratios, medians(rates), arguments.json)
 
 
-def measure(arguments: Arguments, place: Path) -> Rates:
-    """Control steps per s of all processes, by iteration."""
-    preset = PRESETS["laptop"]
-    seed_everything(distributed.own_seed(0))
-    num_envs = preset.num_envs // arguments.processes
-    cfg = replace(TASKS["anymal_rough"], num_envs=num_envs, threads=arguments.threads)
-    env = RecordingEnv(cfg, ranks=Ranks(distributed.rank(), distributed.size(), distributed.total))
-    runner = TeacherRunner(env, preset.agent, "anymal_rough", place, resolve_precision("auto"))
-    runner.init_from(read_policy(arguments.checkpoint))
-    runner.logger.open(0)
-    rates: Rates = {"training": [], "env.step": []}
-    for iteration in range(arguments.iterations + 1):
-        env.actions, before = (), env.state_dict()
-        distributed.wait()
-        begin = time.perf_counter()
-        runner.learn(1)
-        trained = time.perf_counter() - begin
-        actions, after = env.actions, env.state_dict()
-        env.load_state_dict(before)
-        distributed.wait()
-        begin = time.perf_counter()
-        for action in actions:
-            AnymalEnv.step(env, action)
-        stepped = time.perf_counter() - begin
-        env.load_state_dict(after)
-        samples = len(actions) * num_envs
-        found = {"training": rate(trained, samples), "env.step": rate(stepped, samples)}
-        if iteration > 0:
-            for name, value in found.items():
-                rates[name].append(value)
-    runner.logger.close()
-    return rates
+def measure(name: str, stage: Stage, iterations: int) -> Rates:
+    """Control steps per s of a stage, by iteration, of which the first is not counted."""
+    stage.iteration()
+    trained, stepped = zip(*(stage.iteration() for _ in range(iterations)), strict=True)
+    stage.runner.logger.close()
+    return {f"{name}, training": list(trained), f"{name}, env.step": list(stepped)}
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments, description=__doc__))
+    run("training", Arguments, main, __doc__)

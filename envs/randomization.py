@@ -1,4 +1,4 @@
-"""Domain randomisation of Miki et al. (Methods), with numbers from its neighbours; grows with c_k but for friction."""
+"""Domain randomisation of Miki et al. (Methods), with numbers from its neighbours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomizationConfig:
-    """Ranges at the end of the curriculum; each is multiplied by c_k on the way there."""
+    """Ranges at the end of the curriculum; on the way there c_k multiplies all but friction, shares, times and start."""
 
     friction: tuple[float, float] = (0.5, 1.25)
     """Sliding friction of the feet, uniform per robot (legged_gym)."""

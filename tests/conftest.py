@@ -1,4 +1,4 @@
-"""What several test files need that takes long to make."""
+"""What several test files need: what takes long to make, and a project without files or a screen."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 from policy_files import write_student
+from spectator import Spectator
+from worlds import plane_tile
 
 import export
+import play
 from agents import archive
+from envs.anymal import AnymalEnv
+from envs.config import EnvConfig
+from envs.rendering import Renderer, RenderingError
 from envs.tasks import TASKS
+from evaluation import agents as evaluated
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +34,30 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     archive.write(checkpoint, record)
     assert export.main(["--checkpoint", str(checkpoint), "--out", str(directory)]) == 0
     return directory
+
+
+@pytest.fixture
+def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty project on a machine without a screen."""
+    monkeypatch.setattr(evaluated, "ROOT", tmp_path)
+    monkeypatch.setattr(play, "find_viewer", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def spectator(monkeypatch: pytest.MonkeyPatch) -> Spectator:
+    """Who watches in place of the recorder."""
+    spectator = Spectator()
+    monkeypatch.setattr(play, "recording", spectator.recording)
+    return spectator
+
+
+@pytest.fixture
+def opengl() -> None:
+    """Skips the test where nothing can be drawn."""
+    try:
+        env = AnymalEnv(EnvConfig(num_envs=1, threads=1), [plane_tile()])
+        Renderer(env, (64, 48)).close()
+    except RenderingError as error:
+        pytest.skip(str(error))

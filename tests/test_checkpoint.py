@@ -44,7 +44,7 @@ def refused(path: Path, action: Any = load_policy) -> str:
 
 def test_loaded_policy_acts_like_the_trained_one(tmp_path: Path) -> None:
     runner = make_runner(tmp_path)
-    runner._warm_up()
+    runner.warm_up()
     runner.save(str(tmp_path / "resume.pt"))
     obs = runner.env.get_observations()
     policy = load_policy(tmp_path)

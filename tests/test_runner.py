@@ -64,7 +64,7 @@ def test_real_environment_and_curriculum_resume_to_the_same_bits(tmp_path: Path)
 
 def test_start_is_resumable_before_the_first_iteration(tmp_path: Path) -> None:
     started = start(tmp_path / "parts", 2)
-    started._warm_up()
+    started.warm_up()
     started.save(str(tmp_path / "parts" / "resume.pt"))
     resume(tmp_path / "parts", 2).train()
     start(tmp_path / "whole", 2).train()
