@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomizationConfig:
-    """Ranges at the end of the curriculum; on the way there c_k multiplies all but friction, shares, times and start."""
+    """Ranges at the end of the curriculum; until then c_k multiplies all but friction, shares, times and start."""
 
     friction: tuple[float, float] = (0.5, 1.25)
     """Sliding friction of the feet, uniform per robot (legged_gym)."""
