@@ -21,6 +21,8 @@ from envs.terrains.grid import COVERED, RISER_X, RISER_Y
 Corners = tuple[float, float, float, float]
 OVERHUNG = 16
 """Bit of `sides`, along with all four sides: a tread overhangs at a corner of the cell."""
+LEVEL = 32
+"""Bit of `sides`, where it has been looked up: the pieces between a cell's risers are all level."""
 
 
 @compiled
@@ -84,12 +86,39 @@ def side_height(corners: Corners, sides: int, side: int, corner: int) -> float:
 
 
 @compiled
+def has_level_pieces(corners: Corners, sides: int) -> bool:
+    """Whether a cell has risers, and every quarter of it the height of its corner throughout."""
+    level = sides != 0
+    for corner in range(4):
+        height, behind = corners[corner], (corner + 3) & 3
+        level = level and middle_height(corners, sides, corner) == height
+        level = level and side_height(corners, sides, corner, corner) == height
+        level = level and side_height(corners, sides, behind, corner) == height
+    return level
+
+
+@compiled
+def height_in_triangles(corners: Corners, u: float, v: float) -> float:
+    """Height at (u, v) in [0, 1]^2 of a cell without risers."""
+    near, right, far, left = corners
+    east_x, east_y, west_x, west_y = right - near, far - right, far - left, left - near
+    along_x, along_y = (east_x, east_y) if u > v else (west_x, west_y)
+    return near + along_x * u + along_y * v
+
+
+@compiled
+def height_of_quarter(corners: Corners, u: float, v: float) -> float:
+    """Height of the corner that (u, v) in [0, 1]^2 is nearest to, on a riser that of the larger u or v."""
+    near, right, far, left = corners
+    south, north = (right, far) if u >= 0.5 else (near, left)
+    return north if v >= 0.5 else south
+
+
+@compiled
 def height_in_cell(corners: Corners, sides: int, u: float, v: float) -> float:
     """Height at (u, v) in [0, 1]^2 of a cell; on a riser that of the larger u or v."""
-    near, right, far, left = corners
     if sides == 0:
-        along_x, along_y = (right - near, far - right) if u > v else (far - left, left - near)
-        return near + along_x * u + along_y * v
+        return height_in_triangles(corners, u, v)
     if u >= 0.5:
         corner, side_x, side_y = (2, 2, 1) if v >= 0.5 else (1, 0, 1)
     else:

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs.collider import stand_risers, write_heights
-from envs.terrains.cells import height_in_cell, sides_of
+from envs.terrains.cells import (
+    LEVEL,
+    corners_of,
+    has_level_pieces,
+    height_in_cell,
+    height_in_triangles,
+    height_of_quarter,
+    sides_of,
+)
 from envs.terrains.compiled import compiled
 from envs.terrains.grid import PLATE, RESOLUTION, Heights
 from envs.terrains.map import TerrainMap
@@ -34,11 +42,12 @@ def _grid_coordinate(position: float, origin: float, count: int) -> float:
 
 
 @compiled
-def _cell_sides(risers: NDArray, out: NDArray) -> None:
-    """The sides that risers cross, of every cell (ny, nx); looked up once instead of at every sample."""
+def _cell_sides(heights: NDArray, risers: NDArray, out: NDArray) -> None:
+    """The sides that risers cross, and LEVEL, of every cell (ny, nx); looked up once instead of at every sample."""
     for iy in range(out.shape[0]):
         for ix in range(out.shape[1]):
-            out[iy, ix] = sides_of(risers, ix, iy)
+            sides = sides_of(risers, ix, iy)
+            out[iy, ix] = sides | LEVEL * has_level_pieces(corners_of(heights, ix, iy), sides)
 
 
 @compiled
@@ -48,7 +57,7 @@ def _height(heights: NDArray, sides: NDArray, x0: float, y0: float, x: float, y:
     cx, cy = _grid_coordinate(x, x0, columns), _grid_coordinate(y, y0, rows)
     ix, iy = min(int(cx), columns - 2), min(int(cy), rows - 2)
     corners = (heights[iy, ix], heights[iy, ix + 1], heights[iy + 1, ix + 1], heights[iy + 1, ix])
-    return height_in_cell(corners, sides[iy, ix], cx - ix, cy - iy)
+    return height_in_cell(corners, sides[iy, ix] & ~LEVEL, cx - ix, cy - iy)
 
 
 @compiled
@@ -72,7 +81,7 @@ def _sample_rings(
     """Heights at each robot's feet plus the offsets (2, p), turned by the robot's yaw.
 
     Where a robot's samples are is found for all of them, which the compiler does several at a time; then all are
-    fetched, so that the memory answers many at once; then they are used.
+    fetched, so that the memory answers many at once; then they are used, first as if no cell had slopes and risers.
     """
     rows, columns = heights.shape
     feet, points = foot_xy.shape[1], offsets.shape[1]
@@ -95,10 +104,20 @@ def _sample_rings(
                 corners[0, foot, p], corners[1, foot, p] = flat_heights[near], flat_heights[near + 1]
                 left = near + columns
                 corners[3, foot, p], corners[2, foot, p] = flat_heights[left], flat_heights[left + 1]
+        others = 0
         for foot in range(feet):
             for p in range(points):
                 around = corners[0, foot, p], corners[1, foot, p], corners[2, foot, p], corners[3, foot, p]
-                out[i, foot, p] = height_in_cell(around, cell[foot, p], u[foot, p], v[foot, p])
+                sloped = height_in_triangles(around, u[foot, p], v[foot, p])
+                level = height_of_quarter(around, u[foot, p], v[foot, p])
+                out[i, foot, p] = level if cell[foot, p] >= LEVEL else sloped
+                others += 0 < cell[foot, p] < LEVEL
+        if others > 0:
+            for foot in range(feet):
+                for p in range(points):
+                    if 0 < cell[foot, p] < LEVEL:
+                        around = corners[0, foot, p], corners[1, foot, p], corners[2, foot, p], corners[3, foot, p]
+                        out[i, foot, p] = height_in_cell(around, cell[foot, p], u[foot, p], v[foot, p])
 
 
 @compiled
@@ -134,7 +153,7 @@ class Surface:
         self._pool = ThreadPoolExecutor(threads)
         self._sides = np.zeros(map.heights.shape, np.uint8)
         if collider == "exact":
-            _cell_sides(map.risers, self._sides)
+            _cell_sides(map.heights, map.risers, self._sides)
 
     def height(self, xy: ArrayLike) -> NDArray[np.float32]:
         """Terrain height in m at world points (m, 2); beyond the map that of its nearest edge."""
