@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from envs.terrains import TRAINING_TYPES, Surface, Tile, build_map, make_tile
+from envs.terrains.cells import height_at
 
 
 def tile_of(heights):
@@ -112,13 +113,16 @@ def test_foot_heights_turn_the_ring_with_the_robot(rugged):
     np.testing.assert_allclose(heights.ravel(), rugged.height(points.reshape(-1, 2)), atol=1e-5)
 
 
-def test_foot_heights_are_those_of_single_points_on_all_sides_of_risers():
-    """Cells with level pieces, nearly all that have risers, have a way of their own in foot_heights."""
+def test_level_pieces_between_risers_have_the_heights_of_the_collider():
+    """Nearly all cells with risers have them, and a way of their own to their height; the collider has none."""
     surface = Surface(build_map([make_tile(kind.family, 0.7, seed=3) for kind in TRAINING_TYPES.values()]))
     points = points_on(surface, 40_000)
     points[::2] = np.round(points[::2] / 0.025) * 0.025
-    heights = surface.foot_heights(points.reshape(-1, 4, 2), np.zeros(len(points) // 4), np.zeros((1, 2)))
-    np.testing.assert_array_equal(heights.ravel(), surface.height(points))
+    at = (points - surface.map.origin_w) * (1.0 / 0.05)
+    of_cells = [height_at(surface.map.heights, surface.map.risers, x, y) for x, y in at]
+    np.testing.assert_array_equal(surface.height(points), np.array(of_cells, np.float32))
+    rings = surface.foot_heights(points.reshape(-1, 4, 2), np.zeros(len(points) // 4), np.zeros((1, 2)))
+    np.testing.assert_array_equal(rings.ravel(), surface.height(points))
 
 
 def test_positive_yaw_turns_the_forward_point_to_the_left():
