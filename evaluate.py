@@ -15,7 +15,7 @@ from typing import Any
 import tyro
 
 from evaluation.agents import Agent, find_teacher, load_agent
-from evaluation.args import Args, agent_names, items, numbers, require_one_kind, require_sizes
+from evaluation.args import Args, agent_names, items, numbers, require_one_kind, require_sizes, require_writable
 from evaluation.cells import PARAMETERS, Cell, make_cells
 from evaluation.experiments.experiment import Experiment, Request
 from evaluation.experiments.suite import choose, remaining, run_suite
@@ -85,8 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def prepare(args: Args) -> Plan:
     """Check the whole request before anything is simulated."""
     for path in (args.json, args.markdown):
-        if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
-            raise ValueError(f"{path} cannot be written: name a file in a directory that exists.")
+        require_writable(path)
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
     cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale)

@@ -156,9 +156,7 @@ class Training(OnPolicyRunner):
 
     def warm_up(self) -> None:
         """Spread the episodes' ends."""
-        self.env.episode_length_buf = torch.randint_like(
-            self.env.episode_length_buf, high=int(self.env.max_episode_length)
-        )
+        spread_episodes(self.env)
 
     def _configure_multi_gpu(self) -> None:
         """Let PPO average gradients over the ranks; rsl_rl's own way knows nccl alone, and prints at every `learn`."""
@@ -176,3 +174,8 @@ class Training(OnPolicyRunner):
                 archive.write(self.run_dir / f"policy_{self.iteration}.pt", self.policy_record())
         except OSError as error:
             print(f"warning: could not save ({error}); trying again after the next iteration.", file=sys.stderr)
+
+
+def spread_episodes(env: VecEnv) -> None:
+    """Let the robots be anywhere in their episodes, so that these do not all end at once."""
+    env.episode_length_buf = torch.randint_like(env.episode_length_buf, high=int(env.max_episode_length))

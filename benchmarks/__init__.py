@@ -1,4 +1,4 @@
-"""One script for each claim about speed, and what they share: report, side_by_side and tracking."""
+"""One script for each claim about speed, and what they share: report, side_by_side, walking and tracking."""
 
 import os
 

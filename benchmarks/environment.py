@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from mujoco.batch import Batch, SimulationError
 from torch import Tensor
 
 from agents import distributed
 from agents.checkpoint import TEACHER, read_policy
 from agents.rng import seed_everything
+from agents.training import spread_episodes
 from benchmarks.report import Rates, medians, ratio, report, run
 from benchmarks.side_by_side import ranks, rate, timed
+from benchmarks.walking import walk
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.simulation import PARAMETERS
@@ -73,13 +74,12 @@ class Side:
         self.env, self.agent, self.steps = AnymalEnv(cfg), agent, arguments.steps
         if not self.env.take_curriculum(learnt):
             raise ValueError(f"The curriculum of {arguments.checkpoint} does not fit; give a Teacher of this version.")
-        self.env.episode_length_buf = torch.randint_like(self.env.episode_length_buf, self.env.max_episode_length)
+        spread_episodes(self.env)
         simulation = self.env.simulation
         self.batch = Batch(simulation.model, cfg.num_envs, cfg.threads)
         self.control = self.batch.bind("ctrl")
         self.parameters = [self.batch.expand(field) for field in PARAMETERS.values()]
-        for _ in range(arguments.walk):
-            self.env.step(agent.act(self.env.get_observations()))
+        walk(self.env, agent, arguments.walk)
 
     def round(self) -> tuple[float, float]:
         """Control steps per s of the environment and of the batch alone, over the next stretch."""
@@ -94,7 +94,7 @@ class Side:
 
     def _record(self) -> tuple[list[Tensor], list[Physics]]:
         """What the policy does in the next stretch: its actions, and what each step of the physics begins with."""
-        simulation, actions, stretch = self.env.simulation, [], []
+        simulation, stretch = self.env.simulation, []
         step = simulation.step
 
         def recorded(joint_target: Tensor) -> None:
@@ -103,9 +103,7 @@ class Side:
             step(joint_target)
 
         simulation.step = recorded
-        for _ in range(self.steps):
-            actions.append(self.agent.act(self.env.get_observations()))
-            self.env.step(actions[-1])
+        actions = walk(self.env, self.agent, self.steps)
         del simulation.step  # the instance's, over the class's
         return actions, stretch
 

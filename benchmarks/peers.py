@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from agents.checkpoint import read_policy
 from benchmarks.report import medians, ratio, report, run, take_turns
+from benchmarks.walking import walk
 from envs.anymal import AnymalEnv
 from envs.tasks import TASKS
-from evaluation.agents import Agent, load_agent
+from evaluation.agents import load_agent
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venv-peers"
@@ -101,17 +101,9 @@ class Ours:
         self.env, agent = AnymalEnv(cfg), load_agent(TEACHER)
         agent.start(arguments.num_envs, 0)
         self.env.take_curriculum(read_policy(TEACHER)["curriculum"])
-        self._walk(agent, arguments.walk)
+        walk(self.env, agent, arguments.walk)
         self.before = self.env.state_dict()
-        self.actions = self._walk(agent, arguments.steps)
-
-    def _walk(self, agent: Agent, steps: int) -> list[Tensor]:
-        """The actions of so many steps."""
-        actions = []
-        for _ in range(steps):
-            actions.append(agent.act(self.env.get_observations()))
-            self.env.step(actions[-1])
-        return actions
+        self.actions = walk(self.env, agent, arguments.steps)
 
     def run(self) -> float:
         """Control steps per s of one round."""

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import tyro
 
 from agents.distributed import LostRank
+from evaluation.args import require_writable
 
 PACKAGES = ("mujoco", "numba", "numpy", "torch", "rsl-rl-lib")
 """Packages whose versions a result names."""
@@ -40,9 +41,7 @@ def check(values: Mapping[str, Any]) -> None:
         least = 1 if isinstance(value, int) else 0
         if isinstance(value, int | float) and not value >= least:
             raise ValueError(f"--{name.replace('_', '-')} must be at least {least}, not {value}.")
-    file: Path | None = values["json"]
-    if file is not None and (file.is_dir() or not file.resolve().parent.is_dir()):
-        raise ValueError(f"{file} cannot be written: name a file in a directory that exists.")
+    require_writable(values["json"])
 
 
 def take_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> Rates:

@@ -103,6 +103,12 @@ def require_sizes(args: Args) -> None:
             raise ValueError(f"{flag(name)} must be at least {least}, not {number}.")
 
 
+def require_writable(path: Path | None) -> None:
+    """Refuse a file for results, if there is one, that is a directory or would need one."""
+    if path is not None and (path.is_dir() or not path.resolve().parent.is_dir()):
+        raise ValueError(f"{path} cannot be written: name a file in a directory that exists.")
+
+
 def agent_names(args: Args) -> list[str | None]:
     """Who is evaluated, each once; None for the pretrained policy."""
     if args.agent == "policy":

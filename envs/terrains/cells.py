@@ -119,6 +119,8 @@ def height_in_cell(corners: Corners, sides: int, u: float, v: float) -> float:
     """Height at (u, v) in [0, 1]^2 of a cell; on a riser that of the larger u or v."""
     if sides == 0:
         return height_in_triangles(corners, u, v)
+    if sides & LEVEL:
+        return height_of_quarter(corners, u, v)
     if u >= 0.5:
         corner, side_x, side_y = (2, 2, 1) if v >= 0.5 else (1, 0, 1)
     else:

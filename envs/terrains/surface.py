@@ -57,8 +57,6 @@ def _height(heights: NDArray, sides: NDArray, x0: float, y0: float, x: float, y:
     cx, cy = _grid_coordinate(x, x0, columns), _grid_coordinate(y, y0, rows)
     ix, iy = min(int(cx), columns - 2), min(int(cy), rows - 2)
     corners = (heights[iy, ix], heights[iy, ix + 1], heights[iy + 1, ix + 1], heights[iy + 1, ix])
-    if sides[iy, ix] >= LEVEL:
-        return height_of_quarter(corners, cx - ix, cy - iy)
     return height_in_cell(corners, sides[iy, ix], cx - ix, cy - iy)
 
 
