@@ -86,8 +86,9 @@ class AnymalEnv(VecEnv):
             done = fell | time_outs
             self.metrics_since.add_step(self.state, terms, reward, causes, fell)
             self.placement.observe(self.state)
-            self._finish(done, fell)
-            self._reset(torch.nonzero(done).squeeze(-1))
+            ended = torch.nonzero(done).squeeze(-1)
+            self._finish(ended, fell)
+            self._reset(ended)
             self._command()
             self.observations = self._observe()
         return self.observations, reward, done, {"time_outs": time_outs, "falls": fell}
@@ -128,11 +129,11 @@ class AnymalEnv(VecEnv):
         """Episodes that are over without a fall: out of time, or across the border of their tile, (n,) bool."""
         return (self.episode_length_buf >= self.max_episode_length) | self.placement.left(self.state.base_position_w)
 
-    def _finish(self, done: Tensor, fell: Tensor) -> None:
-        """Tell curriculum and metrics how the episodes in `done` ended."""
-        rows = torch.nonzero(done).squeeze(-1)
-        self.metrics_since.add_episodes(self.episode_length_buf[rows] * self.cfg.dt, fell[rows])
-        self.placement.finish(rows, fell[rows])
+    def _finish(self, rows: Tensor, fell: Tensor) -> None:
+        """Tell curriculum and metrics how the episodes in these rows ended."""
+        if len(rows):
+            self.metrics_since.add_episodes(self.episode_length_buf[rows] * self.cfg.dt, fell[rows])
+            self.placement.finish(rows, fell[rows])
         self.placement.advance(self.step_samples)
 
     def _command(self) -> None:

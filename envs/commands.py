@@ -47,6 +47,7 @@ class Commands:
         """Nothing is commanded until the first `resample`."""
         self.cfg, self.generator = cfg, generator
         self.period = max(1, round(cfg.resample_seconds / dt))
+        self.share_ends = torch.tensor([cfg.stand_share, cfg.turn_share, cfg.straight_share]).cumsum(0)
         self.velocity = torch.zeros(num_envs, 3)
         self.heading = torch.zeros(num_envs)
         self.holds_heading = torch.zeros(num_envs, dtype=torch.bool)
@@ -69,15 +70,13 @@ class Commands:
         grown = max(0.0, (factor - GROWS_FROM) / (1 - GROWS_FROM))
         reach = torch.tensor([lo + (hi - lo) * grown for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
         velocity = (2 * u[:, :3] - 1) * reach
-        bounds = torch.tensor([cfg.stand_share, cfg.turn_share, cfg.straight_share]).cumsum(0)
-        stands, turns, straight = (
-            torch.bucketize(u[:, 3].contiguous(), bounds, right=True) == kind for kind in range(3)
-        )
-        velocity[stands] = 0.0
-        velocity[turns, :2] = 0.0
-        velocity[straight] = velocity[straight].abs() * torch.tensor([1.0, 0.0, 0.0])
-        self.velocity[rows] = velocity
-        self.holds_heading[rows] = straight | (~stands & ~turns & (u[:, 4] < cfg.heading_share))
+        kind = torch.bucketize(u[:, 3].contiguous(), self.share_ends, right=True)
+        stands, turns, straight = (kind == k for k in range(3))
+        ahead, aside, turn = velocity.unbind(-1)
+        ahead = torch.where(straight, ahead.abs(), ahead).masked_fill(stands | turns, 0.0)
+        aside, turn = aside.masked_fill(kind < 3, 0.0), turn.masked_fill(stands | straight, 0.0)
+        self.velocity[rows] = torch.stack([ahead, aside, turn], dim=-1)
+        self.holds_heading[rows] = straight | ((kind == 3) & (u[:, 4] < cfg.heading_share))
         self.heading[rows] = torch.where(straight, yaw, (2 * u[:, 5] - 1) * pi)
 
     def step(self, yaw: Tensor, factor: float) -> None:

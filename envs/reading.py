@@ -12,9 +12,10 @@ from torch import Tensor
 
 from anymal_policy.gait import leg_chain
 from envs.state import RobotState
-from envs.terrains.compiled import compiled
+from envs.terrains.compiled import compiled, inlined
 
 Vector = tuple[float, float, float]
+Quaternion = tuple[float, float, float, float]
 
 
 class Readings(NamedTuple):
@@ -79,8 +80,8 @@ CHAIN = leg_chain().numpy()
 
 
 @compiled
-def _turned(quaternion: NDArray, sign: float, x: float, y: float, z: float) -> Vector:
-    """A vector turned by the unit quaternion (4,), or, with `sign` -1, by its inverse."""
+def _turned(quaternion: Quaternion, sign: float, x: float, y: float, z: float) -> Vector:
+    """A vector turned by the unit quaternion, or, with `sign` -1, by its inverse."""
     w, a, b, c = quaternion
     tx, ty, tz = 2.0 * (b * z - c * y), 2.0 * (c * x - a * z), 2.0 * (a * y - b * x)
     w *= sign
@@ -94,21 +95,60 @@ def _turn(angle: float) -> complex:
 
 
 @compiled
-def _foot(joints: NDArray, rates: NDArray, links: NDArray) -> tuple[Vector, Vector]:
+def _three(values: NDArray, first: int) -> Vector:
+    """Three values in a row."""
+    return values[first], values[first + 1], values[first + 2]
+
+
+@compiled
+def _foot(joints: Vector, rates: Vector, chain: NDArray, leg: int) -> tuple[Vector, Vector]:
     """Foot centre in m and its velocity in m/s relative to the base, in the base frame, of one leg's three joints.
 
-    `links` (4, 3) m is the leg's part of `gait.leg_chain`. A turn by q about y multiplies z + ix by exp(iq), one about
-    x does so with y + iz.
+    `chain` (4, 4, 3) m is `gait.leg_chain`. A turn by q about y multiplies z + ix by exp(iq), one about x does so with
+    y + iz.
     """
-    thigh = complex(links[2, 2], links[2, 0]) * _turn(joints[1])
-    shank = complex(links[3, 2], links[3, 0]) * _turn(joints[1] + joints[2])
-    swing = complex(links[1, 2], links[1, 0]) + thigh + shank
+    thigh = complex(chain[leg, 2, 2], chain[leg, 2, 0]) * _turn(joints[1])
+    shank = complex(chain[leg, 3, 2], chain[leg, 3, 0]) * _turn(joints[1] + joints[2])
+    swing = complex(chain[leg, 1, 2], chain[leg, 1, 0]) + thigh + shank
     swing_rate = 1j * (rates[1] * thigh + (rates[1] + rates[2]) * shank)
     turn = _turn(joints[0])
-    sideways = complex(links[1, 1] + links[2, 1] + links[3, 1], swing.real) * turn
+    sideways = complex(chain[leg, 1, 1] + chain[leg, 2, 1] + chain[leg, 3, 1], swing.real) * turn
     sideways_rate = 1j * (swing_rate.real * turn + rates[0] * sideways)
-    position = (links[0, 0] + swing.imag, links[0, 1] + sideways.real, links[0, 2] + sideways.imag)
+    position = (chain[leg, 0, 0] + swing.imag, chain[leg, 0, 1] + sideways.real, chain[leg, 0, 2] + sideways.imag)
     return position, (swing_rate.imag, sideways_rate.real, sideways_rate.imag)
+
+
+@inlined
+def _fill_base(qpos: NDArray, qvel: NDArray, quaternion: Quaternion, out: Arrays, i: int) -> None:
+    velocity, down = _turned(quaternion, -1.0, qvel[0], qvel[1], qvel[2]), _turned(quaternion, -1.0, 0.0, 0.0, -1.0)
+    w, x, y, z = quaternion
+    heading = math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
+    level = _turn(-heading) * complex(qvel[0], qvel[1])
+    velocity_yaw = level.real, level.imag, qvel[2]
+    out.heading[i] = heading
+    for axis in range(3):
+        out.base_position_w[i, axis], out.angular_velocity_b[i, axis] = qpos[axis], qvel[3 + axis]
+        out.linear_velocity_b[i, axis], out.gravity_b[i, axis] = velocity[axis], down[axis]
+        out.linear_velocity_yaw[i, axis] = velocity_yaw[axis]
+    for k in range(4):
+        out.base_quaternion[i, k] = quaternion[k]
+
+
+@inlined
+def _fill_foot(
+    qpos: NDArray, qvel: NDArray, quaternion: Quaternion, chain: NDArray, out: Arrays, i: int, leg: int
+) -> None:
+    turn = _three(qvel, 3)
+    at, rate = _foot(_three(qpos, 7 + 3 * leg), _three(qvel, 6 + 3 * leg), chain, leg)
+    moved = (
+        rate[0] + turn[1] * at[2] - turn[2] * at[1],
+        rate[1] + turn[2] * at[0] - turn[0] * at[2],
+        rate[2] + turn[0] * at[1] - turn[1] * at[0],
+    )
+    place, velocity = _turned(quaternion, 1.0, *at), _turned(quaternion, 1.0, *moved)
+    for axis in range(3):
+        out.foot_position_w[i, leg, axis] = qpos[axis] + place[axis]
+        out.foot_velocity_w[i, leg, axis] = qvel[axis] + velocity[axis]
 
 
 @compiled
@@ -124,12 +164,13 @@ def _fill(readings: Readings, columns: Columns, chain: NDArray, rows: NDArray, f
         for to, given in ((torque, readings.torque), (sensors, readings.sensors)):
             for k in range(len(to)):
                 to[k] = given[row, k] if valid else 0.0
-        _fill_base(qpos, qvel, out, i)
+        quaternion = qpos[3], qpos[4], qpos[5], qpos[6]
+        _fill_base(qpos, qvel, quaternion, out, i)
         for joint in range(12):
             out.joint_position[i, joint], out.joint_velocity[i, joint] = qpos[7 + joint], qvel[6 + joint]
             out.joint_torque[i, joint] = torque[columns.torque[joint]]
         for leg in range(4):
-            _fill_foot(qpos, qvel, chain[leg], out, i, leg)
+            _fill_foot(qpos, qvel, quaternion, chain, out, i, leg)
             force, normal = columns.foot_force[leg], columns.foot_normal[leg]
             for axis in range(3):
                 out.foot_force_w[i, leg, axis] = sensors[force + 1 + axis]
@@ -138,38 +179,6 @@ def _fill(readings: Readings, columns: Columns, chain: NDArray, rows: NDArray, f
             out.thigh_contact[i, leg] = sensors[columns.thigh_contact[leg]] > 0
             out.shank_contact[i, leg] = sensors[columns.shank_contact[leg]] > 0
         out.base_contact[i] = sensors[columns.base_contact] > 0
-
-
-@compiled
-def _fill_base(qpos: NDArray, qvel: NDArray, out: Arrays, i: int) -> None:
-    quaternion = qpos[3:7]
-    velocity, down = _turned(quaternion, -1.0, qvel[0], qvel[1], qvel[2]), _turned(quaternion, -1.0, 0.0, 0.0, -1.0)
-    w, x, y, z = quaternion
-    heading = math.atan2(2.0 * (w * z + x * y), 1.0 - 2.0 * (y * y + z * z))
-    level = _turn(-heading) * complex(qvel[0], qvel[1])
-    velocity_yaw = level.real, level.imag, qvel[2]
-    out.heading[i] = heading
-    for axis in range(3):
-        out.base_position_w[i, axis], out.angular_velocity_b[i, axis] = qpos[axis], qvel[3 + axis]
-        out.linear_velocity_b[i, axis], out.gravity_b[i, axis] = velocity[axis], down[axis]
-        out.linear_velocity_yaw[i, axis] = velocity_yaw[axis]
-    for k in range(4):
-        out.base_quaternion[i, k] = quaternion[k]
-
-
-@compiled
-def _fill_foot(qpos: NDArray, qvel: NDArray, links: NDArray, out: Arrays, i: int, leg: int) -> None:
-    quaternion, turn = qpos[3:7], qvel[3:6]
-    at, rate = _foot(qpos[7 + 3 * leg : 10 + 3 * leg], qvel[6 + 3 * leg : 9 + 3 * leg], links)
-    moved = (
-        rate[0] + turn[1] * at[2] - turn[2] * at[1],
-        rate[1] + turn[2] * at[0] - turn[0] * at[2],
-        rate[2] + turn[0] * at[1] - turn[1] * at[0],
-    )
-    place, velocity = _turned(quaternion, 1.0, *at), _turned(quaternion, 1.0, *moved)
-    for axis in range(3):
-        out.foot_position_w[i, leg, axis] = qpos[axis] + place[axis]
-        out.foot_velocity_w[i, leg, axis] = qvel[axis] + velocity[axis]
 
 
 @compiled
@@ -185,11 +194,12 @@ def mark_failed(readings: Readings, before: NDArray, warnings: NDArray, kinds: N
 
 @compiled
 def _fill_offsets(quaternion: NDArray, joints: NDArray, chain: NDArray, out: NDArray) -> None:
-    still = np.zeros(3)
+    still = 0.0, 0.0, 0.0
     for i in range(len(joints)):
+        turn = quaternion[i, 0], quaternion[i, 1], quaternion[i, 2], quaternion[i, 3]
         for leg in range(4):
-            at, _ = _foot(joints[i, 3 * leg : 3 * leg + 3], still, chain[leg])
-            out[i, leg, 0], out[i, leg, 1], out[i, leg, 2] = _turned(quaternion[i], 1.0, *at)
+            at, _ = _foot(_three(joints[i], 3 * leg), still, chain, leg)
+            out[i, leg, 0], out[i, leg, 1], out[i, leg, 2] = _turned(turn, 1.0, *at)
 
 
 def foot_offsets(quaternion: Tensor, joint_position: Tensor) -> Tensor:

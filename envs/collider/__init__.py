@@ -14,10 +14,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 4
-"""Samples along x and y that share one bound on the heights around them."""
-UNBOUNDED = float(np.full(2, np.inf, np.float32).view(np.float64)[0])
-"""Two infinite bounds as one number of a custom numeric."""
+from envs.collider.marks import BLOCK, COUNT, FLOOR, MARK, MARKED, NUMERIC, REACH, THICKNESS
 
 _installed: list[Any] = []
 """What MuJoCo's table points to, kept alive; empty until the first use."""
@@ -27,28 +24,26 @@ def use_exact(geom: mujoco.MjsGeom) -> None:
     """Let spheres collide with this heightfield geom by our collider, in every model compiled from its spec."""
     if not _installed:
         _installed.append(_install())
-    from envs.collider.native import MARK
-
-    geom.userdata = [MARK]
+    _mark(geom)
 
 
 def stand_risers(spec: mujoco.MjSpec, geom: mujoco.MjsGeom, risers: NDArray[np.uint8], plate: float = 0.0) -> None:
     """Let spheres collide with this heightfield geom by our collider, with vertical walls at its risers.
 
     `risers` (ny, nx) has the bits RISER_X, RISER_Y and COVERED of envs.terrains.grid. They travel in the model, as the
-    bytes of a custom numeric, which the geom's second user value counts from 1; behind them is room for bounds on the
-    heights and, if the third user value `plate` is not 0, for the lower ground under treads that are `plate` m thick.
+    bytes of a custom numeric; behind them is room for bounds on the heights and, if `plate` is not 0, for the lower
+    ground under treads that are `plate` m thick.
     """
     field = spec.hfield(geom.hfieldname)
     if risers.shape != (field.nrow, field.ncol):
         raise ValueError(f"Risers {risers.shape} must have the shape of the heightfield, ({field.nrow}, {field.ncol}).")
     use_exact(geom)
     bounds, floor = _room(*risers.shape)
-    data = np.full(floor, UNBOUNDED)
+    data = np.zeros(floor)
     data[:bounds].view(np.uint8)[: risers.size] = risers.ravel()
     size = floor + (-(-risers.size // 2) if plate > 0.0 else 0)
     spec.add_numeric(name=f"{geom.name}_risers", size=size, data=data)
-    geom.userdata = [*geom.userdata, len(spec.numerics), *([plate] if plate > 0.0 else [])]
+    _mark(geom, len(spec.numerics), plate, floor)
 
 
 def write_heights(
@@ -57,25 +52,35 @@ def write_heights(
     """Write the heights (ny, nx) of heightfield geom `name`, in 0..1 of its vertical range, into a compiled model.
 
     If the geom has vertical risers, the bounds by which spheres are found clear of the ground go with them, and if its
-    treads overhang, so does the lower ground `floor` (ny, nx).
+    treads overhang, so does the lower ground `floor` (ny, nx). The heightfield keeps its size from then on.
     """
     geom = model.geom(name)
-    users, first = model.geom_user[geom.id], model.hfield_adr[geom.dataid[0]]
+    user, field = model.geom_user[geom.id], geom.dataid[0]
+    first = model.hfield_adr[field]
     model.hfield_data[first : first + heights.size] = heights.ravel()
-    if len(users) > 1 and users[1] > 0:
-        from envs.collider.ceiling import ceiling
+    if len(user) >= COUNT and user[MARKED] == MARK and user[NUMERIC] > 0:
+        from envs.collider.ceiling import block_marks, ceiling
 
-        bounds = ceiling(heights.astype(np.float32))
-        for behind, values in zip(_room(*heights.shape), (bounds, floor), strict=True):
+        start, words = model.numeric_adr[int(user[NUMERIC]) - 1], model.numeric_data.view(np.float32)
+        parts = zip(_room(*heights.shape), (ceiling(heights.astype(np.float32)), floor), strict=True)
+        for behind, values in parts:
             if values is not None:
-                at = model.numeric_adr[int(users[1]) - 1] + behind
-                model.numeric_data[at:].view(np.float32)[: values.size] = values.ravel()
+                words[2 * (start + behind) :][: values.size] = values.ravel()
+        half_x, half_y, rise, _ = model.hfield_size[field]
+        user[REACH:COUNT] = block_marks(heights.shape, (half_x, half_y), rise, 2 * (start + _room(*heights.shape)[0]))
 
 
 def _room(rows: int, columns: int) -> tuple[int, int]:
     """Where in the numeric, in numbers behind its first, the bounds and the lower ground of a heightfield begin."""
     bounds = -(-rows * columns // 8)
     return bounds, bounds + -(-(-(-rows // BLOCK) * -(-columns // BLOCK)) // 2)
+
+
+def _mark(geom: mujoco.MjsGeom, numeric: int = 0, plate: float = 0.0, floor: int = 0) -> None:
+    """Write a geom's user values as of one that has no bounds: `write_heights` adds them."""
+    user = np.zeros(COUNT)
+    user[[MARKED, NUMERIC, THICKNESS, FLOOR, REACH]] = MARK, numeric, plate, floor, -1.0
+    geom.userdata = user
 
 
 def _install() -> Any:

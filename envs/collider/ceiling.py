@@ -9,12 +9,24 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from envs.collider import BLOCK
 from envs.collider.geometry import Vector
+from envs.collider.marks import (
+    BLOCK,
+    DENSITY_X,
+    DENSITY_Y,
+    LAST_X,
+    LAST_Y,
+    MIDDLE_X,
+    MIDDLE_Y,
+    REACH,
+    RISE,
+)
 from envs.terrains.compiled import compiled
 
 AROUND = 3
 """Sample spacings around a block that its bound covers; spheres that reach farther are looked at closely."""
+ROUNDING = 1e-9
+"""Share of that reach which is left to rounding errors in finding the block."""
 
 
 def ceiling(heights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -27,15 +39,29 @@ def ceiling(heights: NDArray[np.float32]) -> NDArray[np.float32]:
     return bounds
 
 
-@compiled
-def is_clear(bounds: NDArray, spacing: Vector, origin: Vector, centre: Vector, reach: float) -> bool:
-    """Whether nothing of a heightfield is within `reach` m under a point, for all that its bounds tell, if it has any.
+def block_marks(shape: tuple[int, ...], half: tuple[float, float], rise: float, first: int) -> list[float]:
+    """The user values of a heightfield's geom from REACH on, whose bounds are behind the `first` numbers.
 
-    `origin` (world, m) is the place of its first sample, `spacing` in m between samples and per unit of height.
+    It has `shape` (ny, nx) samples over +-`half` (x, y) m, and `rise` m per unit of height.
     """
-    rows, columns = bounds.shape
-    if rows == 0 or reach > AROUND * min(spacing[0], spacing[1]):
+    last = shape[1] - 1, shape[0] - 1
+    spacing = [2 * side / samples for side, samples in zip(half, last, strict=True)]
+    density = [1 / (BLOCK * gap) for gap in spacing]
+    middle = [samples / (2 * BLOCK) for samples in last]
+    last_block = [samples // BLOCK for samples in last]
+    return [(1 - ROUNDING) * AROUND * min(spacing), first, *density, *middle, *last_block, rise]
+
+
+@compiled
+def is_clear(user: NDArray, bounds: NDArray, offset: Vector, reach: float) -> bool:
+    """Whether nothing of a heightfield is within `reach` m under a point, for all that its bounds tell.
+
+    `user` (COUNT,) are the user values of its geom, `bounds` what begins with its bounds, row by row along x, and
+    `offset` in m is where the point is from the geom's position.
+    """
+    if not reach <= user[REACH]:
         return False
-    ix, iy = int((centre[0] - origin[0]) / spacing[0]), int((centre[1] - origin[1]) / spacing[1])
-    row, column = min(max(iy // BLOCK, 0), rows - 1), min(max(ix // BLOCK, 0), columns - 1)
-    return centre[2] - origin[2] - reach > spacing[2] * bounds[row, column]
+    last_x, last_y = int(user[LAST_X]), int(user[LAST_Y])
+    column = min(max(int(offset[0] * user[DENSITY_X] + user[MIDDLE_X]), 0), last_x)
+    row = min(max(int(offset[1] * user[DENSITY_Y] + user[MIDDLE_Y]), 0), last_y)
+    return offset[2] - reach > user[RISE] * bounds[np.uint64(row * (last_x + 1) + column)]

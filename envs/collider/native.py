@@ -14,14 +14,12 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import intrinsic
 
-from envs.collider.ceiling import BLOCK, is_clear
+from envs.collider.ceiling import is_clear
 from envs.collider.geometry import MOST_CONTACTS, RECORD
 from envs.collider.heightfield import collide
 from envs.collider.layout import words
+from envs.collider.marks import BOUNDS, COUNT, FLOOR, MARK, MARKED, NUMERIC, THICKNESS
 
-MARK = 20220119.0
-"""First user value of a heightfield geom that is ours; the second is 1 + the number of the numeric with its risers, the
-third the thickness in m of its treads that overhang."""
 COLLISION = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_double
 )
@@ -49,9 +47,9 @@ pointer: Any = intrinsic(_pointer)
 
 
 @njit(error_model="numpy")
-def array(struct: Any, word: int, dtype: Any) -> Any:
-    """The array that a struct points to in its 8-byte word number `word`."""
-    return carray(pointer(carray(struct, (WORDS,), np.intp)[word]), (WORDS,), dtype)
+def array(struct: Any, word: int, skip: int, dtype: Any) -> Any:
+    """What is `skip` bytes into the array that a struct points to in its 8-byte word number `word`, and behind it."""
+    return carray(pointer(carray(struct, (WORDS,), np.intp)[word] + skip), (WORDS,), dtype)
 
 
 @njit(error_model="numpy")
@@ -66,38 +64,47 @@ def build(stock: Any) -> Any:
     field_size, field_rows, field_columns, field_first, field_data, numeric_first, numeric_data = others
     geom_position, geom_frame = words("mjData", ("geom_xpos", "geom_xmat"))
 
+    @njit(error_model="numpy")
+    def look_closely(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float, user: Any) -> int:
+        """The contacts of a sphere that is near the ground; `user` are the user values of geom g1, the heightfield."""
+        field = array(m, geom_field, 4 * g1, np.int32)[0]
+        rows, columns = array(m, field_rows, 4 * field, np.int32)[0], array(m, field_columns, 4 * field, np.int32)[0]
+        size = array(m, field_size, 32 * field, np.float64)
+        place, centre = array(d, geom_position, 24 * g1, np.float64), array(d, geom_position, 24 * g2, np.float64)
+        spacing = (2.0 * size[0] / (columns - 1), 2.0 * size[1] / (rows - 1), size[2])
+        risers, floor = matrix(m, numeric_data, 0, (0, 0), np.uint8), matrix(m, numeric_data, 0, (0, 0), np.float32)
+        numeric = int(user[NUMERIC])
+        if numeric > 0:
+            first = 8 * array(m, numeric_first, 4 * (numeric - 1), np.int32)[0]
+            risers = matrix(m, numeric_data, first, (rows, columns), np.uint8)
+            if user[THICKNESS] > 0.0:
+                floor = matrix(m, numeric_data, first + 8 * int(user[FLOOR]), (rows, columns), np.float32)
+        heights = matrix(m, field_data, 4 * array(m, field_first, 4 * field, np.int32)[0], (rows, columns), np.float32)
+        return collide(
+            heights,
+            risers,
+            floor,
+            user[THICKNESS],
+            spacing,
+            (place[0] - size[0], place[1] - size[1], place[2]),
+            (centre[0], centre[1], centre[2]),
+            array(m, geom_size, 24 * g2, np.float64)[0],
+            margin,
+            carray(con, (MOST_CONTACTS, RECORD), np.float64),
+        )
+
     def sphere_on_heightfield(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float) -> int:
         users = carray(m, (WORDS,), np.intp)[user_count]
-        user = array(m, geom_user, np.float64)[users * g1 : users * g1 + users]
-        frame = array(d, geom_frame, np.float64)[9 * g1 : 9 * g1 + 9]
+        user, frame = array(m, geom_user, 8 * users * g1, np.float64), array(d, geom_frame, 72 * g1, np.float64)
         upright = frame[0] == 1.0 and frame[4] == 1.0 and frame[8] == 1.0
-        if users < 1 or user[0] != MARK or not upright:
+        if users < COUNT or user[MARKED] != MARK or not upright:
             return stock(m, d, con, g1, g2, margin)
-        field = array(m, geom_field, np.int32)[g1]
-        rows, columns = array(m, field_rows, np.int32)[field], array(m, field_columns, np.int32)[field]
-        size = array(m, field_size, np.float64)[4 * field : 4 * field + 3]
-        position = array(d, geom_position, np.float64)
-        origin = (position[3 * g1] - size[0], position[3 * g1 + 1] - size[1], position[3 * g1 + 2])
-        centre = (position[3 * g2], position[3 * g2 + 1], position[3 * g2 + 2])
-        radius = array(m, geom_size, np.float64)[3 * g2]
-        spacing = (2.0 * size[0] / (columns - 1), 2.0 * size[1] / (rows - 1), size[2])
-        risers, bounds = matrix(m, numeric_data, 0, (0, 0), np.uint8), matrix(m, numeric_data, 0, (0, 0), np.float32)
-        numeric = int(user[1]) if users > 1 else 0
-        if numeric > 0:
-            first = 8 * array(m, numeric_first, np.int32)[numeric - 1]
-            risers = matrix(m, numeric_data, first, (rows, columns), np.uint8)
-            blocks = ((rows + BLOCK - 1) // BLOCK, (columns + BLOCK - 1) // BLOCK)
-            bounds = matrix(m, numeric_data, first + (rows * columns + 7) // 8 * 8, blocks, np.float32)
-        if is_clear(bounds, spacing, origin, centre, radius + margin):
+        place, centre = array(d, geom_position, 24 * g1, np.float64), array(d, geom_position, 24 * g2, np.float64)
+        offset = (centre[0] - place[0], centre[1] - place[1], centre[2] - place[2])
+        bounds = array(m, numeric_data, 4 * int(user[BOUNDS]), np.float32)
+        if is_clear(user, bounds, offset, array(m, geom_size, 24 * g2, np.float64)[0] + margin):
             return 0
-        floor, plate = matrix(m, numeric_data, 0, (0, 0), np.float32), user[2] if users > 2 else 0.0
-        if numeric > 0 and plate > 0.0:
-            behind = (bounds.size + 1) // 2 * 8 + (rows * columns + 7) // 8 * 8
-            first = 8 * array(m, numeric_first, np.int32)[numeric - 1]
-            floor = matrix(m, numeric_data, first + behind, (rows, columns), np.float32)
-        heights = matrix(m, field_data, 4 * array(m, field_first, np.int32)[field], (rows, columns), np.float32)
-        contacts = carray(con, (MOST_CONTACTS, RECORD), np.float64)
-        return collide(heights, risers, floor, plate, spacing, origin, centre, radius, margin, contacts)
+        return look_closely(m, d, con, g1, g2, margin, user)
 
     return cfunc(types.int32(types.voidptr, types.voidptr, types.voidptr, types.int32, types.int32, types.float64))(
         sphere_on_heightfield
