@@ -14,18 +14,23 @@ RADIUS = 0.03
 SPHERE = mujoco.mjtGeom.mjGEOM_SPHERE
 
 
-def add_ground(spec, heights, risers=None, exact=True, plate=0.0, **geom):
-    """A heightfield whose sample [0, 0] is at the world's origin."""
+def add_ground(spec, heights, risers=None, exact=True, plate=0.0, name="h", step=(STEP, STEP), **geom):
+    """A heightfield whose sample [0, 0] is at the world's origin, unless `pos` says where its middle is."""
     ny, nx = heights.shape
-    low, half = float(heights.min()), ((nx - 1) * STEP / 2, (ny - 1) * STEP / 2)
+    low, half = float(heights.min()), ((nx - 1) * step[0] / 2, (ny - 1) * step[1] / 2)
     size = [*half, max(float(np.ptp(heights)), 0.01), 1.0]
-    spec.add_hfield(name="h", nrow=ny, ncol=nx, size=size, userdata=np.zeros(heights.size))
+    spec.add_hfield(name=name, nrow=ny, ncol=nx, size=size, userdata=np.zeros(heights.size))
     place = {"pos": [*half, low]} | geom
-    field = spec.worldbody.add_geom(name="h", type=mujoco.mjtGeom.mjGEOM_HFIELD, hfieldname="h", **place)
+    field = spec.worldbody.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_HFIELD, hfieldname=name, **place)
     if risers is not None:
         stand_risers(spec, field, risers, plate)
     elif exact:
         use_exact(field)
+
+
+def fill(model, heights, name="h"):
+    """Write heights in m into a compiled model."""
+    write_heights(model, name, (heights - heights.min()) / model.hfield(name).size[2])
 
 
 def add_sphere(spec, radius=RADIUS, margin=0.0):
@@ -39,16 +44,18 @@ def sphere_on(heights, risers=None, exact=True, radius=RADIUS, margin=0.0, **geo
     add_ground(spec, heights, risers, exact, **geom)
     add_sphere(spec, radius, margin)
     model = spec.compile()
-    write_heights(model, "h", (heights - heights.min()) / model.hfield_size[0, 2])
+    fill(model, heights)
     return model, mujoco.MjData(model)
 
 
-def contacts_at(model, data, position):
-    """Depths (k,), normals out of the ground (k, 3) and points (k, 3), deepest first."""
+def contacts_at(model, data, position, ground=None):
+    """Depths (k,), normals out of the ground (k, 3) and points (k, 3), deepest first; of one geom if it is named."""
     data.qpos[:3] = position
     mujoco.mj_kinematics(model, data)
     mujoco.mj_collision(model, data)
     order = np.argsort(data.contact.dist)
+    if ground is not None:
+        order = order[(data.contact.geom[order] == model.geom(ground).id).any(-1)]
     out = np.where(model.geom_type[data.contact.geom[order, 1:]] == SPHERE, 1.0, -1.0)
     return -data.contact.dist[order], out * data.contact.frame[order, :3], data.contact.pos[order]
 

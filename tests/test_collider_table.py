@@ -7,11 +7,11 @@ import mujoco
 import numpy as np
 import pytest
 import torch
-from collider_scenes import RADIUS, add_ground, contacts_at, sphere_on
+from collider_scenes import RADIUS, add_ground, add_sphere, contacts_at, fill, sphere_on
 from mujoco.batch import Batch
 from worlds import environment
 
-from envs.collider.marks import REACH
+from envs.collider.marks import BOUNDS, REACH
 from envs.commands import CommandConfig
 from envs.randomization import NONE
 from envs.terrains import make_tile
@@ -72,20 +72,66 @@ def test_risers_of_another_shape_are_refused():
         add_ground(mujoco.MjSpec(), np.zeros((21, 21)), np.zeros((21, 20), np.uint8))
 
 
-@pytest.mark.parametrize("shape", [(21, 21), (24, 26), (23, 40)])
-def test_no_sphere_that_touches_is_taken_for_clear(shape):
+def rough(rng, shape):
+    return rng.uniform(0.0, 0.3, shape) ** 3, rng.integers(0, 4, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("radius", [0.1, 0.148])
+@pytest.mark.parametrize(
+    ("shape", "step"), [((21, 21), (0.05, 0.05)), ((24, 26), (0.05, 0.07)), ((23, 40), (0.08, 0.05))]
+)
+def test_no_sphere_that_touches_is_taken_for_clear(shape, step, radius):
     rng = np.random.default_rng(9)
-    heights = rng.uniform(0.0, 0.3, shape) ** 3
-    risers = rng.integers(0, 4, shape).astype(np.uint8)
-    bounded, unbounded = sphere_on(heights, risers, radius=0.1), sphere_on(heights, risers, radius=0.1)
-    unbounded[0].geom_user[:, REACH] = 0.0
+    heights, risers = rough(rng, shape)
+    middle, half = np.array((12.3, -4.5, 0.7)), 0.5 * np.array(((shape[1] - 1) * step[0], (shape[0] - 1) * step[1]))
+    place = dict(pos=middle, step=step, radius=radius)
+    bounded, unbounded = sphere_on(heights, risers, **place), sphere_on(heights, risers, **place)
+    assert bounded[0].geom_user[0, REACH] > radius
+    unbounded[0].geom_user[:, REACH] = -1.0
+    corner = middle - (*half, 0.0)
     touching = clear = 0
-    for _ in range(3000):
-        position = rng.uniform(-0.3, 0.3, 3) + rng.uniform((0.0, 0.0, 0.0), (shape[1] * 0.05, shape[0] * 0.05, 0.0))
+    for i in range(3000):
+        position = corner + rng.uniform((-0.3, -0.3, -0.3), (*(2 * half + 0.3), 0.3))
+        if i % 3 == 0:  # on the border of a block
+            position[:2] = corner[:2] + 4 * np.array(step) * rng.integers(0, 9, 2)
         ours, all_of_them = contacts_at(*bounded, position), contacts_at(*unbounded, position)
-        np.testing.assert_array_equal(ours[0], all_of_them[0])
+        for one, other in zip(ours, all_of_them, strict=True):
+            np.testing.assert_array_equal(one, other)
         touching, clear = touching + (len(ours[0]) > 0), clear + (len(ours[0]) == 0)
     assert min(touching, clear) > 300
+
+
+def test_sphere_above_the_bounds_is_clear_without_a_closer_look():
+    heights, risers = rough(np.random.default_rng(9), (21, 21))
+    model, data = sphere_on(heights, risers)
+    position = (0.51, 0.52, heights[9:12, 9:12].max())
+    assert len(contacts_at(model, data, position)[0]) > 0
+    model.numeric_data.view(np.float32)[int(model.geom("h").user[BOUNDS]) :] = -np.inf
+    assert len(contacts_at(model, data, position)[0]) == 0
+
+
+def test_heightfields_of_one_model_keep_their_own_bounds():
+    rng = np.random.default_rng(10)
+    spec, alone = mujoco.MjSpec(), {}
+    for i, shape in enumerate([(21, 21), (24, 30), (26, 22)]):
+        heights, risers = rough(rng, shape)
+        ground = dict(risers=risers if i < 2 else None, exact=i < 2, pos=[2.0 * i, 1.0, 0.3 * i])
+        add_ground(spec, heights, name=f"h{i}", **ground)
+        alone[f"h{i}"] = heights, sphere_on(heights, **ground)
+    add_sphere(spec)
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    for name, (heights, _) in alone.items():
+        fill(model, heights, name)
+    for name, (_, single) in alone.items():
+        found = 0
+        for shift in rng.uniform((-0.4, -0.4, -0.02), (0.4, 0.4, 0.1), (300, 3)):
+            position = model.geom(name).pos + shift
+            together, by_itself = contacts_at(model, data, position, name), contacts_at(*single, position)
+            for one, other in zip(together, by_itself, strict=True):
+                np.testing.assert_array_equal(one, other)
+            found += len(by_itself[0]) > 0
+        assert 50 < found < 250
 
 
 def test_robots_stand_with_the_stock_collider():
