@@ -22,8 +22,6 @@ _installed: list[Any] = []
 
 def use_exact(geom: mujoco.MjsGeom) -> None:
     """Let spheres collide with this heightfield geom by our collider, in every model compiled from its spec."""
-    if not _installed:
-        _installed.append(_install())
     _mark(geom)
 
 
@@ -37,7 +35,6 @@ def stand_risers(spec: mujoco.MjSpec, geom: mujoco.MjsGeom, risers: NDArray[np.u
     field = spec.hfield(geom.hfieldname)
     if risers.shape != (field.nrow, field.ncol):
         raise ValueError(f"Risers {risers.shape} must have the shape of the heightfield, ({field.nrow}, {field.ncol}).")
-    use_exact(geom)
     bounds, floor = _room(*risers.shape)
     data = np.zeros(floor)
     data[:bounds].view(np.uint8)[: risers.size] = risers.ravel()
@@ -62,12 +59,12 @@ def write_heights(
         from envs.collider.ceiling import block_marks, ceiling
 
         start, words = model.numeric_adr[int(user[NUMERIC]) - 1], model.numeric_data.view(np.float32)
-        parts = zip(_room(*heights.shape), (ceiling(heights.astype(np.float32)), floor), strict=True)
-        for behind, values in parts:
+        at_bounds, at_floor = (2 * (start + behind) for behind in _room(*heights.shape))
+        for at, values in ((at_bounds, ceiling(heights.astype(np.float32))), (at_floor, floor)):
             if values is not None:
-                words[2 * (start + behind) :][: values.size] = values.ravel()
+                words[at : at + values.size] = values.ravel()
         half_x, half_y, rise, _ = model.hfield_size[field]
-        user[REACH:COUNT] = block_marks(heights.shape, (half_x, half_y), rise, 2 * (start + _room(*heights.shape)[0]))
+        user[REACH:COUNT] = block_marks(heights.shape, (half_x, half_y), rise, at_bounds)
 
 
 def _room(rows: int, columns: int) -> tuple[int, int]:
@@ -77,7 +74,9 @@ def _room(rows: int, columns: int) -> tuple[int, int]:
 
 
 def _mark(geom: mujoco.MjsGeom, numeric: int = 0, plate: float = 0.0, floor: int = 0) -> None:
-    """Write a geom's user values as of one that has no bounds: `write_heights` adds them."""
+    """Install the collider, and write a geom's user values as of one without bounds: `write_heights` adds them."""
+    if not _installed:
+        _installed.append(_install())
     user = np.zeros(COUNT)
     user[[MARKED, NUMERIC, THICKNESS, FLOOR, REACH]] = MARK, numeric, plate, floor, -1.0
     geom.userdata = user
