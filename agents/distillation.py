@@ -169,7 +169,7 @@ class BeliefDistillation(Distillation):
         self.optimizer.zero_grad()
         loss.backward()
         if self.is_multi_gpu:
-            self.reduce_parameters()
+            distributed.average_gradients(self.student.parameters())
         if self.max_grad_norm:
             nn.utils.clip_grad_norm_(self.student.parameters(), self.max_grad_norm)
         self.optimizer.step()

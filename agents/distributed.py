@@ -7,25 +7,26 @@ process alone there is one rank, and everything here changes nothing.
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import timedelta
 from statistics import fmean
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from agents import exchange
+from agents.exchange import Exchange, LostRank
 
 Value = TypeVar("Value")
 
 OWN_LAUNCH = "train.py"  # TORCHELASTIC_RUN_ID of ranks that train.py has started
-TIMEOUT = timedelta(minutes=10)  # of waiting for a rank that hangs; one that dies is noticed at once
 SEED_STEP = 1_000_003  # between the seeds of two ranks: so far that the seeds of two runs do not meet
 
-
-class LostRank(Exception):
-    """Another rank ended early."""
+neighbours: Exchange | None = None
+"""What joins the ranks while all are on this machine and learn on its CPU."""
 
 
 @contextmanager
@@ -34,16 +35,32 @@ def connected() -> Iterator[None]:
     if not launched():
         yield
         return
+    timeout = timedelta(seconds=exchange.TIMEOUT)
     if device() == "cpu":
-        dist.init_process_group("gloo", timeout=TIMEOUT)
+        dist.init_process_group("gloo", timeout=timeout)
     else:
         torch.cuda.set_device(device())
-        dist.init_process_group("cpu:gloo,cuda:nccl", timeout=TIMEOUT)
-    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere if rank() > 0 else sys.stdout):
+        dist.init_process_group("cpu:gloo,cuda:nccl", timeout=timeout)
+    with ExitStack() as stack:
+        stack.callback(dist.destroy_process_group)
+        if rank() > 0:
+            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        stack.enter_context(_neighbours())
+        yield
+
+
+@contextmanager
+def _neighbours() -> Iterator[None]:
+    """Context in which ranks that are all on this machine, and learn on its CPU, need not go through gloo."""
+    global neighbours
+    if device() != "cpu" or local_size() < size():
+        yield
+        return
+    with exchange.joined(rank(), size(), gather) as neighbours:
         try:
             yield
         finally:
-            dist.destroy_process_group()
+            neighbours = None
 
 
 def launched() -> bool:
@@ -91,6 +108,8 @@ def total(x: torch.Tensor) -> torch.Tensor:
     """Sum of a tensor over all ranks, the same bits on each."""
     if size() == 1:
         return x
+    if neighbours is not None:
+        return neighbours.total(x)
     x = x.clone()
     dist.all_reduce(x)
     return x
@@ -98,10 +117,18 @@ def total(x: torch.Tensor) -> torch.Tensor:
 
 def gather(value: Value) -> list[Value]:
     """The ranks' values in their order, on all ranks."""
+    if neighbours is not None:
+        return neighbours.gather(value)
     values: list[Any] = [value] * size()
     if size() > 1:
         dist.all_gather_object(values, value)
     return values
+
+
+def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
+    """Put the mean over all ranks in the place of the gradient of every parameter that has one."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    vector_to_parameters(total(parameters_to_vector(gradients)) / size(), gradients)
 
 
 def any_rank(flag: bool) -> bool:
@@ -134,4 +161,4 @@ def together() -> Iterator[None]:
     except RuntimeError as error:
         if size() == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        raise LostRank("another rank ended early; its own message says why.") from error
+        raise LostRank from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import torch
@@ -82,6 +83,10 @@ class TeacherPPO(PPO):
         self._adapt_learning_rate(change["kl"])
         self.averaged.update_parameters(self.networks())
         return losses | change
+
+    def reduce_parameters(self) -> None:
+        """Average the gradients over the ranks."""
+        distributed.average_gradients(chain(self.actor.parameters(), self.critic.parameters()))
 
     def start_gently(self) -> None:
         """Begin at the smallest learning rate: Adam's first steps have full size whatever the gradient, which ruins a

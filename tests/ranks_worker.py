@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import torch
+from particles import seeded
 
 import train
 from agents import distributed
@@ -46,6 +47,16 @@ def resumed_equals_whole(folder: Path) -> None:
     parts = trained("--resume", str(folder / "parts"), "--max-iterations", "2")
     rank = distributed.rank()
     torch.save({"whole": knowledge(whole), "parts": knowledge(parts)}, folder / f"rank_{rank}.pt")
+
+
+def neighbours_agree_with_gloo(_: Path) -> None:
+    """The same sums and values with memory that the ranks share and without."""
+    own = torch.randn(100_000, generator=seeded(distributed.rank()))
+    assert distributed.neighbours is not None
+    shared = distributed.total(own), distributed.gather(distributed.rank())
+    distributed.neighbours = None
+    assert torch.equal(shared[0], distributed.total(own))
+    assert shared[1] == distributed.gather(distributed.rank()) == [0, 1]
 
 
 def one_dies(folder: Path) -> None:

@@ -163,9 +163,16 @@ def test_terminated_ranks_save_once_and_exit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_ranks_of_one_machine_sum_to_the_bits_of_gloo(tmp_path: Path) -> None:
+    process = launch(ROOT / "tests" / "ranks_worker.py", "neighbours_agree_with_gloo", tmp_path)
+    _, errors = process.communicate(timeout=240)
+    assert process.returncode == 0, errors
+
+
+@pytest.mark.slow
 def test_a_rank_that_dies_ends_the_others_with_one_sentence(tmp_path: Path) -> None:
     process = launch(ROOT / "tests" / "ranks_worker.py", "one_dies", tmp_path)
-    _, errors = process.communicate(timeout=240)  # far less than distributed.TIMEOUT
+    _, errors = process.communicate(timeout=240)  # far less than exchange.TIMEOUT
     assert process.returncode != 0
     assert "another rank ended early" in errors
 
