@@ -1,14 +1,17 @@
-"""`env.step` of anymal_rough against its physics alone, with the Teacher's observations and with the Student's.
+"""`env.step` of anymal_rough against its physics alone, in each stage of train.py.
 
-`python -m benchmarks.environment [--json FILE]` prints control steps of 20 ms per second. The pretrained Teacher walks
-where the curriculum of its training had led, at the c_k of its end, with episodes that end at any time. Each stretch of
-steps is played three times from the same state: to record its actions, and states and joint targets of its physics;
-through `env.step`; and by a bare batch, which is put into each of these states and given these targets.
+`python -m benchmarks.environment [--json FILE]` prints control steps of 20 ms per second: for a Teacher that walks and
+for one that is refined, with four times as many robots, and for a Student, which is as many as walk and observes the
+noisy groups, too. In all of them the pretrained Teacher walks where the curriculum of its training had led, at the c_k
+of its end, with episodes that end at any time. Each stretch of steps is played three times from the same state: to
+record its actions, and states and joint targets of its physics; through `env.step`; and by a bare batch, which is put
+into each of these states and given these targets.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,30 +23,28 @@ from torch import Tensor
 
 from agents import distributed
 from agents.checkpoint import TEACHER, read_policy
+from agents.config import PRESETS
 from agents.rng import seed_everything
 from agents.training import spread_episodes
 from benchmarks.report import Rates, medians, ratio, report, run
-from benchmarks.side_by_side import ranks, rate, timed
+from benchmarks.side_by_side import own_share, ranks, rate, timed
 from benchmarks.walking import walk
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.simulation import PARAMETERS
 from envs.tasks import TASKS
 from evaluation.agents import Agent, load_agent
-from train_stages import going_on
-
-GROUPS = {"Teacher": False, "Student": True}
-"""Whether the noisy groups are observed too, by who needs them."""
+from train_stages import going_on, refined_env, sized
 
 
 @dataclass(frozen=True)
 class Arguments:
     """How much to measure."""
 
-    num_envs: int = 512
-    """Robots of each process."""
+    num_envs: int = PRESETS["laptop"].num_envs
+    """Robots that walk, as with train.py."""
     processes: int = 2
-    """Processes side by side, as train.py starts them."""
+    """Processes side by side, among which the robots are shared out."""
     threads: int = 1
     """Threads of physics and environment of each."""
     rounds: int = 8
@@ -123,31 +124,31 @@ class Side:
 def main(arguments: Arguments) -> None:
     """Measure and report."""
     with ranks("environment", arguments.processes, arguments.threads) as reports:
-        rates = measure(arguments)
+        rates: Rates = {}
+        for name, side in sides(arguments):
+            stepped, bare = zip(*(side.round() for _ in range(arguments.rounds)), strict=True)
+            rates |= {f"{name}, env.step": list(stepped), f"{name}, physics": list(bare)}
         if reports:
-            ratios = {f"{name} to physics": ratio(rates, f"{name}, env.step", f"{name}, physics") for name in GROUPS}
+            names = [side.removesuffix(", physics") for side in rates if side.endswith(", physics")]
+            ratios = {f"{name} to physics": ratio(rates, f"{name}, env.step", f"{name}, physics") for name in names}
             report("environment", ratios, medians(rates), arguments.json)
 
 
-def measure(arguments: Arguments) -> Rates:
-    """Control steps per s of all processes, by round."""
+def sides(arguments: Arguments) -> Iterator[tuple[str, Side]]:
+    """The stages of a training, one after another, by name."""
     teacher, agent = read_policy(arguments.checkpoint, TEACHER), load_agent(arguments.checkpoint)
-    agent.start(arguments.num_envs, 0)
-    seed = distributed.own_seed(0)
-    seed_everything(seed)
-    size = dict(num_envs=arguments.num_envs, threads=arguments.threads, seed=seed)
-    cfg = replace(going_on(TASKS["anymal_rough"], teacher), **size)
-    sides = {
-        name: Side(replace(cfg, noisy_groups=noisy), arguments, agent, teacher["curriculum"])
-        for name, noisy in GROUPS.items()
+    preset = replace(PRESETS["laptop"], num_envs=arguments.num_envs)
+    task = sized(TASKS["anymal_rough"], preset, arguments.threads)
+    stages = {
+        "walk": going_on(task, teacher),
+        "refinement": refined_env(task, teacher, preset.refinement),
+        "Student": replace(going_on(task, teacher), noisy_groups=True),
     }
-    rates: Rates = {f"{name}, {what}": [] for name in sides for what in ("env.step", "physics")}
-    for _ in range(arguments.rounds):
-        for name, side in sides.items():
-            stepped, bare = side.round()
-            rates[f"{name}, env.step"].append(stepped)
-            rates[f"{name}, physics"].append(bare)
-    return rates
+    for name, env in stages.items():
+        own = own_share(env)
+        seed_everything(own.seed)
+        agent.start(own.num_envs, 0)
+        yield name, Side(own, arguments, agent, teacher["curriculum"])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ each iteration are played once more from the same state through `env.step` alone
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import TeacherRunner
 from benchmarks.report import Rates, medians, ratio, report, run
-from benchmarks.side_by_side import ranks, rate, timed
+from benchmarks.side_by_side import own_share, ranks, rate, timed
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.ranks import Ranks
@@ -61,12 +61,9 @@ class Stage:
 
     def __init__(self, env: EnvConfig, agent: TeacherConfig, teacher: dict[str, Any], place: Path) -> None:
         """`env` has the robots of all processes."""
-        processes, seed = distributed.size(), distributed.own_seed(0)
-        if env.num_envs % processes:
-            raise ValueError(f"{env.num_envs} robots cannot be shared out over {processes} processes.")
-        seed_everything(seed)
-        own = replace(env, num_envs=env.num_envs // processes, seed=seed)
-        self.env = RecordingEnv(own, ranks=Ranks(distributed.rank(), processes, distributed.total))
+        own = own_share(env)
+        seed_everything(own.seed)
+        self.env = RecordingEnv(own, ranks=Ranks(distributed.rank(), distributed.size(), distributed.total))
         self.runner = TeacherRunner(self.env, agent, "anymal_rough", place, resolve_precision("auto"))
         if "terrain curriculum" in self.runner.init_from(teacher):
             raise ValueError("The Teacher's curriculum does not fit this version; give another --checkpoint.")
