@@ -1,5 +1,5 @@
 PYTHON := .venv/bin/python
-BENCHMARKS := physics environment training scaling peers inference
+BENCHMARKS := physics environment training exchange scaling peers inference
 
 .PHONY: install train blind export play evaluate test test-all lint bench
 
