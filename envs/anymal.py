@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from einops import repeat
+from einops import rearrange
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 from torch import Tensor
@@ -158,12 +158,12 @@ class AnymalEnv(VecEnv):
         self.simulation.reset(rows, *pose)
         self.simulation.set_wrench(rows, s.external_force_w[rows], s.external_torque_w[rows])
         self.simulation.settle(rows)
-        s.assign(rows, self.simulation.read(rows))
-        s.phase[rows], s.phase_offset[rows] = phase, torch.zeros(m, 4)
+        self.simulation.update(s, rows)
+        s.phase[rows], s.phase_offset[rows] = phase, 0.0
         s.joint_target[rows] = target
-        s.joint_target_history[rows] = repeat(target, "m j -> m t j", t=2)
-        s.joint_position_history[rows] = repeat(s.joint_position[rows], "m j -> m t j", t=3)
-        s.joint_velocity_history[rows] = repeat(s.joint_velocity[rows], "m j -> m t j", t=2)
+        s.joint_target_history[rows] = rearrange(target, "m j -> m 1 j")
+        s.joint_position_history[rows] = rearrange(s.joint_position[rows], "m j -> m 1 j")
+        s.joint_velocity_history[rows] = rearrange(s.joint_velocity[rows], "m j -> m 1 j")
         s.air_time[rows] = 0.0
         s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.heading[rows])
         self.senses.reset(rows, s)

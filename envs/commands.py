@@ -13,6 +13,11 @@ from envs.frames import wrap_angle
 GROWS_FROM = 0.3
 """c_k at which the ranges of the commands begin to grow: its value at the start of a training."""
 
+STANDS, TURNS, STRAIGHT, FREE = range(4)
+"""Kinds of commands, in the order of their shares."""
+MOVES = torch.tensor([[False, False, False], [False, False, True], [True, False, False], [True, True, True]])
+"""Whether a command moves forward, aside and around, by kind."""
+
 
 @dataclass(frozen=True)
 class CommandConfig:
@@ -71,12 +76,10 @@ class Commands:
         reach = torch.tensor([lo + (hi - lo) * grown for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
         velocity = (2 * u[:, :3] - 1) * reach
         kind = torch.bucketize(u[:, 3].contiguous(), self.share_ends, right=True)
-        stands, turns, straight = (kind == k for k in range(3))
-        ahead, aside, turn = velocity.unbind(-1)
-        ahead = torch.where(straight, ahead.abs(), ahead).masked_fill(stands | turns, 0.0)
-        aside, turn = aside.masked_fill(kind < 3, 0.0), turn.masked_fill(stands | straight, 0.0)
-        self.velocity[rows] = torch.stack([ahead, aside, turn], dim=-1)
-        self.holds_heading[rows] = straight | ((kind == 3) & (u[:, 4] < cfg.heading_share))
+        straight = kind == STRAIGHT
+        velocity[:, 0] = torch.where(straight, velocity[:, 0].abs(), velocity[:, 0])
+        self.velocity[rows] = torch.where(MOVES[kind], velocity, 0.0)
+        self.holds_heading[rows] = straight | ((kind == FREE) & (u[:, 4] < cfg.heading_share))
         self.heading[rows] = torch.where(straight, yaw, (2 * u[:, 5] - 1) * pi)
 
     def step(self, yaw: Tensor, factor: float) -> None:

@@ -156,14 +156,14 @@ def _fill(readings: Readings, columns: Columns, chain: NDArray, rows: NDArray, f
     """Write the state of these rows."""
     qpos, qvel = np.zeros(readings.qpos.shape[1]), np.zeros(readings.qvel.shape[1])
     torque, sensors = np.zeros(readings.torque.shape[1]), np.zeros(readings.sensors.shape[1])
-    for i, row in enumerate(rows):
-        valid = not failed[row]
+    for i in rows:
+        valid = not failed[i]
         for to, given in ((qpos, readings.qpos), (qvel, readings.qvel)):
             for k in range(len(to)):
-                to[k] = given[row, k] if valid else 0.0
+                to[k] = given[i, k] if valid else 0.0
         for to, given in ((torque, readings.torque), (sensors, readings.sensors)):
             for k in range(len(to)):
-                to[k] = given[row, k] if valid else 0.0
+                to[k] = given[i, k] if valid else 0.0
         quaternion = qpos[3], qpos[4], qpos[5], qpos[6]
         _fill_base(qpos, qvel, quaternion, out, i)
         for joint in range(12):
@@ -212,8 +212,17 @@ def foot_offsets(quaternion: Tensor, joint_position: Tensor) -> Tensor:
     return torch.from_numpy(out)
 
 
-def robot_state(readings: Readings, columns: Columns, rows: NDArray[np.int64], failed: NDArray[np.bool_]) -> RobotState:
-    """State of these rows, in new tensors; of `failed` robots (n,) all is read as zero."""
-    arrays = Arrays(*(np.empty((len(rows), *shape), np.float32) for shape in SHAPES))
+def robot_state(readings: Readings, columns: Columns, failed: NDArray[np.bool_]) -> RobotState:
+    """State of all robots, in new tensors; of `failed` robots (n,) all is read as zero."""
+    n = len(failed)
+    state = RobotState(*(torch.empty((n, *shape)) for shape in SHAPES))
+    update(state, readings, columns, np.arange(n), failed)
+    return state
+
+
+def update(
+    state: RobotState, readings: Readings, columns: Columns, rows: NDArray[np.int64], failed: NDArray[np.bool_]
+) -> None:
+    """Overwrite these rows of a state in the same way."""
+    arrays = Arrays(*(getattr(state, name).numpy() for name in Arrays._fields))
     _fill(readings, columns, CHAIN, rows, failed, arrays)
-    return RobotState(**{name: torch.from_numpy(array) for name, array in arrays._asdict().items()})

@@ -20,6 +20,8 @@ TRACKING_VARIANCE = 0.25
 """(m/s)^2 and (rad/s)^2: squared error at which a tracking score has fallen to 1/e."""
 KNEE_THRESHOLD = 1.9
 """rad of flexion beyond which the knee is penalised (the paper's q_th, not stated there)."""
+DEFAULT_POSITION = torch.from_numpy(DEFAULT_JOINT_POSITION).float()
+"""(12,) rad, what `stance` measures from."""
 CLEARANCE = 0.2
 """m above every terrain sample beyond which lifting a swing foot is penalised (S7)."""
 
@@ -154,7 +156,7 @@ def slip(s: State) -> Tensor:
 
 def stance(s: State) -> Tensor:
     """Squared deviation of the joints from their default position, rad^2, of robots that stand."""
-    deviation = s.joint_position - torch.from_numpy(DEFAULT_JOINT_POSITION).float()
+    deviation = s.joint_position - DEFAULT_POSITION
     return -deviation.square().sum(-1) * (s.base_frequency == 0)
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
 from envs.library import stop_timers
-from envs.reading import Columns, Readings, mark_failed, robot_state
+from envs.reading import Columns, Readings, mark_failed, robot_state, update
 from envs.state import RobotState
 
 BAD_STATE = np.array([getattr(mujoco.mjtWarning, f"mjWARN_BAD{bad}").value for bad in ("QPOS", "QVEL", "QACC", "CTRL")])
@@ -105,10 +105,13 @@ class Simulation:
             self.failed[torch.from_numpy(np.asarray(error.ids, dtype=np.int64))] = True
         mark_failed(self.readings, warned, self.batch.warning, BAD_STATE, self.failed.numpy())
 
-    def read(self, rows: Tensor | None = None) -> RobotState:
-        """State of all robots or of some rows, in new tensors; failed rows have position, joints and sensors zero."""
-        ids = np.arange(len(self.failed)) if rows is None else rows.numpy()
-        return robot_state(self.readings, self.columns, ids, self.failed.numpy())
+    def read(self) -> RobotState:
+        """State of all robots, in new tensors; failed rows have position, joints and sensors zero."""
+        return robot_state(self.readings, self.columns, self.failed.numpy())
+
+    def update(self, state: RobotState, rows: Tensor) -> None:
+        """Read these rows into a state of all robots."""
+        update(state, self.readings, self.columns, rows.numpy(), self.failed.numpy())
 
     def reset(self, rows: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         """Put these rows into a state (len(rows), 19) and (len(rows), 18), without memory of what was before."""

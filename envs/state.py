@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -106,11 +106,6 @@ class State(RobotState):
         }
         zeros = {name: torch.zeros(shape) for name, shape in shapes.items()}
         return cls(**vars(robot), **zeros, randomization_factor=randomization_factor)
-
-    def assign(self, rows: Tensor, other: RobotState) -> None:
-        """Overwrite these rows of the robot's quantities with those of `other` (len(rows), ...)."""
-        for field in fields(RobotState):
-            getattr(self, field.name)[rows] = getattr(other, field.name)
 
 
 def push(history: Tensor, newest: Tensor) -> Tensor:

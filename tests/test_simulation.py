@@ -120,8 +120,11 @@ def test_rows_get_and_give_their_own_states() -> None:
     rows = torch.tensor([0, 2])
     sim.reset(rows, qpos, torch.zeros(2, 18))
     sim.settle(rows)
-    assert sim.read().base_position_w[:, 0].tolist() == pytest.approx([0.1, 0.0, 0.2])
-    assert sim.read(torch.tensor([2])).base_position_w[:, 0].tolist() == pytest.approx([0.2])
+    state = sim.read()
+    assert state.base_position_w[:, 0].tolist() == pytest.approx([0.1, 0.0, 0.2])
+    sim.reset(rows, qpos.flip(0), torch.zeros(2, 18))
+    sim.update(state, torch.tensor([2]))
+    assert state.base_position_w[:, 0].tolist() == pytest.approx([0.1, 0.0, 0.1])
 
 
 BROKEN = [("qpos", 2, np.nan), ("qpos", 10, np.inf), ("qvel", 7, np.inf), ("qvel", 0, -np.inf), ("qvel", 7, 1e12)]
