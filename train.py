@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = fail(error, 1)
             print(others.messages(), file=sys.stderr, end="")
             return code
+        except OSError as error:
+            return fail(error, 2)
         except KeyboardInterrupt:
             return fail("aborted before the first iteration.", 130)
 

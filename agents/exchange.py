@@ -96,11 +96,15 @@ class Exchange:
 
 @contextmanager
 def joined(rank: int, ranks: int, gather: Callable[[Any], list[Any]]) -> Iterator[Exchange]:
-    """Context in which the ranks of this machine are joined; `gather` tells them where to meet."""
+    """Context in which the ranks of this machine are joined; `gather` tells them where to meet.
+
+    Raises:
+        OSError: if the folder for temporary files cannot be used; the first rank tells.
+    """
     with ExitStack() as stack:
         if rank == 0:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            with Listener(str(_meeting(folder)), "AF_UNIX", backlog=ranks) as listener:
+            with _listener(_meeting(folder), ranks) as listener:
                 gather(folder)
                 guests = [stack.enter_context(listener.accept()) for _ in range(1, ranks)]
             numbered = {guest.recv(): guest for guest in guests}
@@ -110,6 +114,13 @@ def joined(rank: int, ranks: int, gather: Callable[[Any], list[Any]]) -> Iterato
             connections = [stack.enter_context(Client(str(_meeting(folder)), "AF_UNIX"))]
             connections[0].send(rank)
         yield Exchange(rank, ranks, connections, folder)
+
+
+def _listener(meeting: Path, ranks: int) -> Listener:
+    try:
+        return Listener(str(meeting), "AF_UNIX", backlog=ranks)
+    except OSError as error:
+        raise OSError(f"no socket can be made at {meeting} ({error}); set TMPDIR to a short path.") from error
 
 
 def _meeting(folder: Path) -> Path:

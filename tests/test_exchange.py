@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import Pipe
@@ -101,3 +102,12 @@ def test_ranks_meet_whatever_the_order_in_which_they_come() -> None:
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, (3, 2, 1, 0), timeout=60)) == [[0, 1, 2, 3]] * 4
     assert not meeting.result().exists()
+
+
+def test_a_folder_whose_name_is_too_long_for_a_socket_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 100)))
+    Path(tempfile.gettempdir()).mkdir()
+    with pytest.raises(OSError, match="set TMPDIR to a short path"), joined(0, 2, lambda folder: [folder]):
+        pass
