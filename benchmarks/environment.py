@@ -28,7 +28,7 @@ from agents.rng import seed_everything
 from agents.training import spread_episodes
 from benchmarks.report import Rates, medians, ratio, report, run
 from benchmarks.side_by_side import own_share, ranks, rate, timed
-from benchmarks.walking import walk
+from benchmarks.walking import replay, walk
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.simulation import PARAMETERS
@@ -87,7 +87,7 @@ class Side:
         before = self.env.state_dict()
         actions, stretch = self._record()
         self.env.load_state_dict(before)
-        stepped = timed(lambda: [self.env.step(action) for action in actions])
+        stepped = timed(lambda: replay(self.env, actions))
         distributed.wait()
         bare = sum(self._step(physics) for physics in stretch)
         samples = self.steps * self.env.num_envs

@@ -22,6 +22,7 @@ from agents.rng import seed_everything
 from agents.runner import TeacherRunner
 from benchmarks.report import Rates, medians, ratio, report, run
 from benchmarks.side_by_side import own_share, ranks, rate, timed
+from benchmarks.walking import replay
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.ranks import Ranks
@@ -76,7 +77,7 @@ class Stage:
         trained = timed(lambda: self.runner.learn(1))
         actions, after = self.env.actions, self.env.state_dict()
         self.env.load_state_dict(before)
-        stepped = timed(lambda: [AnymalEnv.step(self.env, action) for action in actions])
+        stepped = timed(lambda: replay(self.env, actions))
         self.env.load_state_dict(after)
         samples = len(actions) * self.env.num_envs
         return rate(trained, samples), rate(stepped, samples)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from envs.anymal import AnymalEnv
@@ -15,3 +17,9 @@ def walk(env: AnymalEnv, agent: Agent, steps: int) -> list[Tensor]:
         actions.append(agent.act(env.get_observations()))
         env.step(actions[-1])
     return actions
+
+
+def replay(env: AnymalEnv, actions: Sequence[Tensor]) -> None:
+    """Play actions again; what the steps return is not kept, as nobody keeps it in training."""
+    for action in actions:
+        AnymalEnv.step(env, action)
