@@ -169,13 +169,17 @@ class BeliefDistillation(Distillation):
         self.optimizer.zero_grad()
         loss.backward()
         if self.is_multi_gpu:
-            distributed.average_gradients(self.student.parameters())
+            self.reduce_parameters()
         if self.max_grad_norm:
             nn.utils.clip_grad_norm_(self.student.parameters(), self.max_grad_norm)
         self.optimizer.step()
         parts = errors.by_part(self.student.network.decoder is not None)
         losses = {"total": loss.item(), **parts, "gate": output.gate.mean().item()}
         return output.hidden.detach().float(), losses
+
+    def reduce_parameters(self) -> None:
+        """Average the gradients over the ranks."""
+        distributed.average_gradients(self.student.parameters())
 
     def _decay_learning_rate(self) -> None:
         self.learning_rate = self.initial_learning_rate * self.lr_decay ** (self.samples / PAPER_ITERATION)

@@ -45,7 +45,8 @@ def connected() -> Iterator[None]:
         stack.callback(dist.destroy_process_group)
         if rank() > 0:
             stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
-        stack.enter_context(_neighbours())
+        with together():
+            stack.enter_context(_neighbours())
         yield
 
 
@@ -53,7 +54,7 @@ def connected() -> Iterator[None]:
 def _neighbours() -> Iterator[None]:
     """Context in which ranks that are all on this machine, and learn on its CPU, need not go through gloo."""
     global neighbours
-    if device() != "cpu" or local_size() < size():
+    if size() == 1 or device() != "cpu" or local_size() < size():
         yield
         return
     with exchange.joined(rank(), size(), gather) as neighbours:
@@ -108,8 +109,11 @@ def total(x: torch.Tensor) -> torch.Tensor:
     """Sum of a tensor over all ranks, the same bits on each."""
     if size() == 1:
         return x
-    if neighbours is not None:
-        return neighbours.total(x)
+    return all_reduce(x) if neighbours is None else neighbours.total(x)
+
+
+def all_reduce(x: torch.Tensor) -> torch.Tensor:
+    """The same sum by torch's own means."""
     x = x.clone()
     dist.all_reduce(x)
     return x

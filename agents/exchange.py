@@ -7,10 +7,11 @@ for the Teacher's gradients, against 0.7 ms here (benchmarks/exchange.py).
 from __future__ import annotations
 
 import pickle
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +20,8 @@ from torch import Tensor
 
 Value = TypeVar("Value")
 
-TIMEOUT = 600.0  # s of waiting for a rank that hangs; one that dies is noticed at once
+TIMEOUT = 600.0  # s of waiting for a message of a rank that hangs; one that dies is noticed at once
+JOINING = 60.0  # s of waiting for a rank to join, where one that dies is not noticed
 PAGE = 4096  # bytes, of which the room for a tensor is a multiple
 
 
@@ -28,7 +30,7 @@ class LostRank(Exception):
 
     def __init__(self) -> None:
         """Say what to look for."""
-        super().__init__("another rank ended early; its own message says why.")
+        super().__init__("another rank ended early or hangs; its own message says why.")
 
 
 class Exchange:
@@ -40,22 +42,21 @@ class Exchange:
         `folder` is where the first rank puts the files that become shared memory.
         """
         self.rank, self.ranks, self.connections, self.folder = rank, ranks, connections, folder
-        self.room, self.turn = 0, 0
+        self.room, self.turn = -1, 0  # even a sum of nothing finds memory
         self.memory = torch.empty(0)
 
     def gather(self, value: Value) -> list[Value]:
         """The ranks' values in their order, on all ranks.
 
         Raises:
-            LostRank: if another rank has ended, or does not come here within `TIMEOUT`.
+            LostRank: if another rank has ended, or sends nothing for `TIMEOUT`.
         """
         if self.rank:
-            self._send(self.connections[0], pickle.dumps(value))
-            return self._receive(self.connections[0])
-        values = [value, *map(self._receive, self.connections)]
-        everything = pickle.dumps(values)
+            _send(self.connections[0], value)
+            return _receive(self.connections[0])
+        values = [value, *map(_receive, self.connections)]
         for connection in self.connections:
-            self._send(connection, everything)
+            _send(connection, values)
         return values
 
     def total(self, x: Tensor) -> Tensor:
@@ -67,31 +68,39 @@ class Exchange:
         parts = self.memory[self.turn, :, : x.nbytes].view(x.dtype)
         parts[self.rank] = x.reshape(-1)
         self.gather(None)
-        return parts.sum(dim=0, dtype=x.dtype).view(x.shape)
+        total = parts[0].clone()
+        for part in parts[1:]:
+            total += part
+        return total.view(x.shape)
 
     def _make_room(self, nbytes: int) -> None:
         """Share memory for tensors of this size."""
-        self.room = -(-nbytes // PAGE) * PAGE
+        self.room = (1 + nbytes // PAGE) * PAGE
         path, size = self.folder / str(self.room), 2 * self.ranks * self.room
         if self.rank == 0:
             path.write_bytes(bytes(size))  # so that a full disk is noticed here
         self.gather(None)
         memory = torch.from_file(str(path), shared=True, size=size, dtype=torch.uint8)
         self.memory = memory.view(2, self.ranks, self.room)
+        self.gather(None)
+        if self.rank == 0:
+            path.unlink()
 
-    def _send(self, connection: Connection, message: bytes) -> None:
-        try:
-            connection.send_bytes(message)
-        except OSError as error:
-            raise LostRank from error
 
-    def _receive(self, connection: Connection) -> Any:
-        try:
-            if connection.poll(TIMEOUT):
-                return pickle.loads(connection.recv_bytes())
-        except (EOFError, OSError) as error:
-            raise LostRank from error
-        raise LostRank
+def _send(connection: Connection, value: object) -> None:
+    try:
+        connection.send_bytes(pickle.dumps(value))
+    except OSError as error:
+        raise LostRank from error
+
+
+def _receive(connection: Connection) -> Any:
+    try:
+        if connection.poll(TIMEOUT):
+            return pickle.loads(connection.recv_bytes())
+    except (EOFError, OSError) as error:
+        raise LostRank from error
+    raise LostRank
 
 
 @contextmanager
@@ -99,29 +108,55 @@ def joined(rank: int, ranks: int, gather: Callable[[Any], list[Any]]) -> Iterato
     """Context in which the ranks of this machine are joined; `gather` tells them where to meet.
 
     Raises:
+        LostRank: if one of them does not come within `JOINING`.
         OSError: if the folder for temporary files cannot be used; the first rank tells.
     """
     with ExitStack() as stack:
         if rank == 0:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            with _listener(_meeting(folder), ranks) as listener:
+            with _door(_meeting(folder)) as door:
                 gather(folder)
-                guests = [stack.enter_context(listener.accept()) for _ in range(1, ranks)]
-            numbered = {guest.recv(): guest for guest in guests}
+                guests = [stack.enter_context(_guest(door)) for _ in range(1, ranks)]
+            numbered = {_receive(guest): guest for guest in guests}
             connections = [numbered[number] for number in sorted(numbered)]
         else:
             folder = gather(None)[0]
-            connections = [stack.enter_context(Client(str(_meeting(folder)), "AF_UNIX"))]
-            connections[0].send(rank)
+            connections = [stack.enter_context(_host(_meeting(folder)))]
+            _send(connections[0], rank)
         yield Exchange(rank, ranks, connections, folder)
 
 
-def _listener(meeting: Path, ranks: int) -> Listener:
+def _meeting(folder: Path) -> str:
+    return str(folder / "meeting")
+
+
+def _door(meeting: str) -> socket.socket:
+    """Where the others come in."""
+    door = socket.socket(socket.AF_UNIX)
     try:
-        return Listener(str(meeting), "AF_UNIX", backlog=ranks)
+        door.bind(meeting)
     except OSError as error:
-        raise OSError(f"no socket can be made at {meeting} ({error}); set TMPDIR to a short path.") from error
+        door.close()
+        raise OSError(f"no socket can be made at {meeting} ({error}); set TMPDIR to another, short folder.") from error
+    door.settimeout(JOINING)
+    door.listen()
+    return door
 
 
-def _meeting(folder: Path) -> Path:
-    return folder / "meeting"
+def _guest(door: socket.socket) -> Connection:
+    try:
+        guest, _ = door.accept()
+    except OSError as error:
+        raise LostRank from error
+    guest.setblocking(True)
+    return Connection(guest.detach())
+
+
+def _host(meeting: str) -> Connection:
+    host = socket.socket(socket.AF_UNIX)
+    try:
+        host.connect(meeting)
+    except OSError as error:
+        host.close()
+        raise LostRank from error
+    return Connection(host.detach())

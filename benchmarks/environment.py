@@ -1,9 +1,9 @@
 """`env.step` of anymal_rough against its physics alone, in each stage of train.py.
 
 `python -m benchmarks.environment [--json FILE]` prints control steps of 20 ms per second: for a Teacher that walks and
-for one that is refined, with four times as many robots, and for a Student, which is as many as walk and observes the
-noisy groups, too. In all of them the pretrained Teacher walks where the curriculum of its training had led, at the c_k
-of its end, with episodes that end at any time. Each stretch of steps is played three times from the same state: to
+for one that is refined, with four times as many robots, and for a Student, with the robots of the first and the noisy
+groups observed, too. In all of them the pretrained Teacher walks where the curriculum of its training had led, at the
+c_k of its end, with episodes that end at any time. Each stretch of steps is played three times from the same state: to
 record its actions, and states and joint targets of its physics; through `env.step`; and by a bare batch, which is put
 into each of these states and given these targets.
 """

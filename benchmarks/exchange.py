@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from agents import distributed
@@ -49,19 +48,12 @@ def main(arguments: Arguments) -> None:
             raise ValueError("Ranks of one machine are measured, at least two: give --processes 2.")
         networks = nn.ModuleList([ActorNetwork(layout.size(layout.ACTION)), CriticNetwork()])
         gradients = torch.zeros(sum(parameter.numel() for parameter in networks.parameters()))
-        kinds = {"exchange": distributed.neighbours.total, "gloo": gloo}
+        kinds = {"exchange": distributed.neighbours.total, "gloo": distributed.all_reduce}
         rates = take_turns(
             {name: lambda total=total: rate(total, gradients) for name, total in kinds.items()}, arguments.rounds
         )
         if reports:
             report("exchange", {"exchange to gloo": ratio(rates, "exchange", "gloo")}, medians(rates), arguments.json)
-
-
-def gloo(x: Tensor) -> Tensor:
-    """The sum as torch takes it."""
-    x = x.clone()
-    dist.all_reduce(x)
-    return x
 
 
 def rate(total: Callable[[Tensor], Tensor], x: Tensor) -> float:

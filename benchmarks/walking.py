@@ -20,6 +20,6 @@ def walk(env: AnymalEnv, agent: Agent, steps: int) -> list[Tensor]:
 
 
 def replay(env: AnymalEnv, actions: Sequence[Tensor]) -> None:
-    """Play actions again; what the steps return is not kept, as nobody keeps it in training."""
+    """Play actions again, unrecorded; what the steps return is not kept, as nobody keeps it in training."""
     for action in actions:
         AnymalEnv.step(env, action)

@@ -59,12 +59,26 @@ def neighbours_agree_with_gloo(_: Path) -> None:
     assert shared[1] == distributed.gather(distributed.rank()) == [0, 1]
 
 
+def gradients_are_averaged(_: Path) -> None:
+    """Those of parameters that have some, over both ranks."""
+    layer = torch.nn.Linear(3, 2)
+    layer.weight.grad = torch.full((2, 3), 1.0 + distributed.rank())
+    distributed.average_gradients(layer.parameters())
+    assert torch.equal(layer.weight.grad, torch.full((2, 3), 1.5)) and layer.bias.grad is None
+
+
 def one_dies(folder: Path) -> None:
     """Train without end, but for rank 1, which is gone after the first iteration."""
     runner = train.build(train.parse([*SETTINGS, "--run-dir", str(folder / "run")]))
     if distributed.rank() == 1:
         runner._save_if_due = lambda _: os._exit(3)  # type: ignore
     runner.train()
+
+
+def one_dies_without_neighbours(folder: Path) -> None:
+    """The same of ranks that only gloo joins."""
+    distributed.neighbours = None
+    one_dies(folder)
 
 
 if __name__ == "__main__":

@@ -148,6 +148,17 @@ def test_what_ranks_cannot_do_is_said_once(flags: list[str], reason: str, tmp_pa
 
 
 @pytest.mark.slow
+def test_a_folder_in_which_ranks_cannot_meet_is_said_once(tmp_path: Path) -> None:
+    place = tmp_path / ("x" * 100)
+    place.mkdir()
+    command = [sys.executable, "train.py", *SETTINGS, "--processes", "2", "--run-dir", str(tmp_path / "run")]
+    environment = {**os.environ, "TMPDIR": str(place)}
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, env=environment)
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert "set TMPDIR" in result.stderr
+
+
+@pytest.mark.slow
 def test_terminated_ranks_save_once_and_exit(tmp_path: Path) -> None:
     process = launch("train.py", *SETTINGS, "--max-iterations", "100000", "--run-dir", tmp_path / "run")
     deadline = time.monotonic() + 240
@@ -163,15 +174,17 @@ def test_terminated_ranks_save_once_and_exit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ranks_of_one_machine_sum_to_the_bits_of_gloo(tmp_path: Path) -> None:
-    process = launch(ROOT / "tests" / "ranks_worker.py", "neighbours_agree_with_gloo", tmp_path)
+@pytest.mark.parametrize("work", ["neighbours_agree_with_gloo", "gradients_are_averaged"])
+def test_what_two_ranks_hold_afterwards(work: str, tmp_path: Path) -> None:
+    process = launch(ROOT / "tests" / "ranks_worker.py", work, tmp_path)
     _, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
 
 
 @pytest.mark.slow
-def test_a_rank_that_dies_ends_the_others_with_one_sentence(tmp_path: Path) -> None:
-    process = launch(ROOT / "tests" / "ranks_worker.py", "one_dies", tmp_path)
+@pytest.mark.parametrize("work", ["one_dies", "one_dies_without_neighbours"])
+def test_a_rank_that_dies_ends_the_others_with_one_sentence(work: str, tmp_path: Path) -> None:
+    process = launch(ROOT / "tests" / "ranks_worker.py", work, tmp_path)
     _, errors = process.communicate(timeout=240)  # far less than exchange.TIMEOUT
     assert process.returncode != 0
     assert "another rank ended early" in errors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,19 +36,19 @@ def test_values_of_all_ranks_come_in_their_order(tmp_path: Path, count: int) -> 
         assert values == [{"rank": rank} for rank in range(count)]
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, 3, 5])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.int64, torch.int32])
-def test_sums_are_those_of_one_rank_that_has_all(tmp_path: Path, count: int, dtype: torch.dtype) -> None:
-    shares = [(1000 * torch.rand(3, 5, generator=seeded(k))).to(dtype) for k in range(count)]
+def test_sums_are_those_of_one_rank_that_adds_all_in_order(tmp_path: Path, count: int, dtype: torch.dtype) -> None:
+    shares = [(1000 * torch.randn(300, 5, generator=seeded(k))).to(dtype) for k in range(count)]
     own = [share.clone() for share in shares]
     for total in in_ranks(tmp_path, count, lambda rank: rank.total(own[rank.rank])):
-        assert (total.dtype, total.shape) == (dtype, (3, 5))
+        assert (total.dtype, total.shape) == (dtype, (300, 5))
         assert torch.equal(total, sum(shares[1:], start=shares[0]))
     assert all(map(torch.equal, own, shares))
 
 
 def test_many_sums_in_a_row_of_any_size_do_not_mix(tmp_path: Path) -> None:
-    sizes = torch.randint(0, 20_000, (300,), generator=seeded()).tolist()
+    sizes = [0, *torch.randint(0, 20_000, (300,), generator=seeded()).tolist()]
 
     def sums(rank: Exchange) -> list[Tensor]:
         return [rank.total(torch.full((size,), step + 1000.0 * rank.rank)) for step, size in enumerate(sizes)]
@@ -104,10 +105,34 @@ def test_ranks_meet_whatever_the_order_in_which_they_come() -> None:
     assert not meeting.result().exists()
 
 
+@pytest.mark.parametrize("comes", [True, False])
+def test_a_rank_that_ends_while_it_joins_is_missed(comes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "JOINING", 0.1)
+
+    def gather(folder: Path) -> list[Path]:
+        if comes:
+            with socket.socket(socket.AF_UNIX) as guest:
+                guest.connect(str(folder / "meeting"))
+        return [folder]
+
+    with pytest.raises(LostRank), joined(0, 2, gather):
+        pass
+
+
+def test_nobody_stays_where_the_first_rank_has_left(tmp_path: Path) -> None:
+    with pytest.raises(LostRank), joined(1, 2, lambda _: [tmp_path / "gone"]):
+        pass
+
+
+def test_only_memory_that_is_used_is_kept(tmp_path: Path) -> None:
+    in_ranks(tmp_path, 2, lambda rank: [rank.total(torch.zeros(size)) for size in (10, 10_000)])
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_folder_whose_name_is_too_long_for_a_socket_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 100)))
     Path(tempfile.gettempdir()).mkdir()
-    with pytest.raises(OSError, match="set TMPDIR to a short path"), joined(0, 2, lambda folder: [folder]):
+    with pytest.raises(OSError, match="set TMPDIR to another, short folder"), joined(0, 2, lambda folder: [folder]):
         pass
