@@ -23,6 +23,7 @@ from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
 from train_args import CONFIG, PLAN_FILE, Args, first_stage, following, note, parse
+from train_stages import own_share
 
 RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner}
 
@@ -109,10 +110,9 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     require_logger(args.logger)
     policy = checkpoint.read_policy(args.init_from, args.now) if args.init_from is not None else None
     run_dir = stage_dir(args)
-    seed, ranks = distributed.own_seed(args.env.seed), distributed.size()
-    seed_everything(seed)
+    own, ranks = own_share(args.env), distributed.size()
+    seed_everything(own.seed)
     torch.set_num_threads(args.env.threads)
-    own = replace(args.env, seed=seed, num_envs=shared_out(args.env.num_envs, ranks))
     env = AnymalEnv(own, ranks=Ranks(distributed.rank(), ranks, distributed.total))
     cfg: Any = getattr(args, CONFIG[args.now])
     runner = RUNNERS[args.now](env, cfg, args.task, run_dir, resolve_precision(cfg.precision), args.logger)
@@ -127,15 +127,6 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
     print(f"Training a {args.now} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
     return runner
-
-
-def shared_out(robots: int, ranks: int) -> int:
-    """Robots of each rank."""
-    if robots % ranks:
-        raise ValueError(
-            f"--num-envs {robots} cannot be shared out over {ranks} processes: give a multiple of {ranks}."
-        )
-    return robots // ranks
 
 
 def stage_dir(args: Args) -> Path:

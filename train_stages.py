@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from agents import distributed
 from agents.config import Preset, RefinementConfig, restore
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
@@ -16,6 +17,16 @@ def sized(env: EnvConfig, size: Preset, threads: int) -> EnvConfig:
     begin, full = size.noise_samples
     noise = replace(env.height_noise, start_samples=begin, full_samples=full)
     return replace(env, num_envs=size.num_envs, threads=threads, height_noise=noise)
+
+
+def own_share(env: EnvConfig) -> EnvConfig:
+    """This rank's part of the robots of all, with a seed of its own; ValueError if ranks cannot have equal parts."""
+    ranks = distributed.size()
+    if env.num_envs % ranks:
+        raise ValueError(
+            f"--num-envs {env.num_envs} cannot be shared out over {ranks} processes: give a multiple of {ranks}."
+        )
+    return replace(env, num_envs=env.num_envs // ranks, seed=distributed.own_seed(env.seed))
 
 
 def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:

@@ -42,8 +42,7 @@ class Exchange:
         `folder` is where the first rank puts the files that become shared memory.
         """
         self.rank, self.ranks, self.connections, self.folder = rank, ranks, connections, folder
-        self.room, self.turn = -1, 0  # even a sum of nothing finds memory
-        self.memory = torch.empty(0)
+        self.memory, self.turn = torch.empty(2, ranks, 0, dtype=torch.uint8), 0
 
     def gather(self, value: Value) -> list[Value]:
         """The ranks' values in their order, on all ranks.
@@ -61,7 +60,7 @@ class Exchange:
 
     def total(self, x: Tensor) -> Tensor:
         """Sum of a tensor over the ranks in their order, the same bits on each; raises as `gather` does."""
-        if x.nbytes > self.room:
+        if x.nbytes >= self.memory.shape[-1]:
             self._make_room(x.nbytes)
         # two turns, since a rank may begin the next sum while another one still reads this one
         self.turn = 1 - self.turn
@@ -74,14 +73,14 @@ class Exchange:
         return total.view(x.shape)
 
     def _make_room(self, nbytes: int) -> None:
-        """Share memory for tensors of this size."""
-        self.room = (1 + nbytes // PAGE) * PAGE
-        path, size = self.folder / str(self.room), 2 * self.ranks * self.room
+        """Share memory for tensors of this size and more."""
+        room = (1 + nbytes // PAGE) * PAGE
+        path, size = self.folder / "memory", 2 * self.ranks * room
         if self.rank == 0:
             path.write_bytes(bytes(size))  # so that a full disk is noticed here
         self.gather(None)
         memory = torch.from_file(str(path), shared=True, size=size, dtype=torch.uint8)
-        self.memory = memory.view(2, self.ranks, self.room)
+        self.memory = memory.view(2, self.ranks, room)
         self.gather(None)
         if self.rank == 0:
             path.unlink()

@@ -27,14 +27,14 @@ from agents.config import PRESETS
 from agents.rng import seed_everything
 from agents.training import spread_episodes
 from benchmarks.report import Rates, medians, ratio, report, run
-from benchmarks.side_by_side import own_share, ranks, rate, timed
+from benchmarks.side_by_side import ranks, rate, timed
 from benchmarks.walking import replay, walk
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.simulation import PARAMETERS
 from envs.tasks import TASKS
 from evaluation.agents import Agent, load_agent
-from train_stages import going_on, refined_env, sized
+from train_stages import going_on, own_share, refined_env, sized
 
 
 @dataclass(frozen=True)
@@ -125,12 +125,12 @@ def main(arguments: Arguments) -> None:
     """Measure and report."""
     with ranks("environment", arguments.processes, arguments.threads) as reports:
         rates: Rates = {}
+        ratios: dict[str, float] = {}
         for name, side in sides(arguments):
             stepped, bare = zip(*(side.round() for _ in range(arguments.rounds)), strict=True)
             rates |= {f"{name}, env.step": list(stepped), f"{name}, physics": list(bare)}
+            ratios[f"{name} to physics"] = ratio(rates, f"{name}, env.step", f"{name}, physics")
         if reports:
-            names = [side.removesuffix(", physics") for side in rates if side.endswith(", physics")]
-            ratios = {f"{name} to physics": ratio(rates, f"{name}, env.step", f"{name}, physics") for name in names}
             report("environment", ratios, medians(rates), arguments.json)
 
 

@@ -6,12 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import torch
 
 from agents import distributed, launch
-from envs.config import EnvConfig
 
 
 @contextmanager
@@ -25,13 +23,6 @@ def ranks(name: str, processes: int, threads: int) -> Iterator[bool]:
         except distributed.LostRank:
             print(others.messages(), file=sys.stderr, end="")
             raise
-
-
-def own_share(env: EnvConfig) -> EnvConfig:
-    """This process's part of an environment's robots, with a seed of its own; ValueError if it cannot be a fair one."""
-    if env.num_envs % distributed.size():
-        raise ValueError(f"{env.num_envs} robots cannot be shared out over {distributed.size()} processes.")
-    return replace(env, num_envs=env.num_envs // distributed.size(), seed=distributed.own_seed(0))
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -8,7 +8,7 @@ each iteration are played once more from the same state through `env.step` alone
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +21,21 @@ from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import TeacherRunner
 from benchmarks.report import Rates, medians, ratio, report, run
-from benchmarks.side_by_side import own_share, ranks, rate, timed
+from benchmarks.side_by_side import ranks, rate, timed
 from benchmarks.walking import replay
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.ranks import Ranks
 from envs.tasks import TASKS
-from train_stages import going_on, refined_env, sized
+from train_stages import going_on, own_share, refined_env, sized
 
 
 @dataclass(frozen=True)
 class Arguments:
     """How much to measure."""
 
+    num_envs: int = PRESETS["laptop"].num_envs
+    """Robots that walk, as with train.py."""
     processes: int = 2
     """Processes that train together, among which the robots are shared out."""
     threads: int = 1
@@ -86,7 +88,10 @@ class Stage:
 def main(arguments: Arguments) -> None:
     """Measure and report."""
     with ranks("training", arguments.processes, arguments.threads) as reports, tempfile.TemporaryDirectory() as place:
-        preset, teacher = PRESETS["laptop"], read_policy(arguments.checkpoint, TEACHER)
+        teacher, preset = (
+            read_policy(arguments.checkpoint, TEACHER),
+            replace(PRESETS["laptop"], num_envs=arguments.num_envs),
+        )
         task, refinement = sized(TASKS["anymal_rough"], preset, arguments.threads), preset.refinement
         stages = {
             "walk": (going_on(task, teacher), preset.agent),
