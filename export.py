@@ -18,8 +18,8 @@ from agents.policies import StudentPolicy
 from anymal_policy import contract, gait, layout
 from anymal_policy.deployed import DeployedStudent, Measured
 from anymal_policy.exporting import PACKAGES, difference, write_onnx
-from envs.robot import FOOT_RADIUS, STALL_TORQUE, TORQUE_LIMIT, VELOCITY_LIMIT, robot_spec
-from envs.simulation import PD_GAINS
+from envs.drives import description
+from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
 
 MODEL, CONTRACT = "student.onnx", "student.json"
@@ -93,8 +93,6 @@ def deployed(policy: StudentPolicy) -> DeployedStudent:
 def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
     """The contract but for version, layout and hashes, which `contract.write` adds."""
     env = trained_for(policy.meta["env"])
-    drive = robot_spec(visual=False).compile()
-    kp, kd = drive.actuator_gainprm[0, PD_GAINS]
     terms = {term.name: term for term in (*layout.PROPRIO, *layout.EXTERO)}
     nothing = module.start(Measured(*(torch.zeros(1, terms[name].size) for name in Measured._fields)))
     return {
@@ -107,14 +105,7 @@ def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
             "drive_hz": env.decimation / env.gait.dt,
             "map_hz": policy.meta["env"].get("height_noise", {}).get("map_rate", env.height_noise.map_rate),
         },
-        "drive": {
-            "law": "torque = kp (joint_target - joint_position) - kd joint_velocity",
-            "kp_n_m_per_rad": float(kp),
-            "kd_n_m_s_per_rad": float(kd),
-            "torque_limit_n_m": TORQUE_LIMIT,
-            "stall_torque_n_m": STALL_TORQUE,
-            "velocity_limit_rad_per_s": VELOCITY_LIMIT,
-        },
+        "drive": description.describe(env.drive),
         "gait": {**asdict(env.gait), "action_limit": env.action_limit, "trot_phase": gait.TROT.tolist()},
         "kinematics": {
             "chain_m": gait.leg_chain().tolist(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from agents import distributed
 from agents.config import Preset, RefinementConfig, restore
-from envs.config import EnvConfig
+from envs.config import EnvConfig, as_recorded
 from envs.curriculum import curriculum_factor
 from envs.tasks import TASKS
 
@@ -33,7 +33,7 @@ def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
     """Environment of a training's record, of all its ranks; settings that it lacks are the task's."""
     if task not in TASKS:
         raise ValueError(f"There is no task {task} in this version; choose one of {', '.join(TASKS)}.")
-    env = restore(TASKS[task], record["env"])
+    env = restore(TASKS[task], as_recorded(record["env"]))
     return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
 
 

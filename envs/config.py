@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from anymal_policy.gait import GaitConfig
 from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
+from envs.drives import PD, DriveConfig
 from envs.height_noise import HeightNoiseConfig
 from envs.randomization import RandomizationConfig
 from envs.rewards import TRACKING_VARIANCE, RewardWeights
@@ -65,6 +68,8 @@ class EnvConfig:
     """Domain randomisation."""
     rewards: RewardWeights = field(default_factory=RewardWeights)
     """Reward weights."""
+    drive: DriveConfig = field(default_factory=DriveConfig)
+    """What a joint does with its target."""
     gait: GaitConfig = field(default_factory=GaitConfig)
     """Central pattern generator and action scales."""
     height_noise: HeightNoiseConfig = field(default_factory=HeightNoiseConfig)
@@ -87,3 +92,8 @@ class EnvConfig:
     def dt(self) -> float:
         """s, one policy step."""
         return self.gait.dt
+
+
+def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a policy's record; one that names no drives was trained with PD drives."""
+    return {"drive": asdict(PD), **env}

@@ -38,7 +38,11 @@ def new_bodies(
     s.friction[rows] = randomization.friction(cfg, m, generator)
     s.external_force_w[rows], s.external_torque_w[rows] = randomization.wrench(cfg, m, factor, generator)
     simulation.set_mass(rows, uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
-    simulation.set_strength(rows, 1 + uniform(12, cfg.motor_strength))
+    strength = 1 + uniform(12, cfg.motor_strength)
+    if simulation.drives_have_dynamics:
+        simulation.set_drives(rows, strength, randomization.drives(cfg, m, factor, generator))
+    else:
+        simulation.set_strength(rows, strength)
     simulation.set_friction(rows, s.friction[rows])
 
 

@@ -16,14 +16,17 @@ from torch import Tensor
 
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
+from envs.drives import PD, DriveConfig, equip, torque_gains
+from envs.drives.marks import LAG, POSITION_GAIN, VELOCITY_GAIN
 from envs.library import stop_timers
+from envs.randomization import Drives
 from envs.reading import Columns, Readings, mark_failed, robot_state, update
 from envs.state import RobotState
 
 BAD_STATE = np.array([getattr(mujoco.mjtWarning, f"mjWARN_BAD{bad}").value for bad in ("QPOS", "QVEL", "QACC", "CTRL")])
 """MuJoCo's warnings that mean a simulation is beyond repair."""
-PD_GAINS = np.array([4, 6])
-"""Columns of a dcmotor's gainprm that hold its controller's proportional and derivative gain."""
+GAINS = np.array([POSITION_GAIN, VELOCITY_GAIN])
+"""Columns of an actuator's dynprm of the factors on what a drive feels."""
 
 PARAMETERS = {
     "friction": "geom_friction",
@@ -31,6 +34,7 @@ PARAMETERS = {
     "inertia": "body_inertia",
     "gain": "actuator_gainprm",
     "force_range": "actuator_forcerange",
+    "dynamics": "actuator_dynprm",
 }
 """What differs between the robots: attribute of the simulation -> field of MuJoCo's model."""
 SLIDING = 0
@@ -49,10 +53,11 @@ class Ground(Protocol):
         ...
 
 
-def build_model(ground: Ground, visual: bool = False) -> mujoco.MjModel:
+def build_model(ground: Ground, visual: bool = False, drive: DriveConfig = PD) -> mujoco.MjModel:
     """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
     stop_timers()
     spec = robot.robot_spec(visual)
+    equip(spec, drive)
     ground.add_to_spec(spec)
     model = spec.compile()
     ground.write_to_model(model)
@@ -63,18 +68,25 @@ class Simulation:
     """n robots stepped together; randomisation, forces and resets by row."""
 
     def __init__(
-        self, ground: Ground, num_envs: int, threads: int, decimation: int, policy_dt: float = POLICY_DT
+        self,
+        ground: Ground,
+        num_envs: int,
+        threads: int,
+        decimation: int,
+        drive: DriveConfig = PD,
+        policy_dt: float = POLICY_DT,
     ) -> None:
         """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps."""
-        self.model = build_model(ground)
+        self.model = build_model(ground, drive=drive)
         self.model.opt.timestep = policy_dt / decimation
         self.decimation = decimation
         self.batch = Batch(self.model, num_envs, threads)
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
-        self.friction, self.mass, self.inertia, self.gain, self.force_range = map(
+        self.friction, self.mass, self.inertia, self.gain, self.force_range, self.dynamics = map(
             self.batch.expand, PARAMETERS.values()
         )
+        self.drives_have_dynamics, self.gains = drive.model != "pd", torque_gains(drive)
         self.base = self.model.body("base").id
         self.feet = np.array([self.model.geom(f"{leg}_foot").id for leg in LEGS])
         self.links = np.array(
@@ -143,9 +155,19 @@ class Simulation:
     def set_strength(self, rows: Tensor, strength: Tensor) -> None:
         """Factor on the torque of each joint's drive, (len(rows), 12)."""
         ids, factor = rows.numpy(), strength.numpy()[..., None]
-        gains = self.model.actuator_gainprm[np.ix_(self.actuators, PD_GAINS)]
-        self.gain[np.ix_(ids, self.actuators, PD_GAINS)] = gains * factor
+        gains = self.model.actuator_gainprm[np.ix_(self.actuators, self.gains)]
+        self.gain[np.ix_(ids, self.actuators, self.gains)] = gains * factor
         self.force_range[np.ix_(ids, self.actuators)] = self.model.actuator_forcerange[self.actuators] * factor
+
+    def set_drives(self, rows: Tensor, strength: Tensor, drives: Drives) -> None:
+        """Drives of these rows that differ from the model, and the factor on their torque, (len(rows), 12)."""
+        ids = rows.numpy()
+        self.set_strength(rows, strength * drives.strength)
+        self.force_range[np.ix_(ids, self.actuators)] *= drives.limit.numpy()[..., None]
+        feels = torch.stack([drives.position_gain, drives.velocity_gain], dim=-1).numpy()
+        own = self.model.actuator_dynprm[self.actuators]
+        self.dynamics[np.ix_(ids, self.actuators, GAINS)] = own[:, GAINS] * feels
+        self.dynamics[ids[:, None], self.actuators, LAG] = own[:, LAG] + drives.lag.numpy()
 
     def set_wrench(self, rows: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
         """Force and torque on the base's centre of mass from now on, N and N m, (len(rows), 3) each."""

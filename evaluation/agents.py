@@ -14,14 +14,14 @@ from torch import Tensor
 from agents.checkpoint import Policy, load_policy
 from agents.config import STUDENT_GROUPS, restore
 from anymal_policy import layout
-from envs.config import EnvConfig
+from envs.config import EnvConfig, as_recorded
 
 ROOT = Path(__file__).resolve().parents[1]
 TEACHER = "pretrained/teacher.pt"
 PRETRAINED = ("pretrained/student.pt", TEACHER)
 """Policies that come with the project, the one to prefer first."""
 NUM_ACTIONS = layout.size(layout.ACTION)
-ACTS_THROUGH = ("gait", "action_limit", "decimation")
+ACTS_THROUGH = ("gait", "action_limit", "decimation", "drive")
 """Settings of an environment that give a policy's actions their meaning."""
 
 
@@ -111,7 +111,8 @@ class TrainedAgent:
 
 def trained_for(env: Mapping[str, Any]) -> EnvConfig:
     """The default environment with what a policy's recorded configuration says about the meaning of its actions."""
-    return restore(EnvConfig(), {name: env[name] for name in ACTS_THROUGH if name in env})
+    recorded = as_recorded(env)
+    return restore(EnvConfig(), {name: recorded[name] for name in ACTS_THROUGH if name in recorded})
 
 
 CONTROLS = {control.name: control for control in (ZeroAgent, RandomAgent)}

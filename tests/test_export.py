@@ -21,6 +21,8 @@ from anymal_policy.exporting import difference, example, write_onnx
 from anymal_policy.gait import GaitConfig
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig
+from envs.drives import PD
+from envs.drives.description import describe
 from envs.tasks import TASKS
 
 
@@ -120,7 +122,11 @@ def test_the_contract_names_policy_drives_and_rates(exported: Path) -> None:
     record = json.loads((exported / "student.json").read_text())
     assert record["policy"]["hash"] == load_policy(exported / "policy.pt").meta["hash"]
     assert record["onnx"]["sha256"] == contract.digest(exported / "student.onnx")
-    assert (record["drive"]["kp_n_m_per_rad"], record["drive"]["kd_n_m_s_per_rad"]) == (85, 1.5)
+    drive = record["drive"]
+    assert (drive["model"], drive["update_hz"], drive["torque_limit_n_m"]) == ("anydrive", 200, 80)
+    assert drive["kp_n_m_per_rad"] == pytest.approx(86, rel=0.1)
+    assert drive["kd_n_m_s_per_rad"] == pytest.approx(5, rel=0.2)
+    assert 0.015 <= drive["rise_time_s"] <= 0.03
     assert record["rates"] == {"policy_hz": 50, "drive_hz": 200, "map_hz": 20}
     assert record["layout"]["observations"]["proprio"][1] | {"meaning": ""} == {
         "name": "gravity_b",
@@ -131,6 +137,12 @@ def test_the_contract_names_policy_drives_and_rates(exported: Path) -> None:
         "meaning": "",
     }
     assert {"torch", "onnx", "onnxruntime", "commit"} <= set(record["versions"])
+
+
+def test_ideal_drives_are_described_by_their_gains() -> None:
+    drive = describe(PD)
+    assert (drive["model"], drive["kp_n_m_per_rad"], drive["kd_n_m_s_per_rad"]) == ("pd", 85, 1.5)
+    assert (drive["stall_torque_n_m"], drive["velocity_limit_rad_per_s"]) == (120, 7.5)
 
 
 @pytest.mark.slow

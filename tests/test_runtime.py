@@ -25,6 +25,7 @@ from anymal_policy.runtime import Measurement, Runner
 from envs import anymal
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
+from envs.drives import DriveConfig, equip
 from envs.frames import rotate
 from envs.height_noise import LEVELS
 from envs.randomization import RandomizationConfig
@@ -58,8 +59,12 @@ def measure(qpos: NDArray, qvel: NDArray) -> Measurement:
 
 
 def drive(runner: Runner, command: tuple[float, float, float], seconds: float) -> mujoco.MjData:
-    """A robot on a plane in an ordinary MuJoCo simulation; its base never touches ground or tilts by 35 degrees."""
+    """A robot on a plane in an ordinary MuJoCo simulation; its base never touches ground or tilts by 35 degrees.
+
+    It has the drives that the policy was trained with.
+    """
     spec = robot_spec(visual=False)
+    equip(spec, DriveConfig(runner.contract["drive"]["model"]))
     spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[50, 50, 1])
     model = spec.compile()
     data = mujoco.MjData(model)
