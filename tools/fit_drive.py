@@ -31,7 +31,7 @@ SETTLE = 40
 
 STEP_WEIGHT = 2.0
 """How much more than walks a step of the bench counts."""
-FRESH, FRESH_TORQUE = 12, 60.0
+FRESH, FRESH_TORQUE = 6, 150.0
 """Updates after a step from an empty memory, and the N m at which their relative errors count as others' absolute."""
 STEPS, MOMENTS = (0.2, 0.8, 1.5), (0, 1, 2, 3, 5, 11)
 """rad, sizes of the steps that the report shows, and the updates after them."""

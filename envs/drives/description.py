@@ -59,6 +59,6 @@ def torques(network: DriveNetwork, error: float, velocity: float) -> np.ndarray:
     layers, hidden = network.sizes
     given = []
     for x in LONG * [(0.0, 0.0)] + LONG * [(error, velocity)]:
-        advance(weights, np.repeat(np.float32(x), LANES), memory, torque, layers, (0.0,) * hidden)
+        advance(weights, np.repeat(np.array(x, np.float32), LANES), memory, torque, layers, (0.0,) * hidden)
         given.append(float(torque[0]))
     return np.array(given[LONG:])
