@@ -18,6 +18,7 @@ from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
 from envs.library import stop_timers
 from envs.reading import Columns, Readings, mark_failed, robot_state, update
+from envs.solver import SolverConfig, set_solver, solid_geoms, time_constant
 from envs.state import RobotState
 
 BAD_STATE = np.array([getattr(mujoco.mjtWarning, f"mjWARN_BAD{bad}").value for bad in ("QPOS", "QVEL", "QACC", "CTRL")])
@@ -31,6 +32,8 @@ PARAMETERS = {
     "inertia": "body_inertia",
     "gain": "actuator_gainprm",
     "force_range": "actuator_forcerange",
+    "delay": "actuator_delay",
+    "contact": "geom_solref",
 }
 """What differs between the robots: attribute of the simulation -> field of MuJoCo's model."""
 SLIDING = 0
@@ -49,10 +52,15 @@ class Ground(Protocol):
         ...
 
 
-def build_model(ground: Ground, visual: bool = False) -> mujoco.MjModel:
-    """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
+def build_model(ground: Ground, visual: bool = False, remembered: int = 0) -> mujoco.MjModel:
+    """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time.
+
+    MuJoCo remembers each drive's target for so many physics steps, in case it is to be `remembered`.
+    """
     stop_timers()
     spec = robot.robot_spec(visual)
+    for drive in spec.actuators:
+        drive.nsample = remembered
     ground.add_to_spec(spec)
     model = spec.compile()
     ground.write_to_model(model)
@@ -63,18 +71,32 @@ class Simulation:
     """n robots stepped together; randomisation, forces and resets by row."""
 
     def __init__(
-        self, ground: Ground, num_envs: int, threads: int, decimation: int, policy_dt: float = POLICY_DT
+        self,
+        ground: Ground,
+        num_envs: int,
+        threads: int,
+        decimation: int,
+        policy_dt: float = POLICY_DT,
+        solver: SolverConfig = SolverConfig(),  # noqa: B008 frozen
+        longest_delay: float = 0.0,
     ) -> None:
-        """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps."""
-        self.model = build_model(ground)
-        self.model.opt.timestep = policy_dt / decimation
+        """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps.
+
+        `set_delay` may let drives get their targets up to `longest_delay` s late.
+        """
+        timestep = policy_dt / decimation
+        late = round(longest_delay / timestep)
+        self.model = build_model(ground, remembered=late + 1 if late else 0)
+        self.model.opt.timestep = timestep
+        set_solver(self.model, solver)
         self.decimation = decimation
         self.batch = Batch(self.model, num_envs, threads)
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
-        self.friction, self.mass, self.inertia, self.gain, self.force_range = map(
+        self.friction, self.mass, self.inertia, self.gain, self.force_range, self.delay, self.contact = map(
             self.batch.expand, PARAMETERS.values()
         )
+        self.solid = solid_geoms(self.model)
         self.base = self.model.body("base").id
         self.feet = np.array([self.model.geom(f"{leg}_foot").id for leg in LEGS])
         self.links = np.array(
@@ -87,6 +109,8 @@ class Simulation:
             base_contact=int(self.model.sensor("base_contact").adr[0]),
             torque=self.actuators,
         )
+        history = self.batch.bind("history").reshape(num_envs, self.model.nu, -1)
+        self.past_control = history[:, :, history.shape[-1] - (late + 1 if late else 0) :]
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
         self.batch.forward()
 
@@ -119,6 +143,7 @@ class Simulation:
         self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self.qpos[ids], self.qvel[ids] = qpos.numpy(), qvel.numpy()
         self.control[np.ix_(ids, self.actuators)] = qpos[:, 7:].numpy()
+        self.past_control[ids] = self.control[ids, :, None]
         self.batch.warning[ids] = 0
         self.failed[rows] = False
 
@@ -147,6 +172,18 @@ class Simulation:
         self.gain[np.ix_(ids, self.actuators, PD_GAINS)] = gains * factor
         self.force_range[np.ix_(ids, self.actuators)] = self.model.actuator_forcerange[self.actuators] * factor
 
+    def set_delay(self, rows: Tensor, delay: Tensor) -> None:
+        """Time (len(rows),) s by which drives get their targets late, rounded to physics steps.
+
+        MuJoCo takes a target that is as old as the delay or older: half a step less leaves no tie to rounding.
+        """
+        steps = (delay.double() / self.model.opt.timestep).round()
+        self.delay[rows.numpy()] = ((steps - 0.5).clamp(min=0.0) * self.model.opt.timestep)[:, None].numpy()
+
+    def set_stiffness(self, rows: Tensor, factor: Tensor) -> None:
+        """Factor on the stiffness of each robot's contacts, (len(rows),)."""
+        self.contact[np.ix_(rows.numpy(), self.solid, [0])] = time_constant(self.model, factor.numpy())[..., None]
+
     def set_wrench(self, rows: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
         """Force and torque on the base's centre of mass from now on, N and N m, (len(rows), 3) each."""
         self.wrench[rows.numpy(), self.base] = torch.cat([force_w, torque_w], dim=-1).numpy()
@@ -163,7 +200,7 @@ class Simulation:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict`."""
-        for name in PARAMETERS:
+        for name in PARAMETERS.keys() & state.keys():
             getattr(self, name)[:] = state[name].numpy()
         self.batch.set_const()
         self.batch.state[:] = state["state"].numpy()
