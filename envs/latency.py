@@ -31,8 +31,8 @@ class LatencyConfig:
 
     def __post_init__(self) -> None:
         """Refuse what is no delay."""
-        require_range("--env.latency.action", self.action, 0.0, LONGEST)
-        require_range("--env.latency.proprioception", self.proprioception, 0.0, LONGEST)
+        require_range("latency.action", self.action, 0.0, LONGEST)
+        require_range("latency.proprioception", self.proprioception, 0.0, LONGEST)
 
 
 OFF = LatencyConfig()

@@ -18,7 +18,7 @@ from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
 from envs.library import stop_timers
 from envs.reading import Columns, Readings, mark_failed, robot_state, update
-from envs.solver import SolverConfig, set_solver, solid_geoms, time_constant
+from envs.solver import OURS, SolverConfig, set_solver, solid_geoms, time_constant
 from envs.state import RobotState
 
 BAD_STATE = np.array([getattr(mujoco.mjtWarning, f"mjWARN_BAD{bad}").value for bad in ("QPOS", "QVEL", "QACC", "CTRL")])
@@ -77,7 +77,7 @@ class Simulation:
         threads: int,
         decimation: int,
         policy_dt: float = POLICY_DT,
-        solver: SolverConfig = SolverConfig(),  # noqa: B008 frozen
+        solver: SolverConfig = OURS,
         longest_delay: float = 0.0,
     ) -> None:
         """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps.
@@ -182,7 +182,7 @@ class Simulation:
 
     def set_stiffness(self, rows: Tensor, factor: Tensor) -> None:
         """Factor on the stiffness of each robot's contacts, (len(rows),)."""
-        self.contact[np.ix_(rows.numpy(), self.solid, [0])] = time_constant(self.model, factor.numpy())[..., None]
+        self.contact[rows.numpy()[:, None], self.solid, 0] = time_constant(self.model, factor.numpy())
 
     def set_wrench(self, rows: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
         """Force and torque on the base's centre of mass from now on, N and N m, (len(rows), 3) each."""

@@ -37,18 +37,22 @@ class SolverConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no solver takes."""
-        require_range("--env.solver.stiffness", self.stiffness, SOFTEST, float("inf"))
+        require_range("solver.stiffness", self.stiffness, SOFTEST, float("inf"))
         if self.impratio <= 0:
-            raise ValueError("--env.solver.impratio must be above 0.")
+            raise ValueError("solver.impratio must be above 0.")
 
     def require_step(self, timestep: float) -> None:
         """Refuse contacts that are too stiff for physics steps of `timestep` s."""
         most = (TIME_CONSTANT / (LEAST_STEPS * timestep)) ** 2
         if self.stiffness[1] > most * (1 + 1e-9):
             raise ValueError(
-                f"With physics steps of {1000 * timestep:g} ms --env.solver.stiffness is at most {most:g}: take shorter "
+                f"With physics steps of {1000 * timestep:g} ms solver.stiffness is at most {most:g}: take shorter "
                 "ones for stiffer contacts."
             )
+
+
+OURS = SolverConfig()
+"""What everything is trained with."""
 
 
 def solid_geoms(model: mujoco.MjModel) -> NDArray[np.int64]:
