@@ -18,8 +18,8 @@ TIME_CONSTANT = 0.02
 """s, of MuJoCo's contacts and ours (solref); their stiffness is proportional to its inverse square."""
 LEAST_STEPS = 2.0
 """Least time constant in physics steps: MuJoCo lengthens shorter ones."""
-SOFTEST = 0.05
-"""Least factor on stiffness: a robot's soles sink in by some centimetres."""
+SOFTEST = 0.01
+"""Least factor on stiffness; at 0.05 the soles of a standing robot sink in by 1.7 mm instead of 0.16 mm."""
 
 
 @dataclass(frozen=True)

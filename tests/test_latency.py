@@ -29,7 +29,7 @@ from envs.terrains import Surface, build_map
 
 torch.set_num_threads(1)
 PLACES = layout.slices(layout.PROPRIO)
-MEASURED = ("gravity_b", "linear_velocity_b", "angular_velocity_b", "joint_position", "joint_velocity")
+
 PERFECT: dict[str, Any] = {
     "noisy_groups": True,
     "height_noise": LEVELS["none"],
@@ -144,10 +144,10 @@ def seen(env: AnymalEnv, term: str, group: str = "proprio_noisy") -> Tensor:
 def act(env: AnymalEnv, steps: int, seed: int = 0) -> list[dict[str, Tensor]]:
     """Random actions; the truth after each step, the present one first."""
     generator = torch.Generator().manual_seed(seed)
-    truth = [{name: seen(env, name, "proprio") for name in MEASURED}]
+    truth = [{name: seen(env, name, "proprio") for name in FELT}]
     for _ in range(steps):
         env.step(0.5 * torch.randn(env.num_envs, 16, generator=generator))
-        truth.append({name: seen(env, name, "proprio") for name in MEASURED})
+        truth.append({name: seen(env, name, "proprio") for name in FELT})
     return truth[::-1]
 
 
@@ -156,7 +156,7 @@ def test_a_delay_of_whole_policy_steps_shows_the_truth_of_then(steps: int) -> No
     fixed = LatencyConfig(proprioception=(0.02 * steps, 0.02 * steps))
     env = environment(3, **PERFECT, latency=fixed, randomization=NONE)
     truth = act(env, 8)
-    for name in MEASURED:
+    for name in FELT:
         assert_close(seen(env, name), truth[steps][name], atol=1e-6, rtol=0)
     for name, count in (("joint_position", 3), ("joint_velocity", 2)):
         then = torch.cat([truth[steps + age][name] for age in range(1, count + 1)], dim=1)
@@ -286,4 +286,4 @@ def test_delays_that_are_no_range_are_refused(bounds: tuple[float, float]) -> No
 def test_delays_are_off_unless_asked_for() -> None:
     cfg = EnvConfig()
     assert cfg.latency == LatencyConfig(action=(0.0, 0.0), proprioception=(0.0, 0.0))
-    assert OF_STUDENTS == replace(cfg.latency, action=(0.0, 0.02), proprioception=(0.0, 0.02))
+    assert replace(cfg.latency, action=(0.0, 0.02), proprioception=(0.0, 0.02)) == OF_STUDENTS
