@@ -21,7 +21,7 @@ class PerEpisode:
     def __init__(self, bounds: Bounds, num_envs: int, seed: int, stream: int) -> None:
         """`stream` tells apart what is drawn with one seed; 1 are the senses' errors."""
         self.low, self.high, self.stream = *bounds, stream
-        self.values = torch.full((num_envs,), self.low)
+        self.values = torch.full((num_envs,), float(self.low))
         self.generator = torch.Generator()
         self.seed(seed)
 

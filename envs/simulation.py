@@ -55,7 +55,7 @@ class Ground(Protocol):
 def build_model(ground: Ground, visual: bool = False, remembered: int = 0) -> mujoco.MjModel:
     """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time.
 
-    MuJoCo remembers each drive's target for so many physics steps, in case it is to be `remembered`.
+    Each drive's targets of the last physics steps are `remembered`, so many, for drives that get them late.
     """
     stop_timers()
     spec = robot.robot_spec(visual)
@@ -86,7 +86,8 @@ class Simulation:
         """
         timestep = policy_dt / decimation
         late = round(longest_delay / timestep)
-        self.model = build_model(ground, remembered=late + 1 if late else 0)
+        remembered = late + 1 if late else 0
+        self.model = build_model(ground, remembered=remembered)
         self.model.opt.timestep = timestep
         set_solver(self.model, solver)
         self.decimation = decimation
@@ -110,7 +111,7 @@ class Simulation:
             torque=self.actuators,
         )
         history = self.batch.bind("history").reshape(num_envs, self.model.nu, -1)
-        self.past_control = history[:, :, history.shape[-1] - (late + 1 if late else 0) :]
+        self.past_control = history[:, :, history.shape[-1] - remembered :]
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
         self.batch.forward()
 

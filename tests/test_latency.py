@@ -264,7 +264,7 @@ def test_a_run_from_before_there_were_delays_can_be_resumed() -> None:
 
 
 def test_draws_are_uniform_within_their_bounds_and_a_constant_draws_nothing() -> None:
-    drawn, constant = PerEpisode((0.5, 2.0), 4000, 0, 2), PerEpisode((3.0, 3.0), 5, 0, 2)
+    drawn, constant = PerEpisode((0.5, 2.0), 4000, 0, 2), PerEpisode((3, 3), 5, 0, 2)
     values = drawn.draw(torch.arange(4000))
     assert (values.min().item(), values.max().item()) == pytest.approx((0.5, 2.0), abs=0.005)
     assert values.mean().item() == pytest.approx(1.25, abs=0.03)
@@ -274,6 +274,7 @@ def test_draws_are_uniform_within_their_bounds_and_a_constant_draws_nothing() ->
     assert abs(torch.corrcoef(torch.stack([values, other]))[0, 1].item()) < 0.05
     drawn.seed(0)
     assert torch.equal(drawn.draw(torch.arange(4000)), values)
+    assert 0 < PerEpisode((0, 1), 3, 0, 2).draw(torch.arange(3)).min() < 1  # bounds may be whole numbers
 
 
 @pytest.mark.parametrize("bounds", [(0.02, 0.01), (-0.01, 0.02), (0.0, 0.5)])
