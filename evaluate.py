@@ -40,7 +40,8 @@ class Plan:
         """Evaluate on every ground, and write the files that were asked for."""
         args, episodes = self.args, self.args.episodes or EPISODES
         progress = Progress(self)
-        results = evaluate(self.agents, self.cells, self.noises, episodes, args.seed, args.threads, progress)
+        sizes = (episodes, args.seed, args.threads)
+        results = evaluate(self.agents, self.cells, self.noises, *sizes, progress, args.physics)
         print(console_table(results["cells"]))
         if args.json is not None:
             args.json.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
@@ -90,7 +91,10 @@ def prepare(args: Args) -> Plan:
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
     cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale)
     noises = require_levels(items("noise", args.noise))
-    return Plan(args, [load_agent(name) for name in agent_names(args)], cells, noises)
+    agents = [load_agent(name) for name in agent_names(args)]
+    for agent in agents:
+        args.physics(agent.env)
+    return Plan(args, agents, cells, noises)
 
 
 def prepare_suite(args: Args) -> SuitePlan:

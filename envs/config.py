@@ -11,9 +11,11 @@ from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
 from envs.drives import PD, DriveConfig
 from envs.height_noise import HeightNoiseConfig
+from envs.latency import LatencyConfig
 from envs.randomization import RandomizationConfig
 from envs.rewards import TRACKING_VARIANCE, RewardWeights
 from envs.sensor_noise import SensorNoiseConfig
+from envs.solver import SolverConfig
 from envs.terrains.surface import Collider
 
 LARGEST_SEED = 2**62
@@ -76,6 +78,10 @@ class EnvConfig:
     """Errors of the elevation map in extero_noisy."""
     sensor_noise: SensorNoiseConfig = field(default_factory=SensorNoiseConfig)
     """Errors of sensors and state estimator in proprio_noisy."""
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
+    """Delays of actions and of proprio_noisy."""
+    solver: SolverConfig = field(default_factory=SolverConfig)
+    """Contacts."""
 
     def __post_init__(self) -> None:
         """Refuse what no environment can be made of."""
@@ -87,6 +93,7 @@ class EnvConfig:
             raise ValueError("--env.terrain.border must be at least 0, and less than half the tile's size.")
         if self.linear_variance <= 0:
             raise ValueError("--env.linear-variance must be above 0: it is a squared velocity in (m/s)^2.")
+        self.solver.require_step(self.dt / self.decimation)
 
     @property
     def dt(self) -> float:

@@ -45,7 +45,8 @@ class EpisodicEnv(AnymalEnv):
     def restart(self, seed: int) -> None:
         """New episodes for all robots, drawn with this seed; those they were in count as timed out."""
         self.generator.manual_seed(seed)
-        self.senses.seed(seed)
+        for drawing in (self.senses, self.delay, self.stiffness):
+            drawing.seed(seed)
         self.placement.finish(torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool))
         self._begin()
 

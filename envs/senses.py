@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from einops import rearrange, repeat
 from torch import Tensor
@@ -14,6 +13,8 @@ from anymal_policy import layout
 from envs import observations
 from envs.config import EnvConfig
 from envs.height_noise import HeightNoise, noise_factor
+from envs.latency import DelayedProprioception
+from envs.per_episode import stream_seed
 from envs.robot import FOOT_RADIUS
 from envs.sensor_noise import SensorNoise
 from envs.state import State, push
@@ -69,6 +70,7 @@ class NoisySenses(Senses):
         """A generator of its own, so that noise changes nothing but what is perceived."""
         super().__init__(cfg, surface)
         n, self.generator = cfg.num_envs, torch.Generator()
+        self.delayed = DelayedProprioception(cfg.latency.proprioception, n, cfg.dt, cfg.seed, stream=4)
         self.seed(cfg.seed)
         self.sensors = SensorNoise(cfg.sensor_noise, n, cfg.dt, self.generator)
         self.maps = HeightNoise(cfg.height_noise, n, cfg.dt, self.generator)
@@ -83,21 +85,24 @@ class NoisySenses(Senses):
 
     def seed(self, seed: int) -> None:
         """Draw from here on with this seed; other numbers than the environment's own generator draws with it."""
-        self.generator.manual_seed(int(np.random.SeedSequence((seed, 1)).generate_state(1, np.uint64)[0]))
+        self.generator.manual_seed(stream_seed(seed, 1))
+        self.delayed.delay.seed(seed)
 
     def sense(self, s: State, samples: int) -> None:
         """Read all sensors, and renew the maps that are due."""
         self.factor = noise_factor(samples, self.cfg.height_noise)
         self.sensors.advance()
+        self.delayed.advance(s)
         before = self.perceived
         histories = {history: push(before[history], before[name]) for name, history in HISTORIES.items()}
         self._look(s, self.maps.renewed())
-        measured = self.sensors.measure(s, torch.arange(self.cfg.num_envs))
+        measured = self.sensors.measure(self.delayed.felt(s), torch.arange(self.cfg.num_envs))
         self.perceived = {**measured, **histories, "height_samples": self._relative(s)}
 
     def reset(self, rows: Tensor, s: State) -> None:
         """New errors for these rows, whose histories hold the present."""
         self.sensors.reset(rows)
+        self.delayed.reset(rows, s)
         self.maps.reset(rows)
         self._look(s, rows)
         measured = self.sensors.measure(s, rows)
@@ -137,6 +142,7 @@ class NoisySenses(Senses):
             "generator": self.generator.get_state(),
             "factor": self.factor,
             "sensors": self.sensors.state_dict(),
+            "delayed": self.delayed.state_dict(),
             "maps": self.maps.state_dict(),
             "map_heights_w": self.map_heights_w.clone(),
             "perceived": {name: value.clone() for name, value in self.perceived.items()},
@@ -147,6 +153,8 @@ class NoisySenses(Senses):
         self.generator.set_state(state["generator"])
         self.factor, self.map_heights_w = state["factor"], state["map_heights_w"].clone()
         self.sensors.load_state_dict(state["sensors"])
+        if "delayed" in state:
+            self.delayed.load_state_dict(state["delayed"])
         self.maps.load_state_dict(state["maps"])
         self.perceived = {name: value.clone() for name, value in state["perceived"].items()}
 

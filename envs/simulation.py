@@ -21,6 +21,7 @@ from envs.drives.marks import LAG, POSITION_GAIN, VELOCITY_GAIN
 from envs.library import stop_timers
 from envs.randomization import Drives
 from envs.reading import Columns, Readings, mark_failed, robot_state, update
+from envs.solver import OURS, SolverConfig, set_solver, solid_geoms, time_constant
 from envs.state import RobotState
 
 BAD_STATE = np.array([getattr(mujoco.mjtWarning, f"mjWARN_BAD{bad}").value for bad in ("QPOS", "QVEL", "QACC", "CTRL")])
@@ -35,6 +36,8 @@ PARAMETERS = {
     "gain": "actuator_gainprm",
     "force_range": "actuator_forcerange",
     "dynamics": "actuator_dynprm",
+    "delay": "actuator_delay",
+    "contact": "geom_solref",
 }
 """What differs between the robots: attribute of the simulation -> field of MuJoCo's model."""
 SLIDING = 0
@@ -53,11 +56,16 @@ class Ground(Protocol):
         ...
 
 
-def build_model(ground: Ground, visual: bool = False, drive: DriveConfig = PD) -> mujoco.MjModel:
-    """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
+def build_model(ground: Ground, visual: bool = False, drive: DriveConfig = PD, remembered: int = 0) -> mujoco.MjModel:
+    """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time.
+
+    Each drive's targets of the last physics steps are `remembered`, so many, for drives that get them late.
+    """
     stop_timers()
     spec = robot.robot_spec(visual)
     equip(spec, drive)
+    for actuator in spec.actuators:
+        actuator.nsample = remembered
     ground.add_to_spec(spec)
     model = spec.compile()
     ground.write_to_model(model)
@@ -73,20 +81,30 @@ class Simulation:
         num_envs: int,
         threads: int,
         decimation: int,
-        drive: DriveConfig = PD,
         policy_dt: float = POLICY_DT,
+        drive: DriveConfig = PD,
+        solver: SolverConfig = OURS,
+        longest_delay: float = 0.0,
     ) -> None:
-        """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps."""
-        self.model = build_model(ground, drive=drive)
-        self.model.opt.timestep = policy_dt / decimation
+        """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps.
+
+        `set_delay` may let drives get their targets up to `longest_delay` s late.
+        """
+        timestep = policy_dt / decimation
+        late = round(longest_delay / timestep)
+        remembered = late + 1 if late else 0
+        self.model = build_model(ground, drive=drive, remembered=remembered)
+        self.model.opt.timestep = timestep
+        set_solver(self.model, solver)
         self.decimation = decimation
         self.batch = Batch(self.model, num_envs, threads)
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
-        self.friction, self.mass, self.inertia, self.gain, self.force_range, self.dynamics = map(
-            self.batch.expand, PARAMETERS.values()
-        )
+        expanded = [self.batch.expand(field) for field in PARAMETERS.values()]
+        self.friction, self.mass, self.inertia, self.gain, self.force_range, self.dynamics, *others = expanded
+        self.delay, self.contact = others
         self.drives_have_dynamics, self.gains = drive.model != "pd", torque_gains(drive)
+        self.solid = solid_geoms(self.model)
         self.base = self.model.body("base").id
         self.feet = np.array([self.model.geom(f"{leg}_foot").id for leg in LEGS])
         self.links = np.array(
@@ -99,6 +117,8 @@ class Simulation:
             base_contact=int(self.model.sensor("base_contact").adr[0]),
             torque=self.actuators,
         )
+        history = self.batch.bind("history").reshape(num_envs, self.model.nu, -1)
+        self.past_control = history[:, :, history.shape[-1] - remembered :]
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
         self.batch.forward()
 
@@ -131,6 +151,7 @@ class Simulation:
         self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self.qpos[ids], self.qvel[ids] = qpos.numpy(), qvel.numpy()
         self.control[np.ix_(ids, self.actuators)] = qpos[:, 7:].numpy()
+        self.past_control[ids] = self.control[ids, :, None]
         self.batch.warning[ids] = 0
         self.failed[rows] = False
 
@@ -169,6 +190,18 @@ class Simulation:
         self.dynamics[np.ix_(ids, self.actuators, GAINS)] = own[:, GAINS] * feels
         self.dynamics[ids[:, None], self.actuators, LAG] = own[:, LAG] + drives.lag.numpy()
 
+    def set_delay(self, rows: Tensor, delay: Tensor) -> None:
+        """Time (len(rows),) s by which drives get their targets late, rounded to physics steps.
+
+        MuJoCo takes a target that is as old as the delay or older: half a step less leaves no tie to rounding.
+        """
+        steps = (delay.double() / self.model.opt.timestep).round()
+        self.delay[rows.numpy()] = ((steps - 0.5).clamp(min=0.0) * self.model.opt.timestep)[:, None].numpy()
+
+    def set_stiffness(self, rows: Tensor, factor: Tensor) -> None:
+        """Factor on the stiffness of each robot's contacts, (len(rows),)."""
+        self.contact[rows.numpy()[:, None], self.solid, 0] = time_constant(self.model, factor.numpy())
+
     def set_wrench(self, rows: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
         """Force and torque on the base's centre of mass from now on, N and N m, (len(rows), 3) each."""
         self.wrench[rows.numpy(), self.base] = torch.cat([force_w, torque_w], dim=-1).numpy()
@@ -185,7 +218,7 @@ class Simulation:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict`."""
-        for name in PARAMETERS:
+        for name in PARAMETERS.keys() & state.keys():
             getattr(self, name)[:] = state[name].numpy()
         self.batch.set_const()
         self.batch.state[:] = state["state"].numpy()

@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from evaluation.physics import Physics
+
 
 @dataclass(frozen=True)
 class Args:
@@ -47,6 +49,8 @@ class Args:
     """m, height of full white in a PNG heightmap."""
     episodes: int | None = None
     """Episodes of each policy on each ground; default 100, in a suite each experiment's own number."""
+    physics: Physics = Physics()
+    """Physics, whatever the policies were trained with."""
     seed: int = 0
     """Seed of terrain, start states, randomisation and pushes."""
     threads: int = 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,8 @@ from evaluation.noise import with_noise
 
 Command = tuple[float, float, float]
 """Forward and lateral velocity in m/s, yaw rate in rad/s."""
+Change = Callable[[EnvConfig], EnvConfig]
+"""What a world has otherwise than the conditions of evaluation."""
 WALK: Command = (0.7, 0.0, 0.0)
 """Miki et al. Fig. S1."""
 SECONDS = 10.0
@@ -75,14 +77,29 @@ class Pushes:
         env.simulation.add_velocity(self.at(step))
 
 
+def unchanged(cfg: EnvConfig) -> EnvConfig:
+    """The world as it is under the conditions of evaluation."""
+    return cfg
+
+
 def environment(
-    agent: Agent, tiles: Sequence[Tile], noise: str | None, robots: int, seed: int, threads: int, command: Command
+    agent: Agent,
+    tiles: Sequence[Tile],
+    noise: str | None,
+    robots: int,
+    seed: int,
+    threads: int,
+    command: Command,
+    change: Change = unchanged,
 ) -> AnymalEnv:
-    """The world under the conditions of evaluation, for this agent, with one command (m/s, m/s, rad/s) for all."""
-    own: dict[str, Any] = {name: getattr(agent.env, name) for name in ACTS_THROUGH}
+    """The world under the conditions of evaluation, for this agent, with one command (m/s, m/s, rad/s) for all.
+
+    `change` comes last: it replaces what belongs to the agent, too.
+    """
+    own: dict[str, Any] = {name: getattr(agent.env, name) for name in (*ACTS_THROUGH, "decimation")}
     own |= {"num_envs": robots, "seed": seed, "threads": threads, "noisy_groups": agent.env.noisy_groups}
     commands = replace(CONDITIONS.commands, fixed=command)
-    return AnymalEnv(with_noise(replace(CONDITIONS, commands=commands, **own), noise), tiles)
+    return AnymalEnv(change(with_noise(replace(CONDITIONS, commands=commands, **own), noise)), tiles)
 
 
 def seeds(seed: int, batch: int) -> tuple[int, int, int]:

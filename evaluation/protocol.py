@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,8 +16,9 @@ from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.cells import TILE_SIZE, Cell, tile_seeds
-from evaluation.conditions import CONDITIONS, WALK, Command, Pushes, edge, environment, masses, seeds
+from evaluation.conditions import CONDITIONS, WALK, Change, Command, Pushes, edge, environment, masses, seeds, unchanged
 from evaluation.noise import levels_for, with_noise
+from evaluation.physics import described
 from evaluation.rollout import roll_out
 from evaluation.summary import summary
 from evaluation.trial import DISTANCE, LANE_HALF_WIDTH, Trial
@@ -29,6 +31,24 @@ MAX_ROBOTS = 600
 """Robots simulated at once."""
 
 
+class Batch(Protocol):
+    """A way to let robots cross some ground."""
+
+    def __call__(
+        self,
+        agent: Agent,
+        cells: Sequence[Cell],
+        noise: str | None,
+        episodes: int,
+        seed: int,
+        batch: int,
+        threads: int,
+        command: Command,
+    ) -> dict[str, Tensor]:
+        """First episodes, as of `Trial.finish`, of robots of which number i is on cell i modulo their number."""
+        ...
+
+
 def run_batch(
     agent: Agent,
     cells: Sequence[Cell],
@@ -38,6 +58,7 @@ def run_batch(
     batch: int,
     threads: int,
     command: Command = WALK,
+    change: Change = unchanged,
 ) -> dict[str, Tensor]:
     """First episodes, as of `Trial.finish`, of robots side by side on cells of one terrain.
 
@@ -46,7 +67,7 @@ def run_batch(
     env_seed, push_seed, agent_seed = seeds(seed, batch)
     tiles = [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
     robots = len(cells) * episodes
-    env = environment(agent, tiles, noise, robots, env_seed, threads, command)
+    env = environment(agent, tiles, noise, robots, env_seed, threads, command, change)
     trial = Trial(env.state, masses(env), env.cfg.dt, edge(env) if cells[0].terrain in SINGLE_STEPS else None)
     pushes = Pushes(robots, env.cfg.dt, push_seed)
     roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes], [trial])
@@ -62,12 +83,13 @@ def evaluate_cells(
     seed: int,
     threads: int,
     command: Command = WALK,
+    run: Batch = run_batch,
 ) -> list[dict[str, Any]]:
     """Rows of the results, one for each cell of one terrain; as many cells share a batch as memory allows."""
     rows = []
     for group in groups(cells, episodes):
         sizes = enumerate(batches(episodes))
-        parts = [run_batch(agent, group, noise, size, seed, batch, threads, command) for batch, size in sizes]
+        parts = [run(agent, group, noise, size, seed, batch, threads, command) for batch, size in sizes]
         results = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         for number, cell in enumerate(group):
             own = {name: values[number :: len(group)] for name, values in results.items()}
@@ -95,21 +117,24 @@ def evaluate(
     seed: int,
     threads: int,
     report: Callable[[dict[str, Any]], None],
+    change: Change = unchanged,
 ) -> dict[str, Any]:
     """Every agent on every cell, Students at every level of noise: {"settings", "cells"}, the same at any thread count.
 
-    `report` gets each row when it is done.
+    `report` gets each row when it is done; `change` is made to the world.
     """
-    rows = []
+    rows, run = [], partial(run_batch, change=change)
     for cell in cells:
         for agent in agents:
             for noise in levels_for(agent, noises):
-                rows += evaluate_cells(agent, [cell], noise, episodes, seed, threads)
+                rows += evaluate_cells(agent, [cell], noise, episodes, seed, threads, run=run)
                 report(rows[-1])
-    return {"settings": settings(agents, noises, episodes, seed), "cells": rows}
+    return {"settings": settings(agents, noises, episodes, seed, change), "cells": rows}
 
 
-def settings(agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, seed: int) -> dict[str, Any]:
+def settings(
+    agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, seed: int, change: Change = unchanged
+) -> dict[str, Any]:
     """Everything that the results depend on."""
     randomization = asdict(CONDITIONS.randomization)
     meta = ("hash", "kind", "task", "iteration", "samples", "seed", "precision", "versions", "student", "teacher_hash")
@@ -126,6 +151,7 @@ def settings(agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, se
         "tile_size": list(TILE_SIZE),
         "batches": batches(episodes),
         "collider": CONDITIONS.collider,
+        "physics": described(change(CONDITIONS)),
         "c_k": CONDITIONS.curriculum.initial_factor,
         "command": list(CONDITIONS.commands.fixed or ()),
         "heading_gain": CONDITIONS.commands.heading_gain,

@@ -48,7 +48,7 @@ def numbers(network: ActuatorNetwork, folder: Path) -> Path:
 
 def hanging(drive: DriveConfig, count: int = 1, threads: int = 1, decimation: int = 4) -> Simulation:
     """Robots that fall from far above the ground, so that nothing but their drives moves their joints."""
-    sim = Simulation(Surface(build_map([plane_tile()])), count, threads, decimation, drive)
+    sim = Simulation(Surface(build_map([plane_tile()])), count, threads, decimation, drive=drive)
     put(sim, pose(500.0, count=count))
     return sim
 

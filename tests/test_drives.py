@@ -13,7 +13,7 @@ from drive_worlds import ActuatorNetwork, hanging, inputs, numbers, scripted
 from einops import rearrange
 from torch import Tensor
 from torch.testing import assert_close
-from worlds import DEFAULT, pose, simulation
+from worlds import DEFAULT, plane_tile, pose, put, simulation
 
 from envs.config import as_recorded
 from envs.drives import ANYDRIVE, PD, DriveConfig
@@ -21,6 +21,7 @@ from envs.drives.network import PERIOD, load
 from envs.randomization import Drives
 from envs.robot import TORQUE_LIMIT
 from envs.simulation import Simulation
+from envs.terrains import Surface, build_map
 
 TOLERANCE = 1e-3
 """N m."""
@@ -187,6 +188,24 @@ def test_a_lag_follows_the_drive_as_a_first_order_filter_does() -> None:
             each.batch.step(nstep=1)
         expected += (1 - np.exp(-PERIOD / 0.012)) * (torques(sim)[0] - expected)
         assert_close(torques(lagging)[0], expected, atol=TOLERANCE, rtol=0)
+
+
+@pytest.mark.parametrize("late", [0, 1, 4, 6])
+def test_drives_get_their_targets_as_late_as_ideal_ones(late: int) -> None:
+    """A delay of so many physics steps, robot by robot; the drive sees what it would have seen then."""
+    sim = Simulation(Surface(build_map([plane_tile()])), 2, 1, 4, drive=DriveConfig(), longest_delay=0.03)
+    prompt = hanging(DriveConfig())
+    rows = put(sim, pose(500.0, count=2))
+    sim.set_delay(rows, torch.tensor([late * PERIOD, 0.0]))
+    walk = targets(1, 30)
+    shown = torch.cat([DEFAULT.expand(late, 1, 12), walk])
+    for number, target in enumerate(walk):
+        prompt.qpos[:], prompt.qvel[:] = sim.qpos[:1], sim.qvel[:1]
+        sim.control[:, sim.actuators], prompt.control[:, prompt.actuators] = target.numpy(), shown[number].numpy()
+        for each in (sim, prompt):
+            each.batch.step(nstep=1)
+        assert_close(torques(sim)[:1], torques(prompt), atol=1e-6, rtol=0)
+    assert late == 0 or not torch.equal(torques(sim)[0], torques(sim)[1])
 
 
 @pytest.mark.parametrize("cfg", [PD, DriveConfig()])

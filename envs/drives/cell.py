@@ -21,6 +21,8 @@ DENOMINATOR = 1.0, 0.467729479407495, 2.614248672271393e-2, 3.401941038961196e-4
 """Coefficients in x^2 of a rational function that, times x, is tanh(x) for |x| < 8 within 2.2e-7 (minimax fit)."""
 P0, P1, P2, P3, P4 = (np.float32(c) for c in NUMERATOR)
 Q0, Q1, Q2, Q3, Q4 = (np.float32(c) for c in DENOMINATOR)
+LINE = 64
+"""Bytes of a cache line, at which room on the stack begins."""
 FAR, HALF = np.float32(8.0), np.float32(0.5)
 
 
@@ -34,11 +36,12 @@ def tanh(x: Any) -> Any:
 
 
 def stack(size: int) -> Any:
-    """Room for `size` numbers in float32 on the stack of the function that calls it: memory without a lock."""
+    """Room for `size` bytes on the stack of the function that calls it: memory without a lock."""
 
     def _room(typing_context: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            room = cgutils.alloca_once(builder, ir.ArrayType(ir.FloatType(), size))
+            room = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(8), size))
+            room.align = LINE
             return builder.bitcast(room, ir.IntType(8).as_pointer())
 
         return types.voidptr(), codegen
@@ -47,7 +50,7 @@ def stack(size: int) -> Any:
     return room
 
 
-GATES_ROOM, INPUTS_ROOM = stack(GATES * LARGEST * LANES), stack(2 * LARGEST * LANES)
+GATES_ROOM, INPUTS_ROOM = stack(4 * GATES * LARGEST * LANES), stack(4 * 2 * LARGEST * LANES)
 """Room for the gates of a layer, and for what they see."""
 Extent = tuple[float, ...]
 """A tuple whose length is a number that the machine code shall know: loops up to it become straight vector code."""

@@ -14,7 +14,7 @@ import numpy as np
 from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
 
 from envs.collider.layout import struct_type, words
-from envs.collider.native import WORDS, array
+from envs.collider.native import WORDS, array, pointer
 from envs.drives.cell import LANES, Extent, advance, stack
 from envs.drives.marks import (
     LAG,
@@ -37,11 +37,14 @@ ACTIVATION = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p, ctypes.c_void_p,
 PROBE = """<mujoco><worldbody><body><joint name="j"/><geom size="0.1"/></body></worldbody><custom><numeric name="n"
 size="3"/></custom><actuator><general joint="j" dyntype="integrator"/></actuator></mujoco>"""
 """A model with something in every array that the drives read."""
+HOLD = 0
+"""How mj_readCtrl reads between two times: the older value (zero-order hold)."""
 ROUNDING = 1e-6
 """Of a period: how far a time may be off and still be its beginning."""
 MOST_MEMORY = 4 * LARGEST
 """Numbers per joint of two of the largest layers."""
-INPUT_ROOM, MEMORY_ROOM, TORQUE_ROOM = stack(INPUTS * LANES), stack(MOST_MEMORY * LANES), stack(LANES)
+INPUT_ROOM, MEMORY_ROOM, TORQUE_ROOM = stack(4 * INPUTS * LANES), stack(4 * MOST_MEMORY * LANES), stack(4 * LANES)
+TARGET_ROOM, VALUE_ROOM = stack(8 * LANES), stack(8)
 
 _installed: dict[tuple[int, int], Any] = {}
 """What MuJoCo calls, kept alive, by the number of layers and cells."""
@@ -67,6 +70,7 @@ class Words(NamedTuple):
     """Which 8-byte words of mjModel and mjData hold what the drives read."""
 
     parameters: int
+    delay: int
     first_activation: int
     numeric_first: int
     numeric_data: int
@@ -82,14 +86,19 @@ class Words(NamedTuple):
 def find_words() -> Words:
     """Those of the installed MuJoCo; a ValueError if it has them elsewhere than it says."""
     time_step = (struct_type("mjModel").opt.offset + struct_type("mjOption").timestep.offset) // 8
-    model = words("mjModel", ("actuator_dynprm", "actuator_actadr", "numeric_adr", "numeric_data"), PROBE)
+    model = words(
+        "mjModel", ("actuator_dynprm", "actuator_delay", "actuator_actadr", "numeric_adr", "numeric_data"), PROBE
+    )
     data = words("mjData", ("act", "act_dot", "ctrl", "actuator_length", "actuator_velocity", "time"), PROBE)
     return Words._make((*model, time_step, *data))
 
 
 @compiled
-def drive(m: Any, d: Any, actuator: int, at: Words, layers: int, hidden: Extent) -> None:
-    """Write the rates of memory and torque of all joints of a robot, the first of which is `actuator`."""
+def drive(m: Any, d: Any, actuator: int, target: Any, at: Words, layers: int, hidden: Extent) -> None:
+    """Write the rates of memory and torque of all joints of a robot, the first of which is `actuator`.
+
+    `target` (LANES,) rad are the joint targets that have reached the drives.
+    """
     dt, t = carray(m, (WORDS,), np.float64)[at.time_step], carray(d, (WORDS,), np.float64)[at.time]
     updates = math.ceil((t + dt) / PERIOD - ROUNDING) - math.ceil(t / PERIOD - ROUNDING)
     first = 8 * array(m, at.first_activation, 4 * actuator, np.int32)[0]
@@ -102,7 +111,6 @@ def drive(m: Any, d: Any, actuator: int, at: Words, layers: int, hidden: Extent)
     own = array(m, at.parameters, 8 * PARAMETERS * actuator, np.float64)
     numbers = 8 * array(m, at.numeric_first, 4 * int(own[NUMERIC]), np.int32)[0]
     weights = array(m, at.numeric_data, numbers, np.float32)
-    target = array(d, at.control, 8 * actuator, np.float64)
     position, velocity = array(d, at.length, 8 * actuator, np.float64), array(d, at.velocity, 8 * actuator, np.float64)
     x, torque = carray(INPUT_ROOM(), (INPUTS * LANES,), np.float32), carray(TORQUE_ROOM(), (LANES,), np.float32)
     memory = carray(MEMORY_ROOM(), (MOST_MEMORY * LANES,), np.float32)
@@ -128,7 +136,10 @@ def drive(m: Any, d: Any, actuator: int, at: Words, layers: int, hidden: Extent)
 def build(sizes: tuple[int, int], before: Any) -> Any:
     """The function for networks of these sizes, compiled for the installed MuJoCo; others it hands to `before`."""
     at, code, layers, hidden = find_words(), size_code(sizes), sizes[0], (0.0,) * sizes[1]
-    parameters = at.parameters
+    parameters, delay, control, time = at.parameters, at.delay, at.control, at.time
+    read_control = library().mj_readCtrl
+    read_control.argtypes = [*2 * [ctypes.c_void_p], ctypes.c_int, ctypes.c_double, ctypes.c_void_p, ctypes.c_int]
+    read_control.restype = ctypes.c_ssize_t
 
     @njit(error_model="numpy")
     def nothing(m: Any, d: Any, actuator: int) -> float:
@@ -140,8 +151,17 @@ def build(sizes: tuple[int, int], before: Any) -> Any:
         own = array(m, parameters, 8 * PARAMETERS * actuator, np.float64)
         if own[MARKED] != MARK or own[SIZES] != code:
             return elsewhere(m, d, actuator)
-        if own[LAST] == actuator:
-            drive(m, d, actuator - LANES + 1, at, layers, hidden)
+        if own[LAST] != actuator:
+            return 0.0
+        first, room = actuator - LANES + 1, VALUE_ROOM()
+        target, value = carray(TARGET_ROOM(), (LANES,), np.float64), carray(room, (1,), np.float64)
+        now = carray(d, (WORDS,), np.float64)[time]
+        for lane in range(LANES):
+            target[lane] = array(d, control, 8 * (first + lane), np.float64)[0]
+            if array(m, delay, 8 * (first + lane), np.float64)[0] > 0.0:
+                found = read_control(m, d, first + lane, now, room, HOLD)
+                target[lane] = carray(pointer(found), (1,), np.float64)[0] if found else value[0]
+        drive(m, d, first, target, at, layers, hidden)
         return 0.0
 
     return cfunc(types.float64(types.voidptr, types.voidptr, types.int32))(activation_rate)
