@@ -1,9 +1,9 @@
 """ANYmal C as a MuJoCo specification, and the figures of it that the environment needs.
 
-A drive is MuJoCo's `dcmotor` with its own PD controller: torque 85 (target - q) - 1.5 qd, held to the peak torque and
-to the torque-speed line from STALL_TORQUE to VELOCITY_LIMIT in every physics step. Braking may use the full peak
-torque, and a joint faster than VELOCITY_LIMIT is braked. Scaling a drive's `actuator_gainprm` and
-`actuator_forcerange` by one factor scales its gains and its whole envelope.
+A drive of the specification is MuJoCo's `dcmotor` with its own PD controller; `envs.drives` has others. Its torque is
+85 (target - q) - 1.5 qd, held to the peak torque and to the torque-speed line from STALL_TORQUE to VELOCITY_LIMIT in
+every physics step. Braking may use the full peak torque, and a joint faster than VELOCITY_LIMIT is braked. Scaling a
+drive's `actuator_gainprm` and `actuator_forcerange` by one factor scales its gains and its whole envelope.
 """
 
 from __future__ import annotations
