@@ -89,7 +89,7 @@ def test_students_learn_with_delays_and_a_teacher_has_its_own(whole: Path) -> No
     assert recorded_env(student, "anymal_flat").latency == LatencyConfig((0.0, 0.02), (0.0, 0.02))
     own = replace(recorded_env(teacher, "anymal_flat"), latency=LatencyConfig(action=(0.0, 0.01)))
     assert student_env(own, teacher, PRESETS["smoke"]).latency == own.latency
-    args = train.parse(["--stage", "student", "--teacher", str(whole), *["--env.latency.action", "0", "0"]])
+    args = train.parse(["--stage", "student", "--teacher", str(whole), "--env.latency.action", "0", "0"])
     assert args.env.latency == LatencyConfig((0.0, 0.0), (0.0, 0.02))
 
 
