@@ -13,10 +13,10 @@ from torch import Tensor
 from worlds import plane_tile, state
 
 from envs.config import EnvConfig, TerrainConfig
-from envs.curriculum import CurriculumConfig
+from envs.curriculum import CurriculumConfig, ParticleFilter
 from envs.placement import CurriculumPlacement, Placement, make_placement
 from envs.state import State
-from envs.terrains import Tile, make_tile
+from envs.terrains import FAMILIES, TRAINING_TYPES, Tile, make_tile
 
 SLOPES = TerrainConfig(types=("flat", "slope_up"), tile_size=5.0)
 SECONDS = 4.0  # of an episode
@@ -278,4 +278,26 @@ def test_what_one_curriculum_has_learnt_another_takes_over_if_it_fits() -> None:
     other.steps += 1
     assert other.take(one.learnt()) and not other.steps.any()
     assert not curriculum(particles=3).take(one.learnt()) and not other.take({})
+
+
+def test_curriculum_of_before_paths_is_taken_over_and_paths_start_easy() -> None:
+    """Its file names no types: they are the first of those of today."""
+    old_types = tuple(name for name, kind in TRAINING_TYPES.items() if not FAMILIES[kind.family].path)
+    shapes = [TRAINING_TYPES[name].shape for name in old_types]
+    old = ParticleFilter(old_types, shapes, CurriculumConfig(initial_fraction=1.0), torch.Generator().manual_seed(1))
+    learnt = old.learnt()
+    del learnt["names"]
+    cfg = EnvConfig(num_envs=len(TRAINING_TYPES), threads=1)
+    placement = make_placement(cfg, None, torch.Generator().manual_seed(0))
+    assert isinstance(placement, CurriculumPlacement) and placement.take(learnt)
+    assert torch.equal(placement.filter.cells[: len(old_types), :, :2], old.cells)
+    assert not placement.filter.cells[len(old_types) :].any()
+    placement.start(torch.arange(cfg.num_envs))
+    for row in range(len(old_types), len(TRAINING_TYPES)):
+        tile = placement.map.tiles[int(placement.tile[row])]
+        assert tile.path == max(TRAINING_TYPES[list(TRAINING_TYPES)[row]].grid["width"])
+
+
+def test_what_one_curriculum_has_learnt_is_nothing_for_fixed_tiles() -> None:
+    one = curriculum(seed=1)
     assert not fixed(plane_tile()).take(one.learnt()) and fixed(plane_tile()).learnt() == {}
