@@ -89,7 +89,7 @@ def prepare(args: Args) -> Plan:
         require_writable(path)
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
-    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale)
+    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.walls)
     noises = require_levels(items("noise", args.noise))
     agents = [load_agent(name) for name in agent_names(args)]
     for agent in agents:

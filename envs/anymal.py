@@ -166,7 +166,8 @@ class AnymalEnv(VecEnv):
         phase = start_phase(m, self.generator)
         target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
         start, heading = self.placement.start(rows)
-        pose = events.place(self.surface, start, heading, target, cfg, factor, self.generator)
+        path_width = self.placement.path_width(rows)
+        pose = events.place(self.surface, start, heading, path_width, target, cfg, factor, self.generator)
         self.simulation.reset(rows, *pose)
         self.simulation.set_delay(rows, self.delay.draw(rows))
         self.simulation.set_stiffness(rows, self.stiffness.draw(rows))
@@ -182,6 +183,7 @@ class AnymalEnv(VecEnv):
         s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.heading[rows])
         self.senses.reset(rows, s)
         self.episode_length_buf[rows] = 0
+        self.commands.follow(rows, torch.where(path_width.isinf(), torch.nan, heading))
         self.commands.resample(rows, s.heading[rows], factor)
 
     def _observe(self) -> TensorDict:

@@ -30,7 +30,7 @@ class Args:
     depth: str = ""
     """m, depths of a stair's tread."""
     width: str = ""
-    """m, widths of large steps, step stairs or columns."""
+    """m, widths of large steps, step stairs, columns or paths."""
     slope: str = ""
     """Degrees, inclinations."""
     amplitude: str = ""
@@ -43,6 +43,12 @@ class Args:
     """Boxes per m^2."""
     direction: str = ""
     """1 for stairs that rise, -1 for stairs that fall (--direction=-1)."""
+    wall: str = ""
+    """m, heights of the walls of corridors and stairwells; up to 1.1 m they are banisters."""
+    drop: str = ""
+    """m, depths of the drop beside a bridge."""
+    walls: tuple[float, float] | None = None
+    """m, width and height: put lanes (step_up, stairs_up, ...) between walls so far apart and so high."""
     resolution: float | None = None
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None

@@ -19,6 +19,7 @@ from envs.terrains import Tile
 from envs.terrains.stairs import LANE_FLAT
 from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.noise import with_noise
+from evaluation.trial import LANE_HALF_WIDTH
 
 Command = tuple[float, float, float]
 """Forward and lateral velocity in m/s, yaw rate in rad/s."""
@@ -117,3 +118,8 @@ def edge(env: AnymalEnv) -> Tensor:
     """World x in m from which on the ground is that behind the obstacle's edge, for each robot of a lane, (n,)."""
     corner = torch.from_numpy(env.placement.map.tile_corner_w)
     return corner[env.placement.tile, 0] + LANE_FLAT
+
+
+def half_width(env: AnymalEnv) -> Tensor:
+    """m to either side of its start line at which each robot has left its lane, or the path it started on, (n,)."""
+    return (env.placement.path_width(torch.arange(env.num_envs)) / 2).clamp(max=LANE_HALF_WIDTH)

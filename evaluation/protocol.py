@@ -16,7 +16,19 @@ from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.cells import TILE_SIZE, Cell, tile_seeds
-from evaluation.conditions import CONDITIONS, WALK, Change, Command, Pushes, edge, environment, masses, seeds, unchanged
+from evaluation.conditions import (
+    CONDITIONS,
+    WALK,
+    Change,
+    Command,
+    Pushes,
+    edge,
+    environment,
+    half_width,
+    masses,
+    seeds,
+    unchanged,
+)
 from evaluation.noise import levels_for, with_noise
 from evaluation.physics import described
 from evaluation.rollout import roll_out
@@ -68,7 +80,8 @@ def run_batch(
     tiles = [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
     robots = len(cells) * episodes
     env = environment(agent, tiles, noise, robots, env_seed, threads, command, change)
-    trial = Trial(env.state, masses(env), env.cfg.dt, edge(env) if cells[0].terrain in SINGLE_STEPS else None)
+    edge_x = edge(env) if cells[0].terrain in SINGLE_STEPS else None
+    trial = Trial(env.state, masses(env), env.cfg.dt, edge_x, half_width(env))
     pushes = Pushes(robots, env.cfg.dt, push_seed)
     roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes], [trial])
     return trial.finish()

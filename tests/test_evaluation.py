@@ -17,6 +17,7 @@ from envs import randomization
 from envs.curriculum import curriculum_factor
 from envs.terrains import Surface, build_map, make_tile
 from envs.terrains.stairs import LANE_FLAT
+from envs.terrains.tile import put_between_walls
 from evaluation import agents, conditions, trial
 from evaluation.agents import RandomAgent, ZeroAgent
 from evaluation.cells import Cell, make_cells
@@ -137,3 +138,14 @@ def acting(network: Teacher) -> Any:
         return network(obs["proprio"], obs["extero"], obs["privileged"]).detach()
 
     return SimpleNamespace(act=act, reset=lambda done: None, meta={"env": {}}, groups=TEACHER_GROUPS)
+
+
+def test_lanes_are_as_wide_as_the_path_between_walls_or_drops_but_no_wider_than_ever() -> None:
+    for width, expected in ((1.2, 0.6), (4.0, 1.5)):
+        tiles = [put_between_walls(make_tile("step_up"), width, 2.5)]
+        env = conditions.environment(ZeroAgent(), tiles, None, 2, 0, 1, conditions.WALK)
+        assert conditions.half_width(env).tolist() == pytest.approx([expected] * 2)
+        assert env.state.heading.abs().max() < 0.1
+        assert (env.commands.velocity[:, :2] == torch.tensor([0.7, 0.0])).all()
+    open_lane = conditions.environment(ZeroAgent(), [make_tile("step_up")], None, 2, 0, 1, conditions.WALK)
+    assert conditions.half_width(open_lane).tolist() == [1.5, 1.5]
