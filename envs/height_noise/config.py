@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
-from envs.height_noise.failures import NEVER, FailureConfig, FailureName
+from envs.height_noise.failures import FAILURES, NEVER, FailureConfig, FailureName
 
 Condition = Literal["nominal", "offset", "noisy", "small", "large"]
 OwnLevel = Literal["none", "covered", "dropout"]
@@ -107,7 +107,7 @@ def held(condition: Condition, failures: FailureConfig = NEVER, missing_share: f
 
 
 def failing(name: FailureName) -> HeightNoiseConfig:
-    """Maps of nominal noise that fail so from the start, or, where it is the moment that matters, from 0.5 to 3 s on."""
+    """Maps of nominal noise that fail so, from the start or, where the moment matters, from 0.5 to 3 s on."""
     sudden = float(name in ("frozen", "stuck"))
     return held("nominal", FailureConfig(1.0, name, sudden, begins=(0.5, 3.0), lasts=(60.0, 60.0)))
 
@@ -118,10 +118,10 @@ LEVELS: dict[str, HeightNoiseConfig] = {
     "none": HeightNoiseConfig(factor=0.0, map_rate=50.0),
     **{name: held(name) for name in CONDITIONS},
     "covered": held("nominal", missing_share=1.0),
-    **{name: failing(name) for name in get_args(FailureName)},
+    **{name: failing(name) for name in FAILURES},
     "dropout": held("nominal", DROPOUT),
 }
-"""Fixed noise for evaluation: a perfect map without delay, S8's conditions alone, covered sensors (E9), map failures."""
+"""Fixed noise of evaluation: a perfect map without delay, S8's conditions, covered sensors (E9), failing maps."""
 
 
 def noise_factor(samples: float, cfg: HeightNoiseConfig) -> float:

@@ -81,11 +81,11 @@ class MapFailures:
 
     def stuck(self) -> Tensor:
         """Robots whose samples stay as they are, (n,) bool."""
-        return self.active() & (Failure(*self.sizes.unbind(-1)).stuck > 0) & (self.age > self.begins)
+        return self.active() & (named(self.sizes)["stuck"] > 0) & (self.age > self.begins)
 
     def looks_from(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Places of the feet (m, 4, 2) m and headings (m,) rad for which the maps of these rows give their samples."""
-        late = Failure(*self.sizes[rows].unbind(-1)).late * self.active()[rows]
+        late = named(self.sizes[rows])["late"] * self.active()[rows]
         poses = self.poses[(late / self.dt).round().long(), rows]
         return rearrange(poses[:, 2:10], "m (foot xy) -> m foot xy", xy=2), poses[:, 10]
 
@@ -94,12 +94,12 @@ class MapFailures:
         active = self.active()[rows]
         if not active.any():
             return usual
-        sizes, fails = Failure(*self.sizes[rows].double().unbind(-1)), active.numpy()
-        share = (rearrange(sizes.missing, "m -> m 1") * self.feet[rows]).numpy()
+        size, fails = named(self.sizes[rows].double()), active.numpy()
+        share = (rearrange(size["missing"], "m -> m 1") * self.feet[rows]).numpy()
         return Holes(
             np.where(fails[:, None], share, usual.share),
-            np.where(fails, sizes.patch.numpy(), usual.size),
-            np.where(fails, sizes.invented.numpy(), usual.invented),
+            np.where(fails, size["patch"].numpy(), usual.size),
+            np.where(fails, size["invented"].numpy(), usual.invented),
         )
 
     def shown(self, rows: Tensor, pose: Pose, query: Query) -> Query:
@@ -120,18 +120,19 @@ class MapFailures:
 
     def _lie(self, rows: Tensor, pose: Pose, points: Tensor, truth: Tensor, query: Query) -> Tensor:
         """What maps that fail show at `points` (m, 4, 52, 2) m, where the ground has the height `truth` (m, 4, 52)."""
-        sizes, began, turn = Failure(*self.sizes[rows].unbind(-1)), Beginning(*self.began[rows].unbind(-1)), self.turn
-        aside = rearrange(sizes.shift, "m -> m 1") * torch.stack([turn[rows].cos(), turn[rows].sin()], dim=-1)
+        size, began = named(self.sizes[rows]), Beginning(*self.began[rows].unbind(-1))
+        turn = self.turn[rows]
+        aside = rearrange(size["shift"], "m -> m 1") * torch.stack([turn.cos(), turn.sin()], dim=-1)
         heights = shown.ask(query, shown.displaced(points, aside + self.drifted[rows, :2]))
-        heights = torch.where(shown.per_map(sizes.shift) > 0, shown.levelled(heights, truth), heights)
-        heights = torch.where(shown.per_map(sizes.flat) > 0, shown.per_map(began.level), heights)
-        heights = heights + shown.per_map(sizes.rise + self.drifted[rows, 2])
-        heights = heights + shown.wall(points, began, sizes.wall, sizes.gap, sizes.both, turn[rows])
-        unknown = shown.beyond(points, began, sizes.edge)
-        eyes = torch.nonzero(sizes.sensor).squeeze(-1)
+        heights = torch.where(shown.per_map(size["shift"]) > 0, shown.levelled(heights, truth), heights)
+        heights = torch.where(shown.per_map(size["flat"]) > 0, shown.per_map(began.level), heights)
+        heights = heights + shown.per_map(size["rise"] + self.drifted[rows, 2])
+        heights = heights + shown.wall(points, began, size["wall"], size["gap"], size["both"], turn)
+        unknown = shown.beyond(points, began, size["edge"])
+        eyes = torch.nonzero(size["sensor"]).squeeze(-1)
         if len(eyes):
             eye = pose.base_position[eyes].clone()
-            eye[:, 2] += sizes.sensor[eyes]
+            eye[:, 2] += size["sensor"][eyes]
             unknown[eyes] |= shown.hidden(points[eyes], truth[eyes], eye, query)
         concerned = shown.every_point(self.feet[rows], points.shape[2])
         return torch.where(concerned, heights.masked_fill(unknown, torch.nan), truth)
@@ -167,7 +168,7 @@ class MapFailures:
 
     def _drift(self) -> None:
         """Let maps walk away from the ground in proportion to the root of the robots' way."""
-        rate = Failure(*self.sizes.unbind(-1)).drift * self.active()
+        rate = named(self.sizes)["drift"] * self.active()
         rows = torch.nonzero(rate).squeeze(-1)
         if len(rows):
             way = (self.poses[0, rows, :2] - self.poses[1, rows, :2]).norm(dim=-1, keepdim=True)
@@ -191,3 +192,8 @@ def placed(pose: Pose) -> Tensor:
     """What is kept of a pose, (n, 11): base x and y, feet x and y, heading."""
     feet = rearrange(pose.foot_position[..., :2], "n foot xy -> n (foot xy)")
     return torch.cat([pose.base_position[:, :2], feet, rearrange(pose.heading, "n -> n 1")], dim=-1)
+
+
+def named(sizes: Tensor) -> dict[str, Tensor]:
+    """Sizes (m, sizes) of failures by the names of `Failure`, (m,) each."""
+    return dict(zip(Failure._fields, sizes.unbind(-1), strict=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -146,12 +146,13 @@ class FailureConfig:
 
     def ranges(self) -> Tensor:
         """Lowest and highest sizes of each kind, (kinds, 2, sizes)."""
-        return torch.tensor([FAILURES[name] for name in get_args(FailureName)]).transpose(1, 2)
+        return torch.tensor(list(FAILURES.values())).transpose(1, 2)
 
     def probabilities(self) -> Tensor:
         """Probability of each kind in a draw at c_sk = 1, (kinds,)."""
-        names = get_args(FailureName)
-        weights = torch.tensor([getattr(self.weights, name) if self.only is None else name == self.only for name in names])
+        weights = torch.tensor([getattr(self.weights, name) for name in FAILURES])
+        if self.only is not None:
+            weights = torch.tensor([float(name == self.only) for name in FAILURES])
         return self.share * weights / weights.sum()
 
     def longest_lag(self) -> float:
