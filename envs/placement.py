@@ -47,7 +47,7 @@ class Placement:
     def observe(self, s: State) -> None:
         """Take note of one step of all robots."""
 
-    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor) -> None:
+    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
         """Take note of episodes that ended in these rows, by a fall or not; whether they count for the curriculum."""
 
     def advance(self, samples: int) -> None:
@@ -104,7 +104,7 @@ class CurriculumPlacement(Placement):
         self.commanded += speed
         self.steps += 1
 
-    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor) -> None:
+    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
         """Count the trajectories that say something about the ground: the fair ones with enough of a command."""
         steps = self.steps[rows].clamp(min=1)
         label, usable = progress_label(

@@ -11,8 +11,7 @@ from torch import Tensor
 from envs.height_noise.failures import FAILURES, NEVER, FailureConfig, FailureName
 
 Condition = Literal["nominal", "offset", "noisy", "small", "large"]
-OwnLevel = Literal["none", "covered", "dropout"]
-Level = OwnLevel | Condition | FailureName
+Level = Literal["none", Condition, "covered", FailureName, "dropout"]
 """How well a robot perceives in play and evaluation."""
 
 
