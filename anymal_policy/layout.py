@@ -30,10 +30,10 @@ RINGS = ((6, 0.08), (8, 0.16), (10, 0.26), (12, 0.36), (16, 0.48))
 HEIGHT_LIMIT = 1.0
 """m, to which height samples are limited before anything else is made of them: no foot reaches further up or down.
 
-Of a Teacher's samples on the hardest terrain of training 99.9 % lie within -0.82 and 0.66 m.
+Of a Teacher's samples on the hardest terrain of training 99.8 % lie within -0.72 and 0.50 m (decision 58).
 """
 UNKNOWN_HEIGHT = 0.0
-"""m, what a height sample reads where the map knows none: the height of the sole."""
+"""m, what a height sample reads where the map knows none: the height of the sole (decision 57)."""
 
 
 @dataclass(frozen=True)
