@@ -1,4 +1,4 @@
-"""How an elevation map fails as a whole: kinds of failure, their sizes, and how often training shows them (decision 56)."""
+"""How an elevation map fails as a whole: kinds of failure, their sizes, and how often they come (decision 56)."""
 
 from __future__ import annotations
 
