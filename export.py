@@ -30,7 +30,7 @@ ORIGIN = ("task", "iteration", "samples", "seed", "student", "teacher_hash", "ha
 USE = (
     "Every 1 / policy_hz s: feed all inputs and all of the memory, send joint_target to the drives, and keep every "
     "output next_X as the memory X of the next step. An episode starts with memory.X.start: numbers, or the name of "
-    "the measurement that fills X. Heights that the map does not know are 0."
+    "the measurement that fills X. Heights that the map does not know are NaN."
 )
 
 

@@ -14,6 +14,7 @@ import tyro
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import LARGEST_SEED, EnvConfig
+from envs.height_noise import Level
 from envs.randomization import NONE
 from envs.rendering import SIZE
 from envs.terrains import Tile, load_heightmap, make_tile
@@ -72,8 +73,8 @@ class Args:
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
-    noise: Literal["none", "nominal", "offset", "noisy", "small", "large", "covered"] | None = None
-    """Errors of the elevation map that a Student gets; default nominal."""
+    noise: Level | None = None
+    """Errors of the elevation map that a Student gets, or how it fails; default nominal."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None

@@ -145,7 +145,7 @@ class AnymalEnv(VecEnv):
         """Tell curriculum and metrics how the episodes in these rows ended."""
         if len(rows):
             self.metrics_since.add_episodes(self.episode_length_buf[rows] * self.cfg.dt, fell[rows])
-            self.placement.finish(rows, fell[rows])
+            self.placement.finish(rows, fell[rows], ~self.senses.map_failed()[rows])
         self.placement.advance(self.step_samples)
 
     def _command(self) -> None:

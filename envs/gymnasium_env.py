@@ -47,7 +47,8 @@ class EpisodicEnv(AnymalEnv):
         self.generator.manual_seed(seed)
         for drawing in (self.senses, self.delay, self.stiffness):
             drawing.seed(seed)
-        self.placement.finish(torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool))
+        rows, fell = torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool)
+        self.placement.finish(rows, fell, ~self.senses.map_failed())
         self._begin()
 
     def _reset(self, rows: Tensor) -> None:

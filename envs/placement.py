@@ -56,8 +56,8 @@ class Placement:
     def observe(self, s: State) -> None:
         """Take note of one step of all robots."""
 
-    def finish(self, rows: Tensor, fell: Tensor) -> None:
-        """Take note of episodes that ended in these rows, by a fall or not."""
+    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
+        """Take note of episodes that ended in these rows, by a fall or not; whether they count for the curriculum."""
 
     def advance(self, samples: int) -> None:
         """Let time pass, in environment samples of all ranks."""
@@ -113,12 +113,13 @@ class CurriculumPlacement(Placement):
         self.commanded += speed
         self.steps += 1
 
-    def finish(self, rows: Tensor, fell: Tensor) -> None:
-        """Count the trajectories whose command says something about the ground."""
+    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
+        """Count the trajectories that say something about the ground: the fair ones with enough of a command."""
         steps = self.steps[rows].clamp(min=1)
         label, usable = progress_label(
             self.progress[rows] / steps, self.commanded[rows] / steps, fell, self.cfg.curriculum
         )
+        usable = usable & fair
         self.filter.record(self.type[rows][usable], self.cell[rows][usable], label[usable])
         self.progress[rows], self.commanded[rows], self.steps[rows] = 0.0, 0.0, 0.0
 

@@ -22,7 +22,9 @@ class Args:
     terrains: str = "flat,rough,slope_up,slope_down,step_up,step_down,stairs_up,stairs_down"
     """Terrain families (python -m envs.terrains draws them), or heightmap files (.npy, .png)."""
     noise: str = "nominal"
-    """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered."""
+    """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered; or how they
+    fail: blank, invented, plane, elsewhere, frozen, stuck, jump, wall, corridor, holes, partial, late, drift, shadow,
+    dropout."""
     difficulties: str = "0.25,0.5"
     """Difficulties from 0 to 1, each linear over its family's range."""
     height: str = ""

@@ -16,7 +16,7 @@ from torch.testing import assert_close
 import export
 from agents.checkpoint import load_policy
 from anymal_policy import contract, gait, layout
-from anymal_policy.deployed import DeployedStudent, Memory
+from anymal_policy.deployed import DeployedStudent, Memory, usable_heights
 from anymal_policy.exporting import difference, example, write_onnx
 from anymal_policy.gait import GaitConfig
 from anymal_policy.normalizer import Normalizer
@@ -62,6 +62,18 @@ def test_actions_are_clipped_before_the_gait_and_remembered_so() -> None:
     phase = gait.advance(gait.TROT, torch.full((2, 4), 2.0), torch.zeros(2, dtype=torch.bool), deployed.cfg)
     assert_close(output.memory.phase, phase)
     assert_close(output.joint_target, gait.joint_targets(phase, torch.full((2, 12), 2.0), deployed.cfg))
+
+
+def test_the_network_reads_unknown_and_far_heights_as_the_layout_says() -> None:
+    heights = torch.tensor([0.3, torch.nan, 2.5, -0.999, -torch.inf, torch.inf, -4.0, 1.0, -0.0])
+    assert torch.equal(usable_heights(heights), torch.from_numpy(layout.usable_heights(heights.numpy())))
+    deployed, measured = module(), example(2, torch.Generator().manual_seed(1))
+    limited = measured._replace(heights=usable_heights(measured.heights))
+    assert measured.heights.isnan().any() and (measured.heights > 1).any()
+    with torch.no_grad():
+        given, expected = (deployed(each, deployed.start(each)) for each in (measured, limited))
+    assert torch.equal(given.joint_target, expected.joint_target)
+    assert torch.equal(given.terrain, expected.terrain)
 
 
 def test_an_episode_starts_standing_with_histories_of_the_present() -> None:
