@@ -82,9 +82,10 @@ def test_every_world_has_every_policy_on_every_ground_or_says_why_not(short: Non
     assert all(row["episodes"] == 2 and len(row["ci95"]) == 2 for row in rows() if "terrain" in row)
     assert Path("out/transfer.png").stat().st_size > 5000
     lines = Path("out/transfer.md").read_text().splitlines()
-    assert lines.count("| world | policy | step up 0.2 m | step up 0.305 m |") == len(transfer.QUANTITIES)
+    tables = len(transfer.QUANTITIES) - 1  # nobody succeeds, so there is no cost of transport
+    assert lines.count("| world | policy | step up 0.2 m | step up 0.305 m |") == tables
     blank = f"| {transfer.OF_THE_URDF}: only Students can be exported | pretrained/teacher.pt, none |  |  |"
-    assert lines.count(blank) == len(transfer.QUANTITIES)
+    assert lines.count(blank) == tables
     assert sum(line.startswith(f"| {transfer.OF_THE_URDF} | student.pt, nominal | 0.000 [") for line in lines) == 1
 
 
