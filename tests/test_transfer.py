@@ -14,15 +14,17 @@ from policy_files import write_policy, write_student
 from urdf_files import TAIL, write_urdf
 
 import evaluate
+from anymal_policy.contract import digest
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs.config import EnvConfig
+from envs.drives import ANYDRIVE, PD
 from evaluation import agents, conditions
 from evaluation.agents import ROOT, ZeroAgent, load_agent
 from evaluation.cells import make_cells
 from evaluation.conditions import WALK, environment, masses
 from evaluation.deployment import CONTRACT, deploy
 from evaluation.experiments import transfer
-from evaluation.experiments.worlds import PAYLOAD, WORLDS
+from evaluation.experiments.worlds import PAYLOAD, WORLDS, with_network
 from evaluation.protocol import evaluate_cells
 from evaluation.reconstruction import student_in
 from evaluation.urdf import walk
@@ -130,6 +132,11 @@ def test_a_file_that_is_no_anymal_is_refused_before_anything_is_made(
     assert error.startswith("evaluate.py: other.urdf ") and error.count("\n") == 1 and not Path("out").exists()
 
 
+def test_a_file_that_is_no_network_is_refused(short: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--drive-network", "none.npz") == 2
+    assert "There is no actuator network none.npz" in capsys.readouterr().err
+
+
 def test_a_urdf_goes_with_a_suite_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate.main(["--checkpoint", "zero", "--robot-urdf", "robot.urdf"]) == 2
     assert "--robot-urdf goes with --suite alone" in capsys.readouterr().err
@@ -137,9 +144,22 @@ def test_a_urdf_goes_with_a_suite_alone(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_worlds_differ_from_the_conditions_of_evaluation_in_one_thing() -> None:
     changed = {world.name: world.difference() for world in WORLDS}
-    assert changed.pop("as evaluated") == {}
+    assert changed.pop("as evaluated") == {} and len(changed) == len(WORLDS) - 1
+    assert all(len(settings) == 1 for settings in changed.values())
     assert changed["10 kg on the base"] == {"randomization.payload": 10.0}
-    assert len(changed) == len(WORLDS) - 1 and all(changed.values())
+    assert changed["drives: pd"] == {"drive.model": "pd"} and changed["drives: anydrive"] == {"drive.model": "anydrive"}
+    assert changed["drives 20 % weaker"] == {"drive.strength": 0.8}
+
+
+def test_ideal_drives_cannot_be_slower() -> None:
+    slow = next(world for world in WORLDS if "drive.lag" in world.difference())
+    assert slow.unfit and slow.fits(EnvConfig()) and not slow.fits(EnvConfig(drive=PD))
+
+
+def test_a_network_is_known_by_its_content(tmp_path: Path) -> None:
+    (tmp_path / "drive.npz").write_bytes(ANYDRIVE.read_bytes())
+    settings = with_network(tmp_path / "drive.npz").difference()
+    assert settings == {"drive.model": "network", "drive.network": digest(ANYDRIVE)}
 
 
 def test_a_world_replaces_what_belongs_to_the_policy() -> None:

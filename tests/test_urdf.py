@@ -9,18 +9,21 @@ import numpy as np
 import pytest
 import torch
 from urdf_files import CAMERA, TAIL, write_urdf
-from worlds import environment, hold, pose, put, simulation
+from worlds import environment, hold, plane_tile, pose, put, simulation
 
 from anymal_policy.layout import DEFAULT_JOINT_POSITION, LEGS
+from envs.drives import DriveConfig
 from envs.height_noise import LEVELS
 from envs.robot import STANDING_HEIGHT, robot_spec
 from envs.sensor_noise import SensorNoiseConfig
+from envs.simulation import PARAMETERS, Simulation
 from envs.state import RobotState
 from envs.terrains import Surface, build_map, make_tile
 from evaluation.urdf.ground import add_ground, levels
 from evaluation.urdf.robot import find_parts, load_robot
 from evaluation.urdf.senses import Senses
-from evaluation.urdf.walker import Walker
+from evaluation.urdf.walk import OF_DRIVES
+from evaluation.urdf.walker import Body, Walker
 
 PARTS = ("HIP", "THIGH", "SHANK")
 ANYBOTICS = Path(__file__).parents[2] / "shared" / "data" / "anymal_c.urdf"
@@ -40,7 +43,8 @@ def placed(spec: mujoco.MjSpec, friction: float = 0.8, base_mass: float = 0.0, l
     """The same with a robot that has been loaded."""
     add_ground(spec, build_map([make_tile("flat", size=(4.0, 4.0))]), 0)
     model = spec.compile()
-    return Walker(model, find_parts(model, Path("robot.urdf")), np.full(4, friction), base_mass, np.full(12, links))
+    body = Body(np.full(4, friction), base_mass, np.full(12, links), {})
+    return Walker(model, find_parts(model, Path("robot.urdf")), body)
 
 
 def random_state(seed: int, height: float = 2.0) -> tuple[np.ndarray, np.ndarray]:
@@ -141,6 +145,28 @@ def test_slippery_feet_slip_though_the_ground_does_not(urdf: Path) -> None:
         return float(robot.state.foot_position_w[0, :, 0].mean())
 
     assert slid(0.05) - slid(1.0) > 0.1
+
+
+def test_its_drives_are_those_of_the_episode_and_have_their_dynamics(urdf: Path) -> None:
+    drive, rows = DriveConfig(), torch.arange(1)
+    sim = Simulation(Surface(build_map([plane_tile()])), 1, 1, 4, drive)
+    strong, body = placed(load_robot(urdf, drive)), Body(np.full(4, 0.8), 0.0, np.ones(12), {})
+    sim.set_strength(rows, torch.linspace(0.3, 1.0, 12)[None])
+    drives = {PARAMETERS[name]: getattr(sim, name)[0][sim.actuators] for name in OF_DRIVES}
+    weak = Walker(strong.model, strong.parts, body._replace(drives=drives))
+    start = pose(2.0)
+    put(sim, start)
+    target = DEFAULT_JOINT_POSITION + 0.4
+    for robot in (weak, strong):
+        robot.start(start[0].numpy(), np.zeros(18))
+    for _ in range(4):
+        sim.step(torch.from_numpy(target).float()[None])
+        for robot in (weak, strong):
+            robot.step(target.astype(np.float32), 4)
+    theirs = sim.read()
+    np.testing.assert_allclose(weak.state.joint_position, theirs.joint_position, atol=1e-3)
+    np.testing.assert_allclose(weak.state.joint_torque, theirs.joint_torque, atol=0.5)
+    assert (weak.state.joint_position - strong.state.joint_position).abs().max() > 0.02
 
 
 def test_it_has_fallen_when_its_base_touches_the_ground_or_leans(urdf: Path) -> None:

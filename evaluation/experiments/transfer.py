@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,12 +12,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from anymal_policy.contract import digest
+from envs.drives.network import load
 from evaluation.agents import Agent
 from evaluation.cells import Cell, make_cells
 from evaluation.deployment import CONTRACT, deploy, require_packages
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.plots import by_label, finish, label, marks
-from evaluation.experiments.worlds import WORLDS
+from evaluation.experiments.worlds import WORLDS, World, with_network
 from evaluation.protocol import Batch, evaluate_cells, run_batch
 from evaluation.reconstruction import student_in
 from evaluation.tables import Column, markdown_table, success, value
@@ -57,7 +57,9 @@ def ground(row: Row) -> str:
 
 
 def lacks(request: Request) -> str | None:
-    """Nothing; a ValueError if the URDF or what exporting takes is not as it must be."""
+    """Nothing; a ValueError if a file, or what exporting takes, is not as it must be."""
+    if request.drive_network is not None:
+        load(request.drive_network)
     if request.robot_urdf is not None:
         load_robot(request.robot_urdf)
         if any(student_in(agent) for agent in request.agents):
@@ -68,25 +70,39 @@ def lacks(request: Request) -> str | None:
 def settings(request: Request) -> dict[str, Any]:
     """Those of the evaluation, the grounds, and what is different in each world."""
     grounds = {terrain: [cell.parameters for cell in cells_of(terrain)] for terrain in GROUNDS}
-    worlds: dict[str, Any] = {world.name: world.difference() for world in WORLDS}
+    worlds: dict[str, Any] = {world.name: world.difference() for world in worlds_of(request)}
     if request.robot_urdf is not None:
         worlds[OF_THE_URDF] = {"sha256": digest(request.robot_urdf)}
     return request.settings(NOISES, EPISODES, grounds=grounds, worlds=worlds)
 
 
+def worlds_of(request: Request) -> tuple[World, ...]:
+    """The worlds that are a change of the environment."""
+    return WORLDS if request.drive_network is None else (*WORLDS, with_network(request.drive_network))
+
+
 def run(request: Request) -> list[dict[str, Any]]:
     """A row for each world, policy and ground, or for a policy that a world is not made for."""
-    with batches(request) as worlds:
-        return [row for name, make in worlds.items() for row in cross(request, name, make)]
+    for file, flag in ((request.drive_network, "--drive-network"), (request.robot_urdf, "--robot-urdf")):
+        if file is None:
+            print(f"transfer: a world is left out: name its file with {flag}.", file=sys.stderr)
+    rows = []
+    with TemporaryDirectory() as folder:
+        for world in worlds_of(request):
+            rows += cross(request, world.name, partial(changed, world=world), world.unfit)
+        if request.robot_urdf is not None:
+            exporting = partial(exported, urdf=request.robot_urdf, folder=Path(folder))
+            rows += cross(request, OF_THE_URDF, exporting, NO_EXPORT)
+    return rows
 
 
-def cross(request: Request, world: str, make: Callable[[Agent], Batch | None]) -> Iterator[dict[str, Any]]:
-    """The rows of one world."""
+def cross(request: Request, world: str, make: Callable[[Agent], Batch | None], unfit: str) -> Iterator[dict[str, Any]]:
+    """The rows of one world, in which `make` lets an agent walk, or gives None if the world does not fit it."""
     episodes = request.episodes or EPISODES
     for agent, noise in request.pairs(NOISES):
         batch = make(agent)
         if batch is None:
-            yield {"checkpoint": agent.name, "noise": noise, "world": world, "lacks": NO_EXPORT}
+            yield {"checkpoint": agent.name, "noise": noise, "world": world, "unfit": unfit}
             continue
         for terrain in GROUNDS:
             cells = cells_of(terrain)
@@ -95,23 +111,9 @@ def cross(request: Request, world: str, make: Callable[[Agent], Batch | None]) -
                 yield {**row, "world": world}
 
 
-@contextmanager
-def batches(request: Request) -> Iterator[dict[str, Callable[[Agent], Batch | None]]]:
-    """How an agent walks in each world, by its name; None if it cannot."""
-    worlds: dict[str, Callable[[Agent], Batch | None]] = {}
-    for world in WORLDS:
-        worlds[world.name] = partial(changed, change=world.change)
-    with TemporaryDirectory() as folder:
-        if request.robot_urdf is None:
-            print(f"transfer: {OF_THE_URDF} is left out: name its file with --robot-urdf.", file=sys.stderr)
-        else:
-            worlds[OF_THE_URDF] = partial(exported, urdf=request.robot_urdf, folder=Path(folder))
-        yield worlds
-
-
-def changed(agent: Agent, change: Any) -> Batch:
+def changed(agent: Agent, world: World) -> Batch | None:
     """The world of evaluation with one change."""
-    return partial(run_batch, change=change)
+    return partial(run_batch, change=world.change) if world.fits(agent.env) else None
 
 
 def exported(agent: Agent, urdf: Path, folder: Path) -> Batch | None:
@@ -137,7 +139,7 @@ def lines(rows: Sequence[Row], text: Callable[[Row], str]) -> list[dict[str, str
     """For each world and policy a quantity on each ground; blank, with the reason, if the world is not for it."""
     found: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
-        world = f"{row['world']}: {row['lacks']}" if "lacks" in row else row["world"]
+        world = f"{row['world']}: {row['unfit']}" if "unfit" in row else row["world"]
         line = found.setdefault((world, label(row)), {"world": world, "policy": label(row)})
         if "terrain" in row:
             line[ground(row)] = text(row)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from anymal_policy.contract import digest
 from envs.config import EnvConfig
+from envs.drives import PD, DriveConfig
 from evaluation.conditions import CONDITIONS, Change, unchanged
 
 PAYLOAD = 10.0
 """kg that the base carries."""
 SHORT_STEPS = 8
 """Physics steps in a policy step of 20 ms: 2.5 ms each."""
+WEAK = 0.8
+"""Share of its torque that a weak drive has."""
+SLOW = 0.01
+"""s, time constant of the lag that a slow drive has beside its own of some 20 ms."""
+NETWORK = "drive.network"
+"""Name of the setting that is a file."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +31,26 @@ class World:
     name: str
     """In tables."""
     change: Change
-    """What it has otherwise."""
+    """What it has otherwise; raises a ValueError for a policy's environment that it does not fit."""
+    unfit: str = ""
+    """What tables say of a policy that it does not fit."""
 
     def difference(self) -> dict[str, Any]:
-        """The settings that it changes, by their names joined with dots."""
-        return different(asdict(CONDITIONS), asdict(self.change(CONDITIONS)))
+        """The settings that it changes for policies of any drives, by their names joined with dots; files as hashes."""
+        changes: dict[str, Any] = {}
+        for drive in (DriveConfig(), PD):
+            before = replace(CONDITIONS, drive=drive)
+            if self.fits(before):
+                changes |= different(asdict(before), asdict(self.change(before)))
+        return {name: digest(Path(value)) if name == NETWORK else value for name, value in changes.items()}
+
+    def fits(self, cfg: EnvConfig) -> bool:
+        """Whether a policy's environment can be changed so."""
+        try:
+            self.change(cfg)
+        except ValueError:
+            return False
+        return True
 
 
 def different(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,10 +80,34 @@ def stock_collider(cfg: EnvConfig) -> EnvConfig:
     return replace(cfg, collider="stock")
 
 
+def driven_by(drive: DriveConfig) -> Change:
+    """Other drives than those that the policy was trained with."""
+    return lambda cfg: replace(cfg, drive=drive)
+
+
+def weak_drives(cfg: EnvConfig) -> EnvConfig:
+    """The policy's drives, weaker."""
+    return replace(cfg, drive=replace(cfg.drive, strength=WEAK))
+
+
+def slow_drives(cfg: EnvConfig) -> EnvConfig:
+    """The policy's drives, slower; an ideal PD cannot be."""
+    return replace(cfg, drive=replace(cfg.drive, lag=SLOW))
+
+
 WORLDS = (
     World("as evaluated", unchanged),
+    World("drives: pd", driven_by(PD)),
+    World("drives: anydrive", driven_by(DriveConfig("anydrive"))),
+    World("drives 20 % weaker", weak_drives),
+    World("drives slower by 10 ms", slow_drives, "pd drives have no lag"),
     World("10 kg on the base", loaded),
     World("physics steps of 2.5 ms", short_steps),
     World("MuJoCo's collider", stock_collider),
 )
 """In the order of the table; the first is the one that all others are compared with."""
+
+
+def with_network(network: Path) -> World:
+    """The world in which an actuator network from a file drives the joints."""
+    return World("drives: network", driven_by(DriveConfig("network", str(network))))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from anymal_policy.gait import leg_chain
 from anymal_policy.kinematics import foot_positions
 from anymal_policy.layout import JOINTS, LEGS
+from envs.drives import PD, DriveConfig, equip
 from envs.robot import FOOT_RADIUS, robot_spec
 
 FOOT_TOLERANCE = 0.01
@@ -45,7 +46,7 @@ class Parts(NamedTuple):
     """(4,) geoms."""
 
 
-def load_robot(path: Path) -> mujoco.MjSpec:
+def load_robot(path: Path, drive: DriveConfig = PD) -> mujoco.MjSpec:
     """The robot of a URDF file on a free joint, touching the ground alone; a ValueError if it is no ANYmal C."""
     try:
         spec = mujoco.MjSpec.from_file(str(path))
@@ -60,6 +61,7 @@ def load_robot(path: Path) -> mujoco.MjSpec:
         raise ValueError(f"{path} is no robot that MuJoCo can read ({reason}): name a URDF file.") from error
     require_joints(path, model)
     fit_ours(spec)
+    equip(spec, drive)
     find_parts(spec.compile(), path)
     return spec
 
@@ -93,7 +95,7 @@ def require_joints(path: Path, model: mujoco.MjModel) -> None:
 
 
 def fit_ours(spec: mujoco.MjSpec) -> None:
-    """Give a robot the physics options, drives and soles of ours."""
+    """Give a robot the physics options, soles and pd drives of ours."""
     ours = robot_spec(visual=False)
     spec.option = ours.option
     sole = ours.geom(f"{LEGS[0]}_foot")

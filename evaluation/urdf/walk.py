@@ -18,6 +18,7 @@ from torch import Tensor
 from anymal_policy.runtime import Runner
 from envs.anymal import AnymalEnv
 from envs.commands import Commands
+from envs.simulation import PARAMETERS
 from evaluation import conditions
 from evaluation.agents import Agent
 from evaluation.cells import Cell
@@ -28,26 +29,26 @@ from evaluation.trial import Trial
 from evaluation.urdf.ground import add_ground
 from evaluation.urdf.robot import find_parts, load_robot
 from evaluation.urdf.senses import ROW, Senses
-from evaluation.urdf.walker import Walker
+from evaluation.urdf.walker import Body, Walker
 
 NOISE_STREAM = 2
 """Which of a batch's streams of random numbers the senses draw from; the environment's have 0 and 1."""
 
+OF_DRIVES = ("gain", "force_range", "dynamics")
+"""Attributes of the simulation in which the drives of its robots differ."""
+
 
 @dataclass(frozen=True)
 class Start:
-    """Where one robot starts, what it is like, and what happens to it: the same as in the environment."""
+    """What one robot is like, where it starts, and what happens to it: the same as in the environment."""
+
+    body: Body
+    """Masses, soles and drives."""
 
     qpos: NDArray[np.float64]
     """(19,)."""
     qvel: NDArray[np.float64]
     """(18,)."""
-    friction: NDArray[np.float64]
-    """(4,) of the feet."""
-    base_mass: float
-    """kg, added to the base."""
-    links: NDArray[np.float64]
-    """(12,) factors on the masses of hips, thighs and shanks."""
     pushes: NDArray[np.float32]
     """(steps, 2) m/s, before each step."""
     tile: int
@@ -100,7 +101,7 @@ class UrdfWorld:
 
     def _models(self, env: AnymalEnv) -> list[mujoco.MjModel]:
         """The robot on each tile."""
-        robot, models = load_robot(self.urdf), []
+        robot, models = load_robot(self.urdf, env.cfg.drive), []
         for tile in range(min(len(env.placement.map.tiles), env.num_envs)):
             spec = robot.copy()
             add_ground(spec, env.placement.map, tile)
@@ -120,11 +121,14 @@ def starts(env: AnymalEnv, push_seed: int, edge: Tensor | None) -> list[Start]:
     links = mass[:, simulation.links] / simulation.model.body_mass[simulation.links]
     return [
         Start(
+            body=Body(
+                friction=env.state.friction[row].numpy(),
+                base_mass=float(added[row]),
+                links=links[row],
+                drives={PARAMETERS[name]: getattr(simulation, name)[row][simulation.actuators] for name in OF_DRIVES},
+            ),
             qpos=simulation.qpos[row].copy(),
             qvel=simulation.qvel[row].copy(),
-            friction=env.state.friction[row].numpy(),
-            base_mass=float(added[row]),
-            links=links[row],
             pushes=kicks[row],
             tile=int(env.placement.tile[row]),
             edge_x=None if edge is None else edge[row : row + 1],
@@ -137,7 +141,7 @@ def starts(env: AnymalEnv, push_seed: int, edge: Tensor | None) -> list[Start]:
 def episode(env: AnymalEnv, model: mujoco.MjModel, urdf: Path, runner: Runner, start: Start) -> dict[str, Tensor]:
     """One robot's episode under a runner, as of `Trial.finish`."""
     cfg, placement = env.cfg, env.placement
-    walker = Walker(model, find_parts(model, urdf), start.friction, start.base_mass, start.links)
+    walker = Walker(model, find_parts(model, urdf), start.body)
     walker.start(start.qpos, start.qvel)
     s, senses = walker.state, Senses(env, start.seed)
     commands = Commands(cfg.commands, 1, cfg.dt, torch.Generator())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import mujoco
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anymal_policy.kinematics import rotation_matrix
@@ -21,16 +23,31 @@ SLIDING = 0
 """Column of geom_friction of the sliding coefficient."""
 
 
-class Walker:
-    """A robot of its own mass and friction, and its state of one row, which every step overwrites."""
+class Body(NamedTuple):
+    """How one robot differs from the model."""
 
-    def __init__(self, model: mujoco.MjModel, parts: Parts, friction: ArrayLike, base_mass: float, links: ArrayLike):
-        """`friction` (4,) of the feet, `base_mass` kg added to the base, `links` (12,) factors on the links' mass."""
+    friction: NDArray[np.floating]
+    """(4,) of the feet."""
+    base_mass: float
+    """kg, added to the base."""
+    links: NDArray[np.floating]
+    """(12,) factors on the masses of hips, thighs and shanks."""
+    drives: Mapping[str, NDArray[np.float64]]
+    """Parameters of the drives (12, ...), by their field in MuJoCo's model."""
+
+
+class Walker:
+    """A robot of its own body, and its state of one row, which every step overwrites."""
+
+    def __init__(self, model: mujoco.MjModel, parts: Parts, body: Body) -> None:
+        """At the origin; `model` stays as it is."""
         self.model, self.parts = copy.copy(model), parts
-        self.model.geom_friction[parts.feet, SLIDING] = friction
+        self.model.geom_friction[parts.feet, SLIDING] = body.friction
+        for field, values in body.drives.items():
+            getattr(self.model, field)[parts.drives] = values
         factor = np.ones(model.nbody)
-        factor[parts.base] += base_mass / model.body_mass[parts.base]
-        factor[parts.links] = links
+        factor[parts.base] += body.base_mass / model.body_mass[parts.base]
+        factor[parts.links] = body.links
         self.model.body_mass *= factor
         self.model.body_inertia *= factor[:, None]
         self.data = mujoco.MjData(self.model)
