@@ -145,7 +145,12 @@ def test_a_urdf_goes_with_a_suite_alone(capsys: pytest.CaptureFixture[str]) -> N
 def test_worlds_differ_from_the_conditions_of_evaluation_in_one_thing() -> None:
     changed = {world.name: world.difference() for world in WORLDS}
     assert changed.pop("as evaluated") == {} and len(changed) == len(WORLDS) - 1
-    assert all(len(settings) == 1 for settings in changed.values())
+    together = {**changed}
+    physics = together.pop("2.5 ms, elliptic cone, soft contacts")
+    assert physics == {"decimation": 8, "solver.cone": "elliptic", "solver.contacts": "default", "solver.impratio": 1.0}
+    late = {name: together.pop(name) for name in ("10 ms late", "20 ms late", "40 ms late")}
+    assert late["40 ms late"] == {"latency.action": (0.04, 0.04), "latency.proprioception": (0.04, 0.04)}
+    assert all(len(settings) == 1 for settings in together.values())
     assert changed["10 kg on the base"] == {"randomization.payload": 10.0}
     assert changed["drives: pd"] == {"drive.model": "pd"} and changed["drives: anydrive"] == {"drive.model": "anydrive"}
     assert changed["drives 20 % weaker"] == {"drive.strength": 0.8}
@@ -163,8 +168,8 @@ def test_a_network_is_known_by_its_content(tmp_path: Path) -> None:
 
 
 def test_a_world_replaces_what_belongs_to_the_policy() -> None:
-    short_steps = next(world for world in WORLDS if "decimation" in world.difference())
-    env = environment(ZeroAgent(), FLAT[0].tiles(0)[:1], None, 1, 0, 1, WALK, short_steps.change)
+    world = next(world for world in WORLDS if "decimation" in world.difference())
+    env = environment(ZeroAgent(), FLAT[0].tiles(0)[:1], None, 1, 0, 1, WALK, world.change)
     assert env.simulation.model.opt.timestep == pytest.approx(0.0025) and env.simulation.decimation == 8
 
 

@@ -10,12 +10,17 @@ from typing import Any
 from anymal_policy.contract import digest
 from envs.config import EnvConfig
 from envs.drives import PD, DriveConfig
+from envs.latency import LatencyConfig
+from envs.solver import SolverConfig
 from evaluation.conditions import CONDITIONS, Change, unchanged
+from evaluation.physics import Physics
 
 PAYLOAD = 10.0
 """kg that the base carries."""
-SHORT_STEPS = 8
-"""Physics steps in a policy step of 20 ms: 2.5 ms each."""
+OTHER_PHYSICS = Physics(0.0025, SolverConfig(cone="elliptic", contacts="default", impratio=1.0))
+"""MuJoCo's defaults where ours differ, at half the step."""
+DELAYS = (0.01, 0.02, 0.04)
+"""s, of actions and of what a Student feels, each."""
 WEAK = 0.8
 """Share of its torque that a weak drive has."""
 SLOW = 0.01
@@ -70,9 +75,10 @@ def loaded(cfg: EnvConfig) -> EnvConfig:
     return replace(cfg, randomization=replace(cfg.randomization, payload=PAYLOAD))
 
 
-def short_steps(cfg: EnvConfig) -> EnvConfig:
-    """Shorter physics steps."""
-    return replace(cfg, decimation=SHORT_STEPS)
+def late(seconds: float) -> Change:
+    """Targets that act late, and senses that are as late again."""
+    latency = LatencyConfig(action=(seconds, seconds), proprioception=(seconds, seconds))
+    return lambda cfg: replace(cfg, latency=latency)
 
 
 def stock_collider(cfg: EnvConfig) -> EnvConfig:
@@ -102,7 +108,8 @@ WORLDS = (
     World("drives 20 % weaker", weak_drives),
     World("drives slower by 10 ms", slow_drives, "pd drives have no lag"),
     World("10 kg on the base", loaded),
-    World("physics steps of 2.5 ms", short_steps),
+    *(World(f"{1000 * delay:g} ms late", late(delay)) for delay in DELAYS),
+    World("2.5 ms, elliptic cone, soft contacts", OTHER_PHYSICS),
     World("MuJoCo's collider", stock_collider),
 )
 """In the order of the table; the first is the one that all others are compared with."""
