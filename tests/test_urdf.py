@@ -149,7 +149,7 @@ def test_slippery_feet_slip_though_the_ground_does_not(urdf: Path) -> None:
 
 def test_its_drives_are_those_of_the_episode_and_have_their_dynamics(urdf: Path) -> None:
     drive, rows = DriveConfig(), torch.arange(1)
-    sim = Simulation(Surface(build_map([plane_tile()])), 1, 1, 4, drive)
+    sim = Simulation(Surface(build_map([plane_tile()])), 1, 1, 4, drive=drive)
     strong, body = placed(load_robot(urdf, drive)), Body(np.full(4, 0.8), 0.0, np.ones(12), {})
     sim.set_strength(rows, torch.linspace(0.3, 1.0, 12)[None])
     drives = {PARAMETERS[name]: getattr(sim, name)[0][sim.actuators] for name in OF_DRIVES}
