@@ -102,8 +102,8 @@ def prepare_suite(args: Args) -> SuitePlan:
     if args.out is None:
         raise ValueError("A suite needs a directory for its results: name one with --out.")
     agents, teacher = [load_agent(name) for name in agent_names(args)], find_teacher(args.teacher)
-    sizes = {"episodes": args.episodes, "map_cells": args.map_cells, "seed": args.seed, "threads": args.threads}
-    request = Request(agents, teacher, args.runs, **sizes)
+    shared = ("episodes", "drive_network", "robot_urdf", "map_cells", "seed", "threads")
+    request = Request(agents, teacher, args.runs, **{name: getattr(args, name) for name in shared})
     experiments = choose(items("suite", args.suite), request)
     return SuitePlan(remaining(experiments, request, args.out), request, args.out)
 

@@ -41,7 +41,7 @@ def new_bodies(
     )  # the state before this step keeps its own
     s.friction[rows] = randomization.friction(cfg, m, generator)
     s.external_force_w[rows], s.external_torque_w[rows] = randomization.wrench(cfg, m, factor, generator)
-    simulation.set_mass(rows, uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
+    simulation.set_mass(rows, cfg.payload + uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
     strength = 1 + uniform(12, cfg.motor_strength)
     if simulation.drives_have_dynamics:
         simulation.set_drives(rows, strength, randomization.drives(cfg, m, factor, generator))

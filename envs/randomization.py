@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomizationConfig:
-    """Ranges at the end of the curriculum; until then c_k multiplies all but friction, shares, times and start."""
+    """Ranges at the curriculum's end; until then c_k multiplies all but friction, shares, payload, times and start."""
 
     friction: tuple[float, float] = (0.5, 1.25)
     """Sliding friction of the feet, uniform per robot (legged_gym)."""
@@ -22,6 +22,8 @@ class RandomizationConfig:
     """kg, half-width of the uniform mass added to the base (legged_gym)."""
     leg_mass: float = 0.1
     """Relative half-width of the mass of hips, thighs and shanks (MuJoCo Playground)."""
+    payload: float = 0.0
+    """kg that every base carries beside its own mass."""
     motor_strength: float = 0.1
     """Relative half-width of a joint's torque for the same command (walk-these-ways)."""
     drive_position_gain: float = 0.1

@@ -68,19 +68,23 @@ class Args:
     markdown: Path | None = None
     """File for the table."""
     suite: str = ""
-    """Experiments in place of terrains: paper, or some of reference, gait, maps, steps, distance, robustness, commands
-    and curves."""
+    """Experiments in place of terrains: paper, or some of reference, transfer, gait, maps, steps, distance, robustness,
+    commands and curves."""
     out: Path | None = None
     """Directory for the results of a suite; what it holds already is not made again."""
     teacher: Path | None = None
     """Teacher that the suite's distance compares Students with; default the pretrained one."""
+    drive_network: Path | None = None
+    """File of an actuator network, for the line of the suite's transfer in which it drives the joints."""
+    robot_urdf: Path | None = None
+    """URDF file of an ANYmal C, for the line of the suite's transfer in which it walks in plain MuJoCo."""
     runs: tuple[Path, ...] = ()
     """Run directories of the trainings that the suite's curves compare."""
     map_cells: int = 9
     """Cells along each side of the suite's success maps (paper: 41)."""
 
 
-OF_SUITES = ("suite", "out", "teacher", "runs", "map_cells")
+OF_SUITES = ("suite", "out", "teacher", "drive_network", "robot_urdf", "runs", "map_cells")
 """Settings that go with --suite alone."""
 SHARED = ("checkpoint", "agent", "episodes", "seed", "threads")
 """Settings that go with terrains and suites alike; all others go with terrains."""

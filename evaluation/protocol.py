@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from agents.checkpoint import versions
+from envs.anymal import AnymalEnv
+from envs.terrains import Tile
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import ACTS_THROUGH, Agent
@@ -77,14 +79,22 @@ def run_batch(
     Robot i is on cell i modulo their number. Start states and pushes are the same for every agent.
     """
     env_seed, push_seed, agent_seed = seeds(seed, batch)
-    tiles = [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
     robots = len(cells) * episodes
-    env = environment(agent, tiles, noise, robots, env_seed, threads, command, change)
-    edge_x = edge(env) if cells[0].terrain in SINGLE_STEPS else None
-    trial = Trial(env.state, masses(env), env.cfg.dt, edge_x, half_width(env))
+    env = environment(agent, tiles_of(cells, seed), noise, robots, env_seed, threads, command, change)
+    trial = Trial(env.state, masses(env), env.cfg.dt, edge_in(env, cells), half_width(env))
     pushes = Pushes(robots, env.cfg.dt, push_seed)
     roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes], [trial])
     return trial.finish()
+
+
+def tiles_of(cells: Sequence[Cell], seed: int) -> list[Tile]:
+    """Tiles such that robot i modulo their number is on cell i modulo theirs."""
+    return [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
+
+
+def edge_in(env: AnymalEnv, cells: Sequence[Cell]) -> Tensor | None:
+    """The edge that all feet have to get over, (n,) m; None where the distance counts."""
+    return edge(env) if cells[0].terrain in SINGLE_STEPS else None
 
 
 @one_torch_thread()
