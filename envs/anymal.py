@@ -18,7 +18,7 @@ from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
 from envs.metrics import Metrics
-from envs.per_episode import PerEpisode
+from envs.per_episode import OwnGenerator, PerEpisode
 from envs.placement import make_placement
 from envs.ranks import ALONE, Ranks
 from envs.senses import make_senses
@@ -58,6 +58,7 @@ class AnymalEnv(VecEnv):
             cfg.solver,
             longest_delay=cfg.latency.action[1],
         )
+        self.drives = OwnGenerator(cfg.seed, stream=5)
         self.delay = PerEpisode(cfg.latency.action, cfg.num_envs, cfg.seed, stream=2)
         self.stiffness = PerEpisode(cfg.solver.stiffness, cfg.num_envs, cfg.seed, stream=3)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
@@ -162,7 +163,7 @@ class AnymalEnv(VecEnv):
             return
         s, m = self.state, len(rows)
         cfg, factor = self.cfg.randomization, s.randomization_factor
-        events.new_bodies(s, self.simulation, rows, cfg, self.generator)
+        events.new_bodies(s, self.simulation, rows, cfg, self.generator, self.drives.generator)
         phase = start_phase(m, self.generator)
         target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
         start, heading = self.placement.start(rows)
@@ -221,6 +222,7 @@ class AnymalEnv(VecEnv):
             "samples": self.samples,
             "generator": self.generator.get_state(),
             "simulation": self.simulation.state_dict(),
+            "drives": self.drives.state_dict(),
             "delay": self.delay.state_dict(),
             "stiffness": self.stiffness.state_dict(),
             "commands": self.commands.state_dict(),
@@ -232,7 +234,7 @@ class AnymalEnv(VecEnv):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`; the next step has the same bits as if the environment had gone on."""
         self.simulation.load_state_dict(state["simulation"])
-        for drawn in (name for name in ("delay", "stiffness") if name in state):
+        for drawn in (name for name in ("drives", "delay", "stiffness") if name in state):
             getattr(self, drawn).load_state_dict(state[drawn])
         self.commands.load_state_dict(state["commands"])
         self.placement.load_state_dict(state["placement"])

@@ -45,7 +45,7 @@ class EpisodicEnv(AnymalEnv):
     def restart(self, seed: int) -> None:
         """New episodes for all robots, drawn with this seed; those they were in count as timed out."""
         self.generator.manual_seed(seed)
-        for drawing in (self.senses, self.delay, self.stiffness):
+        for drawing in (self.senses, self.drives, self.delay, self.stiffness):
             drawing.seed(seed)
         rows, fell = torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool)
         self.placement.finish(rows, fell, ~self.senses.map_failed())
