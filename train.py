@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads
 
 import torch
 
-from agents import archive, checkpoint, distributed, launch
+from agents import archive, checkpoint, distributed, launch, run_dir
 from agents.checkpoint import STUDENT, TEACHER, WALK
 from agents.log import require_logger
 from agents.precision import resolve_precision
@@ -51,13 +51,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def stages(args: Args) -> int:
     """Do what is left of the stages that are asked for; returns the exit code."""
-    if args.run_dir is None and args.resume is None:
-        args = replace(args, run_dir=distributed.gather(default_run_dir(args.task))[0])
-    code, finished = run(args)
-    while finished and (after := following(args)) is not None:
-        args = after
+    with ExitStack() as stack:
+        try:
+            root = stack.enter_context(run_dir.owned(args.run_dir, args.resume, args.task, args.record))
+        except (ValueError, OSError) as error:
+            return fail(error, 2)
+        if args.resume is None:
+            args = replace(args, run_dir=root)
         code, finished = run(args)
-    return code
+        while finished and (after := following(args)) is not None:
+            args = after
+            code, finished = run(args)
+        return code
 
 
 def run(args: Args) -> tuple[int, bool]:
@@ -109,29 +114,30 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     """Environment and runner of the stage at hand, ready to train."""
     require_logger(args.logger)
     policy = checkpoint.read_policy(args.init_from, args.now) if args.init_from is not None else None
-    run_dir = stage_dir(args)
+    folder = stage_dir(args)
     own, ranks = own_share(args.env), distributed.size()
     seed_everything(own.seed)
     torch.set_num_threads(args.env.threads)
     env = AnymalEnv(own, ranks=Ranks(distributed.rank(), ranks, distributed.total))
     cfg: Any = getattr(args, CONFIG[args.now])
-    runner = RUNNERS[args.now](env, cfg, args.task, run_dir, resolve_precision(cfg.precision), args.logger)
+    runner = RUNNERS[args.now](env, cfg, args.task, folder, resolve_precision(cfg.precision), args.logger)
     if args.record is not None:
         runner.restore(args.record)
         note_versions(args.record["versions"], runner.versions)
     elif args.now == STUDENT:
-        teacher = checkpoint.read_policy(args.teacher or run_dir.parent / TEACHER, TEACHER)
+        teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)
         note_misfits(runner.teach(teacher), "Teacher")
     if policy is not None:
         note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
-    print(f"Training a {args.now} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
+    print(f"Training a {args.now} on {args.task} in {folder}: {robots}, seed {args.env.seed}, {runner.precision}.")
     return runner
 
 
 def stage_dir(args: Args) -> Path:
     """Directory of the stage at hand; that of a new run is made."""
-    root = args.resume or args.run_dir or default_run_dir(args.task)
+    root = args.resume or args.run_dir
+    assert root is not None
     new = args.resume is None and args.now == first_stage(args)
     if new:
         checkpoint.create_run_dir(root)
@@ -142,11 +148,6 @@ def stage_dir(args: Args) -> Path:
         later = {"refinement": args.refinement, "student": args.student}
         archive.write(root / PLAN_FILE, {"kind": "plan", "preset": args.preset, **later})
     return root / args.now
-
-
-def default_run_dir(task: str) -> Path:
-    """A directory named after task and time."""
-    return Path("runs") / f"{task}_{datetime.now():%Y-%m-%d_%H-%M-%S}"
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from evaluation.experiments.maps import MAPS
 from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.steps import STEPS
+from system.folders import taken
 
 OF_THE_PAPER = (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)
 EXPERIMENTS = {each.name: each for each in (REFERENCE, GAIT, *OF_THE_PAPER)}
@@ -71,16 +72,21 @@ def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def run_suite(experiments: Sequence[Experiment], request: Request, out: Path) -> None:
-    """Make the experiments; each one's results are written when it is complete, the JSON last."""
-    out.mkdir(parents=True, exist_ok=True)
-    for experiment in experiments:
-        settings, versions = split(experiment.settings(request))
-        rows = experiment.run(request)
-        results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
-        text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
-        (out / f"{experiment.name}.md").write_text(text)
-        experiment.draw(rows).savefig(out / f"{experiment.name}.png", dpi=100)
-        part = out / f"{experiment.name}.json.part"
-        part.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
-        os.replace(part, out / f"{experiment.name}.json")
-        print(text)
+    """Make the experiments that are missing, as the only one who writes to `out`."""
+    with taken(out):
+        for experiment in remaining(experiments, request, out):
+            make(experiment, request, out)
+
+
+def make(experiment: Experiment, request: Request, out: Path) -> None:
+    """Write one experiment's results when it is complete, the JSON last."""
+    settings, versions = split(experiment.settings(request))
+    rows = experiment.run(request)
+    results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
+    text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
+    (out / f"{experiment.name}.md").write_text(text)
+    experiment.draw(rows).savefig(out / f"{experiment.name}.png", dpi=100)
+    part = out / f"{experiment.name}.json.part"
+    part.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
+    os.replace(part, out / f"{experiment.name}.json")
+    print(text)
