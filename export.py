@@ -21,6 +21,7 @@ from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
+from system.shell import quoted
 
 MODEL, CONTRACT = "student.onnx", "student.json"
 TOLERANCE = 1e-4
@@ -52,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as failure:
         print(f"export.py: {failure}", file=sys.stderr)
         return 2
-    print(f"{args.out / MODEL} and {args.out / CONTRACT} written; joint targets agree with torch to {error:.1e} rad.")
+    print(f"Joint targets of the written network agree with torch to {error:.1e} rad.")
+    print(*(f"Wrote {quoted(args.out / name)}" for name in (MODEL, CONTRACT)), sep="\n")
     return 0
 
 

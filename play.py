@@ -23,6 +23,7 @@ from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import with_noise
 from evaluation.playing import play
 from evaluation.recording import Screen, Window, find_viewer, recording
+from system.shell import quoted
 
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
 """s, length of a recording by default, and of the longest play."""
@@ -103,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"play.py: {error}", file=sys.stderr)
         return 2
     print(walk)
-    print(*(f"Wrote {path}" for path in written), sep="\n", end="\n" if written else "")
+    print(*(f"Wrote {quoted(path)}" for path in written), sep="\n", end="\n" if written else "")
     return 0
 
 

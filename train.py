@@ -15,14 +15,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads
 import torch
 
 from agents import archive, checkpoint, distributed, launch, run_dir
-from agents.checkpoint import STUDENT, TEACHER, WALK
+from agents.checkpoint import PLAN_FILE, STUDENT, TEACHER, WALK
 from agents.log import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
-from train_args import CONFIG, PLAN_FILE, Args, first_stage, following, note, parse
+from system.shell import quoted
+from train_args import CONFIG, Args, first_stage, following, note, parse
 from train_stages import own_share
 
 RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner}
@@ -71,19 +72,19 @@ def run(args: Args) -> tuple[int, bool]:
         runner = build(args)
     except (ValueError, OSError) as error:
         return fail(error, 2), False
-    root = args.resume or args.run_dir
+    going_on = distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "")
     try:
         finished = runner.train()
     except KeyboardInterrupt:
-        return fail(f"aborted; go on from the last save with --resume {root}.", 130), False
+        return fail(f"aborted; go on from the last save with: {going_on}", 130), False
     except (FloatingPointError, OSError) as error:
         return fail(error, 1), False
     finally:
         runner.env.close()  # type: ignore
     print(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
-    print(f"Policy: {runner.run_dir / checkpoint.POLICY_FILE}")
+    print(f"Policy: {quoted(runner.run_dir / checkpoint.POLICY_FILE)}")
     if not finished:
-        print(f"Go on with: {distributed.command(distributed.size())} --resume {root}")
+        print(f"Go on with: {going_on}")
     return 0, finished
 
 
@@ -130,7 +131,9 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     if policy is not None:
         note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
-    print(f"Training a {args.now} on {args.task} in {folder}: {robots}, seed {args.env.seed}, {runner.precision}.")
+    print(
+        f"Training a {args.now} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {runner.precision}."
+    )
     return runner
 
 

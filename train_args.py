@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agents import archive, checkpoint, distributed
-from agents.checkpoint import STUDENT, TEACHER, WALK
+from agents.checkpoint import PLAN_FILE, STUDENT, TEACHER, WALK
 from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, TeacherConfig, differences, restore
 from agents.log import LoggerName
 from agents.precision import Precision
@@ -21,8 +21,6 @@ from envs.config import EnvConfig
 from envs.tasks import TASKS
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
 
-PLAN_FILE = "plan.pt"
-"""In a run of all stages: what the later ones shall be."""
 CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student"}
 """Which argument holds a stage's training configuration."""
 EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "processes")
@@ -74,7 +72,7 @@ class Args:
     run_dir: Path | None = None
     """Where the run is kept; default runs/<task>_<date-time>."""
     resume: Path | None = None
-    """Run directory to continue, with its own settings, to the same bits."""
+    """Run directory to continue (or a file in it), with its own settings, to the same bits."""
     init_from: Path | None = None
     """With --stage: policy or run directory of a Teacher (then refined by default) or Student, to start from."""
     logger: LoggerName = "tensorboard"
@@ -93,12 +91,13 @@ def parse(argv: Sequence[str]) -> Args:
     for flag in EARLY_SHORT:
         early.add_argument(f"--{flag}", f"--env.{flag}")
     chosen, _ = early.parse_known_args([hyphenated(argument) for argument in argv if argument not in ("-h", "--help")])
-    default = resumed_defaults(Path(chosen.resume)) if chosen.resume is not None else fresh_defaults(chosen)
+    resumed = None if chosen.resume is None else checkpoint.run_directory(Path(chosen.resume))
+    default = fresh_defaults(chosen) if resumed is None else resumed_defaults(resumed)
     args = tyro.cli(Args, args=argv, default=default, prog="train.py")
     args = apply_shortcuts(args, default)
     if args.resume is not None:
         refuse_changes(args, default)
-        return args
+        return replace(args, resume=checkpoint.run_directory(args.resume))
     refuse_contradictions(args, default)
     return replace(args, now=first_stage(args))
 

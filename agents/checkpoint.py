@@ -12,6 +12,7 @@ from typing import Any
 from agents import archive
 from agents.archive import CheckpointError
 from agents.policies import Policy, StudentPolicy, TeacherPolicy
+from system.shell import quoted
 
 POLICY_FILE = "policy.pt"
 RESUME_FILE = "resume.pt"
@@ -19,6 +20,9 @@ RESUME = "resume"
 TEACHER = "teacher"
 STUDENT = "student"
 WALK = "walk"
+PLAN_FILE = "plan.pt"
+"""In a run of all stages: what the later ones shall be."""
+CURVES_FILE = "curves.csv"
 FOLDERS = {STUDENT: (STUDENT,), TEACHER: (TEACHER, WALK)}
 """In a run of all stages: where policies of each kind are, the latest first."""
 POLICIES: dict[str, type[Policy]] = {STUDENT: StudentPolicy, TEACHER: TeacherPolicy}
@@ -28,12 +32,11 @@ NEEDED = {
 }
 """What a policy file of each kind must hold."""
 
-__all__ = ["CheckpointError", "Policy", "create_run_dir", "load_policy", "read_policy", "read_resume", "versions"]
 
-
-def load_policy(path: Path | str) -> Policy:
-    """The policy in a file or run directory, ready to act; of a run of all stages the latest."""
-    record = read_policy(path)
+def load_policy(path: Path | str, *kinds: str) -> Policy:
+    """The policy that a file or run directory holds, of one of these `kinds` or of any, ready to act; of a run of all
+    stages the latest."""
+    record = read_policy(path, *kinds)
     name = record["kind"].capitalize()
     try:
         return POLICIES[record["kind"]](record)
@@ -56,10 +59,26 @@ def read_resume(run_dir: Path | str) -> dict[str, Any]:
     return archive.read(_file(Path(run_dir), RESUME_FILE, tuple(POLICIES)), RESUME)
 
 
+def run_directory(path: Path) -> Path:
+    """The run directory that a path names: the directory itself, that of one of its stages, or a file in either."""
+    folder = path if path.is_dir() or not path.exists() else path.parent
+    stages = {name for names in FOLDERS.values() for name in names}
+    return folder.parent if folder.name in stages and (folder.parent / PLAN_FILE).is_file() else folder
+
+
+def stage_directories(path: Path) -> list[Path]:
+    """Where the run that a path names keeps what its stages have logged, the first stage first."""
+    run = path if path.is_dir() or not path.exists() else path.parent
+    stages = [run / folder for kind in (TEACHER, STUDENT) for folder in reversed(FOLDERS[kind])]
+    return [place for place in stages if (place / CURVES_FILE).is_file()] or [run]
+
+
 def create_run_dir(path: Path) -> Path:
     """The directory for a new run; one that already holds a run is refused."""
     if any((place / RESUME_FILE).exists() for place in (path, *_folders(path, POLICIES))):
-        raise ValueError(f"{path} already holds a run: continue it with --resume {path}, or name another --run-dir.")
+        raise ValueError(
+            f"{path} already holds a run: continue it with --resume {quoted(path)}, or name another --run-dir."
+        )
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -69,13 +88,19 @@ def _folders(run_dir: Path, kinds: Iterable[str]) -> list[Path]:
 
 
 def _file(path: Path, name: str, kinds: Iterable[str]) -> Path:
-    """The file itself, or that of the run directory, or of the latest of its stages of these kinds that has one."""
+    """The file itself, or that of the run directory, or of the latest of its stages of these kinds that has one.
+
+    Any other file of a run means its directory.
+    """
+    if path.is_file() and path.name in (RESUME_FILE, PLAN_FILE, CURVES_FILE) and path.name != name:
+        path = path.parent
     if not path.is_dir():
         return path
     for place in (path, *_folders(path, kinds)):
         if (place / name).is_file():
             return place / name
-    raise CheckpointError(f"The directory {path} holds no {name}.")
+    hint = "; a policy is no training to resume: start from it with --init-from" if name == RESUME_FILE else ""
+    raise CheckpointError(f"The directory {path} holds no {name}{hint}.")
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import timedelta
+from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
@@ -19,9 +20,11 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from agents import exchange
 from agents.exchange import Exchange, LostRank
+from system import shell
 
 Value = TypeVar("Value")
 
+TRAIN = Path(__file__).parents[1] / "train.py"
 OWN_LAUNCH = "train.py"  # TORCHELASTIC_RUN_ID of ranks that train.py has started
 SEED_STEP = 1_000_003  # between the seeds of two ranks: so far that the seeds of two runs do not meet
 
@@ -96,9 +99,10 @@ def own_seed(seed: int) -> int:
     return seed + SEED_STEP * rank()
 
 
-def command(ranks: int) -> str:
-    """What starts a training of this many ranks in a shell, the way this one was started."""
-    return f"python -m torch.distributed.run --nproc_per_node={ranks} train.py" if _by_torch() else "python train.py"
+def command(ranks: int, *arguments: Path | str) -> str:
+    """What starts train.py with this many ranks in the present shell, the way it was started before."""
+    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={ranks}"] if _by_torch() else []
+    return shell.command(TRAIN, arguments, launcher)
 
 
 def _by_torch() -> bool:

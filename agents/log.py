@@ -15,10 +15,10 @@ import torch
 from rsl_rl.utils.logger import Logger
 
 from agents import distributed
+from agents.checkpoint import CURVES_FILE
 from anymal_policy.layout import POLICY_DT
 
 LoggerName = Literal["tensorboard", "wandb"]
-CURVES_FILE = "curves.csv"
 HEADER_EVERY = 25  # lines
 COLUMNS = (  # title, width, metric, format
     ("samples", 8, "train/samples", "{:.2f}M"),

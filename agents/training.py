@@ -97,7 +97,7 @@ class Training(OnPolicyRunner):
         if len(saved) != distributed.size():
             raise CheckpointError(
                 f"This training ran in {len(saved)} processes, not {distributed.size()}: "
-                f"continue it with {distributed.command(len(saved))} --resume {self.run_dir}."
+                f"continue it with: {distributed.command(len(saved), '--resume', self.run_dir)}"
             )
         own = saved[distributed.rank()]
         try:

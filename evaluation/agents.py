@@ -11,6 +11,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor
 
+from agents import checkpoint
 from agents.checkpoint import Policy, load_policy
 from agents.config import STUDENT_GROUPS, restore
 from anymal_policy import layout
@@ -137,10 +138,7 @@ def find_teacher(path: Path | None = None) -> Agent | None:
     """The Teacher in that file or run directory; for None the pretrained one, or None if there is none."""
     if path is None and not (ROOT / TEACHER).is_file():
         return None
-    agent = TrainedAgent(str(path or TEACHER), load_policy(path or ROOT / TEACHER))
-    if agent.env.noisy_groups:
-        raise ValueError(f"{agent.name} is a Student; name its Teacher with --teacher.")
-    return agent
+    return TrainedAgent(str(path or TEACHER), load_policy(path or ROOT / TEACHER, checkpoint.TEACHER))
 
 
 def find_pretrained() -> str:

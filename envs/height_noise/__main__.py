@@ -16,6 +16,7 @@ from anymal_policy import layout
 from envs.height_noise import LEVELS, HeightNoise, HeightNoiseConfig
 from envs.senses import ring_points
 from envs.terrains import Surface, build_map, make_tile
+from system.shell import quoted
 
 PANELS = {
     "none": "perfect map",
@@ -95,7 +96,7 @@ def main(out: Path = Path("height_noise.png"), seed: int = 0) -> None:
     except (OSError, ValueError) as error:
         print(f"Cannot write {out}: {error}", file=sys.stderr)
         sys.exit(2)
-    print(f"Wrote {out}.")
+    print(f"Wrote {quoted(out)}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.table import FAMILIES
 from envs.terrains.tile import Tile, make_tile
+from system.shell import quoted
 
 DIFFICULTIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 LIGHT = np.array((-0.5, 0.5, 1.0)) / np.sqrt(1.5)
@@ -70,7 +71,7 @@ def main(out: Path = Path("terrains.png")) -> None:
         draw_families().savefig(out)
     except (OSError, ValueError) as error:
         sys.exit(f"Cannot write {out}: {error}")
-    print(f"Wrote {out}.")
+    print(f"Wrote {quoted(out)}")
 
 
 if __name__ == "__main__":
