@@ -5,6 +5,11 @@ With `--suite paper --out DIR` the experiments of the paper (docs/experiments.md
 
 from __future__ import annotations
 
+from system import stopping
+
+if __name__ == "__main__":
+    stopping.at_once()  # for the seconds that the imports below take
+
 import json
 import sys
 from collections.abc import Sequence
@@ -22,6 +27,7 @@ from evaluation.experiments.suite import choose, remaining, run_suite
 from evaluation.noise import levels_for, require_levels
 from evaluation.protocol import evaluate
 from evaluation.tables import console_table, markdown_table
+from system.files import write
 
 EPISODES = 100
 """Of each policy on each ground."""
@@ -44,9 +50,9 @@ class Plan:
         results = evaluate(self.agents, self.cells, self.noises, *sizes, progress, args.physics)
         print(console_table(results["cells"]))
         if args.json is not None:
-            args.json.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
+            write(args.json, json.dumps(results, indent=2, allow_nan=False) + "\n")
         if args.markdown is not None:
-            args.markdown.write_text(markdown_table(results["cells"]) + "\n")
+            write(args.markdown, markdown_table(results["cells"]) + "\n")
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,7 @@ class SuitePlan:
         run_suite(self.experiments, self.request, self.out)
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says; exit code 0 when finished, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="evaluate.py")
@@ -74,9 +81,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         plan.run()
-    except KeyboardInterrupt:
-        print("Aborted.", file=sys.stderr)
-        return 130
     except OSError as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from system import stopping
+
+if __name__ == "__main__":
+    stopping.at_once()  # for the seconds that the imports below take
+
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -21,6 +27,7 @@ from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
+from system.files import naming
 from system.shell import quoted
 
 MODEL, CONTRACT = "student.onnx", "student.json"
@@ -45,6 +52,7 @@ class Args:
     """Directory for student.onnx and student.json; made if it is not there."""
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Export as the command line says; exit code 0 when done, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="export.py")
@@ -68,11 +76,16 @@ def export(checkpoint: Path, out: Path) -> float:
     policy = load_student(checkpoint)
     module = deployed(policy)
     out.mkdir(parents=True, exist_ok=True)
-    write_onnx(module, out / MODEL)
-    error = difference(module, out / MODEL)
-    if error > TOLERANCE:
-        raise ValueError(f"{out / MODEL} differs from {checkpoint} by {error:.1e} rad: use the pinned onnx packages.")
-    contract.write(out / CONTRACT, describe(policy, module))
+    # both or none: the contract is written for the network beside it
+    with naming(out), TemporaryDirectory(prefix=".export-", dir=out) as unfinished:
+        made = Path(unfinished)
+        write_onnx(module, made / MODEL)
+        error = difference(module, made / MODEL)
+        if error > TOLERANCE:
+            raise ValueError(f"{MODEL} differs from {checkpoint} by {error:.1e} rad: use the pinned onnx packages.")
+        contract.write(made / CONTRACT, describe(policy, module))
+        for name in (MODEL, CONTRACT):
+            (made / name).replace(out / name)
     return error
 
 

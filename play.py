@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from system import stopping
+
+if __name__ == "__main__":
+    stopping.at_once()  # for the seconds that the imports below take
+
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -84,6 +89,7 @@ class Args:
     """Pixels, width and height of the pictures."""
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Play as the command line says; exit code 0 when finished or interrupted, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="play.py")

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from system import stopping
+
+if __name__ == "__main__":
+    stopping.at_once()  # for the seconds that the imports below take
+
 import os
 import sys
 from collections.abc import Sequence
@@ -22,6 +27,7 @@ from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
+from system.console import say, tell
 from system.shell import quoted
 from train_args import CONFIG, Args, first_stage, following, note, parse
 from train_stages import own_share
@@ -29,6 +35,7 @@ from train_stages import own_share
 RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner}
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Train as the command line says; exit code 0 when finished or stopped, 2 for a request that cannot be met."""
     argv = sys.argv[1:] if argv is None else argv
@@ -38,16 +45,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(error, 2)
     with launch.processes(args.processes, [__file__, *argv]) as others:
         try:
-            with distributed.connected():
-                return stages(args)
+            with distributed.connected(others.all_run):
+                code = stages(args)
+            if code >= stopping.INTERRUPTED:
+                others.hurry()
+            return code
         except distributed.LostRank as error:
             code = fail(error, 1)
-            print(others.messages(), file=sys.stderr, end="")
+            say(others.messages().rstrip())
             return code
         except OSError as error:
             return fail(error, 2)
-        except KeyboardInterrupt:
-            return fail("aborted before the first iteration.", 130)
 
 
 def stages(args: Args) -> int:
@@ -75,23 +83,25 @@ def run(args: Args) -> tuple[int, bool]:
     going_on = distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "")
     try:
         finished = runner.train()
-    except KeyboardInterrupt:
-        return fail(f"aborted; go on from the last save with: {going_on}", 130), False
+    except KeyboardInterrupt as interrupt:
+        saved = (runner.run_dir / checkpoint.RESUME_FILE).is_file()
+        advice = f"go on from the last save with: {going_on}" if saved else stopping.AGAIN
+        return stopping.said(interrupt, advice), False
     except (FloatingPointError, OSError) as error:
         return fail(error, 1), False
     finally:
         runner.env.close()  # type: ignore
-    print(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
-    print(f"Policy: {quoted(runner.run_dir / checkpoint.POLICY_FILE)}")
+    tell(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
+    tell(f"Policy: {quoted(runner.run_dir / checkpoint.POLICY_FILE)}")
     if not finished:
-        print(f"Go on with: {going_on}")
+        tell(f"Go on with: {going_on}")
     return 0, finished
 
 
 def fail(reason: Exception | str, code: int) -> int:
     """Say in one line on stderr why there is no result; returns the exit code."""
     who = f" (rank {distributed.rank()})" if distributed.rank() > 0 else ""
-    print(f"train.py{who}: {reason}", file=sys.stderr)
+    say(f"train.py{who}: {reason}")
     return code
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from agents.log import LoggerName
 from agents.precision import Precision
 from envs.config import EnvConfig
 from envs.tasks import TASKS
+from system.console import say
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
 
 CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student"}
@@ -270,7 +270,7 @@ def refuse_changes(args: Args, default: Args) -> None:
 def note(text: str) -> None:
     """Tell the user on stderr, once for all processes, what to keep in mind."""
     if distributed.rank() == 0:
-        print(f"Note: {text}", file=sys.stderr)
+        say(f"Note: {text}")
 
 
 def usable_cores() -> int:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from agents import archive
 from agents.archive import CheckpointError
@@ -31,6 +33,8 @@ NEEDED = {
     TEACHER: {"network", "normalizer", "std", "critic", "task", "env", "agent"},
 }
 """What a policy file of each kind must hold."""
+WEIGHTS = ("network", "normalizer", "std", "critic")
+"""Parts of a policy file that must be finite."""
 
 
 def load_policy(path: Path | str, *kinds: str) -> Policy:
@@ -51,12 +55,29 @@ def read_policy(path: Path | str, *kinds: str) -> dict[str, Any]:
     missing = NEEDED[record["kind"]] - set(record)
     if missing:
         raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}: it comes from another version.")
-    return record
+    return _with_finite(record, path, *WEIGHTS)
 
 
 def read_resume(run_dir: Path | str) -> dict[str, Any]:
     """The record from which a run directory's training continues, of a run of all stages the latest."""
-    return archive.read(_file(Path(run_dir), RESUME_FILE, tuple(POLICIES)), RESUME)
+    path = _file(Path(run_dir), RESUME_FILE, tuple(POLICIES))
+    return _with_finite(archive.read(path, RESUME), path, "algorithm")
+
+
+def _with_finite(record: dict[str, Any], path: Path | str, *parts: str) -> dict[str, Any]:
+    """The record, if the numbers in these parts are finite; a CheckpointError else."""
+    if not all(finite(record.get(part)) for part in parts):
+        raise CheckpointError(f"{path} holds weights that are not finite: its training had diverged; take another one.")
+    return record
+
+
+def finite(value: Any) -> bool:
+    """Whether all numbers of all tensors in a record, or in a part of one, are finite."""
+    if isinstance(value, Mapping):
+        return all(map(finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(finite, value))
+    return not isinstance(value, torch.Tensor) or not value.is_floating_point() or bool(value.isfinite().all())
 
 
 def run_directory(path: Path) -> Path:

@@ -177,6 +177,10 @@ class BeliefDistillation(Distillation):
         losses = {"total": loss.item(), **parts, "gate": output.gate.mean().item()}
         return output.hidden.detach().float(), losses
 
+    def broadcast_parameters(self) -> None:
+        """Let all ranks begin with the first one's networks."""
+        distributed.agree(x for model in (self.student, self.teacher) for x in model.state_dict().values())
+
     def reduce_parameters(self) -> None:
         """Average the gradients over the ranks."""
         distributed.average_gradients(self.student.parameters())

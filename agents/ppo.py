@@ -84,6 +84,10 @@ class TeacherPPO(PPO):
         self.averaged.update_parameters(self.networks())
         return losses | change
 
+    def broadcast_parameters(self) -> None:
+        """Let all ranks begin with the first one's networks."""
+        distributed.agree(x for model in (self.actor, self.critic) for x in model.state_dict().values())
+
     def reduce_parameters(self) -> None:
         """Average the gradients over the ranks."""
         distributed.average_gradients(chain(self.actor.parameters(), self.critic.parameters()))

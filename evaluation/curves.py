@@ -13,6 +13,8 @@ import tyro
 from numpy.typing import NDArray
 
 from agents.checkpoint import CURVES_FILE, stage_directories
+from system import stopping
+from system.files import whole
 from system.shell import quoted
 
 PANELS = {
@@ -84,9 +86,11 @@ def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(fontsize=7, ncols=2)
-    figure.savefig(out, dpi=80)
+    with whole(out) as part:
+        figure.savefig(part, dpi=80)
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw; exit code 2 for runs that cannot be read."""
     args = tyro.cli(Args, args=argv, prog="evaluation.curves")

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+from system.console import say
+
+_unfinished: set[Path] = set()
+
+
+def forget_unfinished() -> None:
+    """Remove what `whole` is writing, for a process that ends without coming back there."""
+    for part in tuple(_unfinished):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -25,6 +35,7 @@ def whole(path: Path) -> Iterator[Path]:
             yield path
         return
     part = target.with_name(f".{target.stem}.{uuid4().hex[:12]}{target.suffix}")
+    _unfinished.add(part)
     with naming(path):
         try:
             yield part
@@ -33,6 +44,7 @@ def whole(path: Path) -> Iterator[Path]:
             os.replace(part, target)
         finally:
             part.unlink(missing_ok=True)
+            _unfinished.discard(part)
 
 
 def write(path: Path, text: str) -> None:
@@ -91,9 +103,3 @@ class Troubles:
             self.names.discard(name)
             if not self.names:
                 say("All files are complete again.")
-
-
-def say(text: str) -> None:
-    """A line on stderr, where that can be written."""
-    with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)

@@ -13,7 +13,8 @@ import numpy as np
 
 from envs.terrains.grid import Heights, Risers, Size, shape_of
 from envs.terrains.tile import Tile, assemble, generate
-from system.files import say, whole
+from system.console import say
+from system.files import whole
 
 SOURCES = ("grid.py", "natural.py", "blocks.py", "stairs.py", "table.py", "tile.py")
 """Files whose content decides what a tile looks like."""

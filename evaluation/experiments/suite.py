@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from evaluation.experiments.maps import MAPS
 from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.steps import STEPS
+from system.files import whole, write
 from system.folders import taken
 
 OF_THE_PAPER = (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)
@@ -84,9 +84,8 @@ def make(experiment: Experiment, request: Request, out: Path) -> None:
     rows = experiment.run(request)
     results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
     text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
-    (out / f"{experiment.name}.md").write_text(text)
-    experiment.draw(rows).savefig(out / f"{experiment.name}.png", dpi=100)
-    part = out / f"{experiment.name}.json.part"
-    part.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
-    os.replace(part, out / f"{experiment.name}.json")
+    write(out / f"{experiment.name}.md", text)
+    with whole(out / f"{experiment.name}.png") as part:
+        experiment.draw(rows).savefig(part, dpi=100)
+    write(out / f"{experiment.name}.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
     print(text)
