@@ -5,10 +5,10 @@ With `--suite paper --out DIR` the experiments of the paper (docs/experiments.md
 
 from __future__ import annotations
 
-from system import stopping
+from system import early
 
 if __name__ == "__main__":
-    stopping.at_once()  # for the seconds that the imports below take
+    early.at_once()  # for the seconds that the imports below take
 
 import json
 import sys
@@ -19,7 +19,7 @@ from typing import Any
 
 import tyro
 
-from evaluation.agents import Agent, find_teacher, load_agent
+from evaluation.agents import Agent, NotFiniteError, find_teacher, load_agent
 from evaluation.args import Args, agent_names, items, numbers, require_one_kind, require_sizes, require_writable
 from evaluation.cells import PARAMETERS, Cell, make_cells
 from evaluation.experiments.experiment import Experiment, Request
@@ -27,7 +27,9 @@ from evaluation.experiments.suite import choose, remaining, run_suite
 from evaluation.noise import levels_for, require_levels
 from evaluation.protocol import evaluate
 from evaluation.tables import console_table, markdown_table
+from system import stopping
 from system.files import write
+from system.folders import FolderInUse
 
 EPISODES = 100
 """Of each policy on each ground."""
@@ -81,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         plan.run()
-    except OSError as error:
+    except (NotFiniteError, FolderInUse, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
     return 0

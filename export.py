@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from system import stopping
+from system import early
 
 if __name__ == "__main__":
-    stopping.at_once()  # for the seconds that the imports below take
+    early.at_once()  # for the seconds that the imports below take
 
 import sys
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
+from system import stopping
 from system.files import naming
 from system.shell import quoted
 
@@ -81,7 +82,7 @@ def export(checkpoint: Path, out: Path) -> float:
         made = Path(unfinished)
         write_onnx(module, made / MODEL)
         error = difference(module, made / MODEL)
-        if error > TOLERANCE:
+        if not error <= TOLERANCE:
             raise ValueError(f"{MODEL} differs from {checkpoint} by {error:.1e} rad: use the pinned onnx packages.")
         contract.write(made / CONTRACT, describe(policy, module))
         for name in (MODEL, CONTRACT):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from system import stopping
+from system import early
 
 if __name__ == "__main__":
-    stopping.at_once()  # for the seconds that the imports below take
+    early.at_once()  # for the seconds that the imports below take
 
 import sys
 from collections.abc import Sequence
@@ -28,6 +28,7 @@ from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import with_noise
 from evaluation.playing import play
 from evaluation.recording import Screen, Window, find_viewer, recording
+from system import stopping
 from system.shell import quoted
 
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from system import stopping
+from system import early
 
 if __name__ == "__main__":
-    stopping.at_once()  # for the seconds that the imports below take
+    early.at_once()  # for the seconds that the imports below take
 
 import os
 import sys
@@ -27,6 +27,7 @@ from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
+from system import stopping
 from system.console import say, tell
 from system.shell import quoted
 from train_args import CONFIG, Args, first_stage, following, note, parse
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             with distributed.connected(others.all_run):
                 code = stages(args)
-            if code >= stopping.INTERRUPTED:
+            if code >= early.INTERRUPTED:
                 others.hurry()
             return code
         except distributed.LostRank as error:
@@ -85,7 +86,7 @@ def run(args: Args) -> tuple[int, bool]:
         finished = runner.train()
     except KeyboardInterrupt as interrupt:
         saved = (runner.run_dir / checkpoint.RESUME_FILE).is_file()
-        advice = f"go on from the last save with: {going_on}" if saved else stopping.AGAIN
+        advice = f"go on from the last save with: {going_on}" if saved else early.AGAIN
         return stopping.said(interrupt, advice), False
     except (FloatingPointError, OSError) as error:
         return fail(error, 1), False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,6 +30,8 @@ EARLY_SHORT = ("num-envs", "threads")
 """More of them, each short for a flag of --env."""
 LEAST_ROBOTS = 256
 """Of a process, by default: fewer are slower each."""
+UNLIMITED = {"desired_kl"}
+"""Settings that may be infinite."""
 CHANGEABLE = {"max_iterations", "keep_every", "precision"}
 """Settings of a stage that a resumed run may change."""
 
@@ -95,6 +98,8 @@ def parse(argv: Sequence[str]) -> Args:
     default = fresh_defaults(chosen) if resumed is None else resumed_defaults(resumed)
     args = tyro.cli(Args, args=argv, default=default, prog="train.py")
     args = apply_shortcuts(args, default)
+    for part in ("env", "agent", "refinement", "student"):
+        refuse_no_numbers(getattr(args, part), part)
     if args.resume is not None:
         refuse_changes(args, default)
         return replace(args, resume=checkpoint.run_directory(args.resume))
@@ -106,6 +111,17 @@ def hyphenated(argument: str) -> str:
     """A flag as it is spelt in `--help`; tyro takes underscores, too."""
     name, equals, value = argument.partition("=")
     return name.replace("_", "-") + equals + value if name.startswith("--") else argument
+
+
+def refuse_no_numbers(config: Any, prefix: str) -> None:
+    """Raise a ValueError for a setting that is no finite number, but for `UNLIMITED`."""
+    for item in fields(config):
+        value, name = getattr(config, item.name), f"{prefix}.{item.name}"
+        if is_dataclass(value):
+            refuse_no_numbers(value, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not (math.isfinite(number) or (item.name in UNLIMITED and number > 0)):
+                raise ValueError(f"--{name.replace('_', '-')} must be a finite number, not {number}.")
 
 
 def refuse_contradictions(args: Args, default: Args) -> None:

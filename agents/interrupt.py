@@ -10,7 +10,7 @@ from typing import Any
 
 from system.stopping import Stopped, heeded_signals
 
-GRACE = 3.0
+GRACE = 2.5
 """s after the request until what is under way is aborted."""
 
 

@@ -14,7 +14,7 @@ from typing import IO
 from agents import distributed
 
 PATIENCE = 60.0  # s for the others to end after the first rank has
-HASTE = 2.0  # s for that when the first rank was interrupted
+HASTE = 1.0  # s for that when the first rank was interrupted
 
 
 class Others:

@@ -23,6 +23,8 @@ from anymal_policy.kinematics import foot_positions, rotation_matrix
 HeightQuery = Callable[[NDArray[np.float64]], ArrayLike]
 """Height of the ground (k,) m at world points (k, 2) m; NaN where the map knows none."""
 
+LARGEST = 1e9
+"""Of any measurement or command; what is larger has no place in the network's float32."""
 SHORTEST = 0.1
 """Length under which an orientation says nothing."""
 SIZES = {
@@ -86,6 +88,8 @@ class Runner:
         memory = self.memory or self.start(measured)
         results = self.session.run(self.names, {**measured, **memory})
         outputs = dict(zip(self.names, results, strict=True))
+        if not all(np.isfinite(values).all() for values in results):
+            raise ValueError("The policy gave numbers that are not finite, so there is no target; nothing has changed.")
         self.memory = {name: outputs.pop(f"next_{name}") for name in memory}
         self.outputs = {name: values[0] for name, values in outputs.items()}
         return self.outputs["joint_target"].copy()
@@ -124,7 +128,7 @@ class Runner:
 def _finite(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     """The value as `size` finite numbers."""
     array = np.asarray(value, np.float64)
-    if array.shape != (size,) or not math.isfinite(array.sum()):
+    if array.shape != (size,) or not np.abs(array).max() <= LARGEST:
         raise ValueError(f"{name} must be {size} finite numbers, not {value}.")
     return array
 

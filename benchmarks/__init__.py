@@ -2,7 +2,7 @@
 
 import os
 
-from system.stopping import at_once_if_a_module_starts
+from system.early import at_once_if_a_module_starts
 
 at_once_if_a_module_starts()
 

@@ -1,6 +1,6 @@
 """The world: simulation, robot, terrain, observations, rewards, terminations, commands, randomisation, curriculum."""
 
-from system.stopping import at_once_if_a_module_starts
+from system.early import at_once_if_a_module_starts
 
 at_once_if_a_module_starts()
 

@@ -116,6 +116,8 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
         actions = np.array(actions, np.float32)
         if actions.shape != self.action_space.shape:
             raise ValueError(f"Actions must have the shape {self.action_space.shape}, not {actions.shape}.")
+        if not (finite := np.isfinite(actions).all(-1)).all():
+            raise ValueError(f"Actions must be finite numbers; that of robot {int(finite.argmin())} is not.")
         groups, reward, done, extras = self.env.step(torch.from_numpy(actions))
         infos: dict[str, Any] = {}
         for number, row in enumerate(torch.nonzero(done).squeeze(-1).tolist()):

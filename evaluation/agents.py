@@ -29,6 +29,10 @@ TOLD = (*ACTS_THROUGH, "decimation")
 """Those that a policy tells of its training."""
 
 
+class NotFiniteError(ValueError):
+    """A policy gives actions that are no numbers; the message is one sentence for the user."""
+
+
 class Agent(Protocol):
     """Acts on the observations of n robots."""
 
@@ -106,8 +110,11 @@ class TrainedAgent:
         self.policy.reset(torch.ones(num_robots, dtype=torch.bool))
 
     def act(self, obs: TensorDict) -> Tensor:
-        """The policy's mean actions (n, 16)."""
-        return self.policy.act(obs)
+        """The policy's mean actions (n, 16); a NotFiniteError for others than numbers."""
+        actions = self.policy.act(obs)
+        if not actions.isfinite().all():
+            raise NotFiniteError(f"{self.name} gives actions that are not finite numbers, so it cannot be judged.")
+        return actions
 
     def reset(self, done: Tensor) -> None:
         """Forget the robots whose episode is over, (n,) bool."""

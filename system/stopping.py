@@ -1,7 +1,7 @@
 """How a command ends when it is told to, by Ctrl-C, SIGTERM or a terminal that goes away: soon, with one sentence.
 
-From its first line on it leaves at once (`at_once`), since nothing has been begun. Once it works, it is interrupted
-(`stoppable`): it tidies up, and if that takes too long, because it hangs in foreign code, it is ended from outside.
+While it is being loaded it leaves at once (`system.early`). Once it works, it is interrupted (`stoppable`): it tidies
+up, and if that takes too long, because it hangs in foreign code, a thread ends it.
 """
 
 from __future__ import annotations
@@ -13,25 +13,17 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
-from pathlib import Path
 from types import FrameType
 from typing import Any, ParamSpec
 
-from system import files
+from system import early, files
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE = 4.0
+PATIENCE = 3.5
 """s that a command has to tidy up after a signal."""
 ONCE_MORE = 0.1
 """s after which a command is interrupted once more when foreign code has swallowed the first time."""
-INTERRUPTED = 128
-"""Exit codes from here on are of commands that a signal has ended, with its number added."""
-AGAIN = "give the same command again."
-DONE = "its work was done."
 
 Parameters = ParamSpec("Parameters")
-_alone = False
-"""Whether this process is one of our commands, and nobody else's."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -43,66 +35,30 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
-def at_once(advice: str = AGAIN) -> None:
-    """From now on leave at a signal without further ado: for the time in which a command is only being loaded."""
-    global _alone
-    _alone = True
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        _end(number, advice)
-
-    for number in heeded_signals():
-        signal.signal(number, leave)
-
-
-def at_once_if_a_module_starts() -> None:
-    """The same where `python -m` is just importing the package of what it shall run."""
-    if sys.argv[:1] == ["-m"]:
-        at_once()
-
-
 def heeded_signals() -> list[signal.Signals]:
-    """Signals that whoever started this process has not told it to ignore, as nohup does."""
+    """Signals that whoever started this process has not told it to ignore, as nohup does; none in a thread."""
     if threading.current_thread() is not threading.main_thread():
         return []
-    return [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-
-
-def _end(number: int, advice: str) -> None:
-    last_words(number, advice)
-    files.forget_unfinished()
-    os._exit(INTERRUPTED + number)
-
-
-def last_words(number: int, advice: str) -> None:
-    """One sentence on stderr, past Python's own files, which may be in use when a signal comes."""
-    with suppress(OSError):
-        os.write(2, f"{program()}: stopped by {signal.Signals(number).name}; {advice}\n".encode())
-
-
-def program() -> str:
-    """Name of this command."""
-    if sys.argv[0] == "-m":
-        return sys.orig_argv[sys.orig_argv.index("-m") + 1]
-    spec = sys.modules["__main__"].__spec__
-    return Path(sys.argv[0]).name if spec is None else spec.name.removesuffix(".__main__")
+    return [number for number in early.SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
 
 
 def stoppable(work: Callable[Parameters, int]) -> Callable[Parameters, int]:
     """Decorator of a command's work, which gives the exit code: a signal ends it with one sentence.
 
-    A command that knows more about how to go on than `AGAIN` catches it, and gives what `said` gives.
+    A command that knows more about how to go on than `early.AGAIN` catches it, and gives what `said` gives.
     """
 
     @wraps(work)
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> int:
-        try:
-            with interrupted_by_signals(AGAIN):
+        with interrupted_by_signals(early.AGAIN):
+            try:
                 result = work(*args, **kwargs)
-        except KeyboardInterrupt as interrupt:
-            result = said(interrupt, AGAIN)
-        if _alone:  # what is left is Python's own end
-            at_once(DONE)
+            except KeyboardInterrupt as interrupt:
+                result = said(interrupt, early.AGAIN)
+            if early.alone and result >= early.INTERRUPTED:
+                _end(result)  # Python would take its time
+        if early.alone:
+            early.at_once(early.DONE)
         return result
 
     return guarded
@@ -111,8 +67,16 @@ def stoppable(work: Callable[Parameters, int]) -> Callable[Parameters, int]:
 def said(interrupt: KeyboardInterrupt, advice: str) -> int:
     """Exit code of a command that was interrupted, once it has said so."""
     number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
-    last_words(number, advice)
-    return INTERRUPTED + number
+    early.last_words(number, advice)
+    return early.INTERRUPTED + number
+
+
+def _end(code: int) -> None:
+    files.forget_unfinished()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 @contextmanager
@@ -166,10 +130,11 @@ class _Guard:
             self.unraisable(what)
 
     def _watch(self) -> None:
-        while (heard := os.read(self.ear, 1)) and heard[0] not in SIGNALS:
+        while (heard := os.read(self.ear, 1)) and heard[0] not in early.SIGNALS:
             pass
         if heard and not self.over.wait(PATIENCE):
-            _end(heard[0], self.advice)
+            early.last_words(heard[0], self.advice)
+            _end(early.INTERRUPTED + heard[0])
 
     def close(self) -> None:
         os.close(self.bell)
