@@ -21,7 +21,7 @@ import tyro
 
 from evaluation.agents import Agent, NotFiniteError, find_teacher, load_agent
 from evaluation.args import Args, agent_names, items, numbers, require_one_kind, require_sizes, require_writable
-from evaluation.cells import PARAMETERS, Cell, make_cells
+from evaluation.cells import ANY, PARAMETERS, Cell, make_cells
 from evaluation.experiments.experiment import Experiment, Request
 from evaluation.experiments.suite import choose, remaining, run_suite
 from evaluation.noise import levels_for, require_levels
@@ -95,7 +95,8 @@ def prepare(args: Args) -> Plan:
         require_writable(path)
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
-    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale)
+    headings = [ANY] if args.heading == "any" else numbers("heading", args.heading)
+    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.start, headings)
     noises = require_levels(items("noise", args.noise))
     agents = [load_agent(name) for name in agent_names(args)]
     for agent in agents:

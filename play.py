@@ -47,7 +47,7 @@ class Args:
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero (the gait alone) and random need no checkpoint."""
     terrain: str = "stairs_up"
-    """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .png)."""
+    """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .npz, .png, .tif)."""
     difficulty: float | None = None
     """0 to 1, linear over the family's range; default 0.5."""
     height: float | None = None
@@ -72,6 +72,10 @@ class Args:
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
+    start: tuple[float, float] | None = None
+    """m, where the robot starts on a heightmap file, from its corner of least x and y; default in its middle."""
+    heading: float | None = None
+    """Degrees from +x towards +y, in which it starts there; default 0."""
     noise: Literal["none", "nominal", "offset", "noisy", "small", "large", "covered"] | None = None
     """Errors of the elevation map that a Student gets; default nominal."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
@@ -149,13 +153,14 @@ def make_terrain(args: Args) -> Tile:
     """The ground: a family's tile, or a user's heightmap."""
     explicit = {name: getattr(args, name) for name in PARAMETERS if getattr(args, name) is not None}
     if Path(args.terrain).suffix.lower() not in HEIGHTMAPS:
-        if args.resolution is not None or args.scale is not None:
-            raise ValueError("--resolution and --scale describe a heightmap file; name one as --terrain.")
+        if any(value is not None for value in (args.resolution, args.scale, args.start, args.heading)):
+            flags = "--resolution, --scale, --start and --heading"
+            raise ValueError(f"{flags} describe a heightmap file; name one as --terrain.")
         return make_tile(args.terrain, args.difficulty, args.seed, **explicit)
     if explicit or args.difficulty is not None:
         name = next(iter(explicit), "difficulty")
         raise ValueError(f"--{name} shapes a terrain family; leave it out for the heightmap file {args.terrain}.")
-    return load_heightmap(args.terrain, args.resolution, args.scale)
+    return load_heightmap(args.terrain, args.resolution, args.scale, args.start, args.heading or 0.0)
 
 
 def make_config(args: Args, agent: Agent) -> EnvConfig:

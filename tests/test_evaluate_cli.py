@@ -114,9 +114,10 @@ def test_same_seed_gives_the_same_file_at_any_thread_count() -> None:
 def test_a_users_heightmap_can_be_evaluated() -> None:
     np.save("course.npy", np.zeros((120, 130)))
     command = ["--agent", "zero", "--terrains", "course.npy", "--resolution", "0.1", "--episodes", "2"]
+    used = {"resolution": 0.1, "start_x": 6.5, "start_y": 6.0, "heading": 0.0}
     assert evaluate.main([*command, "--json", "out.json"]) == 0
     cell = json.loads(Path("out.json").read_text())["cells"][0]
-    assert (cell["terrain"], cell["parameters"]) == ("course.npy", {"resolution": 0.1})
+    assert (cell["terrain"], cell["parameters"]) == ("course.npy", used)
 
 
 def test_every_parameter_of_every_family_has_a_flag() -> None:
