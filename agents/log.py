@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import time
 from collections import deque
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,7 @@ class RunLog(Logger):
         self.env, self.run_dir, self.backend = env, run_dir, logger
         self.total_iterations = total_iterations
         self.seconds = 0.0
+        self.began = self.stepped = time.monotonic()
         self.troubles = troubles
         self.wandb: Any = None
         self.events: Events | None = None
@@ -84,9 +86,15 @@ class RunLog(Logger):
     def process_env_step(self, rewards: torch.Tensor, *_: Any) -> None:
         """Note the mean reward of one policy step."""
         self.rewards.append(rewards.mean())
+        self.stepped = time.monotonic()
 
-    def log(self, it: int, collect_time: float, learn_time: float, loss_dict: dict, **values: Any) -> None:
+    def begin(self) -> None:
+        """An iteration begins now; rsl_rl's own clock is the day's, which may be set."""
+        self.began = time.monotonic()
+
+    def log(self, it: int, loss_dict: dict, **values: Any) -> None:
         """Write one finished iteration (rsl_rl counts from 0, the files from 1), as the mean of all ranks."""
+        collect_time, learn_time = self.stepped - self.began, time.monotonic() - self.stepped
         iteration_time = collect_time + learn_time
         samples = self.num_envs * self.cfg["num_steps_per_env"] * distributed.size()
         self.seconds += iteration_time

@@ -77,6 +77,7 @@ class Training(OnPolicyRunner):
         self.logger.open(self.iteration)
         while self.iteration < self.agent_cfg.max_iterations and not distributed.any_rank(stop.requested):
             started = time.monotonic()
+            self.logger.begin()
             self.learn(1)
             self.current_learning_iteration += 1
             self._save_if_due(time.monotonic() - started)

@@ -163,7 +163,7 @@ def test_what_cannot_be_met_is_refused_in_one_sentence(
 def test_a_heightmap_without_room_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("small.npy", np.zeros((100, 100)))
     assert evaluate.main(["--agent", "zero", "--terrains", "small.npy"]) == 2
-    assert "needs 11 m" in capsys.readouterr().err
+    assert "needs 5.5 m" in capsys.readouterr().err
 
 
 def test_without_any_policy_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

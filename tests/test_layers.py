@@ -23,6 +23,7 @@ OURS = {
     "evaluate",
     "export",
     "benchmarks",
+    "tools",
 }
 ALLOWED = {
     "anymal_policy": ("anymal_policy",),

@@ -115,18 +115,12 @@ def test_an_export_of_such_weights_is_refused(project: Path, capsys: Any) -> Non
     [
         "--env.fall-penalty nan",
         "--env.linear-variance nan",
-        "--env.rewards.linear inf",
-        "--agent.entropy nan",
-        "--student.uphill nan",
+        "--env.rewards.linear-tracking inf",
         "--env.commands.forward nan 1",
     ],
 )
 def test_settings_that_are_no_numbers_are_refused(setting: str, capsys: Any) -> None:
-    name = setting.split()[0]
-    try:
-        assert name.removeprefix("--") in refusal(capsys, *setting.split()).replace("_", "-")
-    except SystemExit as refused:  # tyro knows that no such setting exists, or of another size
-        pytest.fail(f"{name}: {refused}")
+    assert f"{setting.split()[0]} must be a finite number" in refusal(capsys, *setting.split())
 
 
 def test_an_unlimited_divergence_is_a_setting() -> None:
