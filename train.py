@@ -44,19 +44,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parse(argv)
     except (ValueError, OSError) as error:
         return fail(error, 2)
-    with launch.processes(args.processes, [__file__, *argv]) as others:
-        try:
-            with distributed.connected(others.all_run):
-                code = stages(args)
+    try:
+        with launch.processes(args.processes, [__file__, *argv]) as others:
+            try:
+                with distributed.connected(others.all_run):
+                    code = stages(args)
+            except distributed.LostRank as error:
+                code = fail(error, 1)
+                say(others.messages().rstrip())
             if code >= early.INTERRUPTED:
                 others.hurry()
             return code
-        except distributed.LostRank as error:
-            code = fail(error, 1)
-            say(others.messages().rstrip())
-            return code
-        except OSError as error:
-            return fail(error, 2)
+    except OSError as error:
+        return fail(error, 2)
 
 
 def stages(args: Args) -> int:

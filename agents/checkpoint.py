@@ -6,6 +6,7 @@ import importlib.metadata
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,22 @@ def stage_directories(path: Path) -> list[Path]:
     return [place for place in stages if (place / CURVES_FILE).is_file()] or [run]
 
 
+def forget_unsaved(path: Path) -> None:
+    """Remove what a run that ends before its first save has left in its directory."""
+    if not _holds_run(path):
+        (path / PLAN_FILE).unlink(missing_ok=True)
+        for place in _folders(path, POLICIES):
+            with suppress(OSError):  # it is not there, or holds something
+                place.rmdir()
+
+
+def _holds_run(path: Path) -> bool:
+    return any((place / RESUME_FILE).exists() for place in (path, *_folders(path, POLICIES)))
+
+
 def create_run_dir(path: Path) -> Path:
     """The directory for a new run; one that already holds a run is refused."""
-    if any((place / RESUME_FILE).exists() for place in (path, *_folders(path, POLICIES))):
+    if _holds_run(path):
         raise ValueError(
             f"{path} already holds a run: continue it with --resume {quoted(path)}, or name another --run-dir."
         )

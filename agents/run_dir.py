@@ -38,7 +38,10 @@ def owned(new: Path | None, resumed: Path | None, task: str, record: dict[str, A
 @contextmanager
 def _new(path: Path) -> Iterator[Path]:
     with taken(path):
-        yield checkpoint.create_run_dir(path)
+        try:
+            yield checkpoint.create_run_dir(path)
+        finally:
+            checkpoint.forget_unsaved(path)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 
@@ -10,6 +11,15 @@ def say(text: str) -> None:
     """A line on stderr."""
     with suppress(OSError):
         print(text, file=sys.stderr, flush=True)
+
+
+def flush() -> None:
+    """Write what is still to be written; what nobody takes is dropped, since Python would complain of it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def tell(text: str) -> None:

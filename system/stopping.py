@@ -11,12 +11,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import wraps
 from types import FrameType
 from typing import Any, ParamSpec
 
 from system import early, files
+from system.console import flush, say
 
 PATIENCE = 3.5
 """s that a command has to tidy up after a signal."""
@@ -55,10 +56,14 @@ def stoppable(work: Callable[Parameters, int]) -> Callable[Parameters, int]:
                 result = work(*args, **kwargs)
             except KeyboardInterrupt as interrupt:
                 result = said(interrupt, early.AGAIN)
+            except OSError as error:  # mostly of stdout, which is full or gone
+                say(f"{early.program()}: {error}")
+                result = 2
             if early.alone and result >= early.INTERRUPTED:
                 _end(result)  # Python would take its time
         if early.alone:
             early.at_once(early.DONE)
+            flush()
         return result
 
     return guarded
@@ -73,9 +78,7 @@ def said(interrupt: KeyboardInterrupt, advice: str) -> int:
 
 def _end(code: int) -> None:
     files.forget_unfinished()
-    for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError):
-            stream.flush()
+    flush()
     os._exit(code)
 
 

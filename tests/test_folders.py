@@ -80,3 +80,14 @@ def test_a_training_under_way_is_not_resumed_by_another(tmp_path: Path, capsys: 
     assert train.main(["--resume", path, "--max-iterations", "2"]) == 0  # meanwhile somebody else went on
     assert train.stages(args) == 2 and "has gone on since" in capsys.readouterr().err
     assert read_resume(path)["iteration"] == 2
+
+
+def test_a_run_that_ends_before_its_first_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        assert (tmp_path / "runs" / "a" / "plan.pt").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.TeacherRunner, "train", interrupted)
+    size = ["--task", "anymal_flat", "--num-envs", "4", "--threads", "1", "--agent.num-steps-per-env", "4"]
+    assert train.main([*size, "--run-dir", str(tmp_path / "runs" / "a")]) == 130
+    assert list((tmp_path / "runs").iterdir()) == []

@@ -170,3 +170,16 @@ def test_a_real_training_with_files_that_cannot_grow_ends_with_one_sentence(tmp_
 def test_nothing_is_resumed_from_what_was_never_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="holds no resume.pt"):
         read_resume(tmp_path)
+
+
+@pytest.mark.parametrize(("line", "code", "lines"), [("tell('x')", 0, 0), ("print('x' * 100_000)", 2, 1)])
+def test_a_full_disk_behind_the_console_is_no_traceback(line: str, code: int, lines: int) -> None:
+    program = (
+        "from system import early, stopping; from system.console import tell\nearly.at_once()\n"
+        f"@stopping.stoppable\ndef main():\n    {line}\n    return 0\nraise SystemExit(main())"
+    )
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert (result.returncode, result.stderr.count("\n")) == (code, lines), result.stderr
