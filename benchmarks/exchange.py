@@ -17,6 +17,7 @@ from tempfile import mkdtemp
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import FileStore  # pyright: ignore[reportPrivateImportUsage]
 
 from agents import distributed
 from agents.models import ActorNetwork, CriticNetwork
@@ -50,7 +51,7 @@ def main(arguments: Arguments) -> None:
         if distributed.neighbours is None:
             raise ValueError("Ranks of one machine are measured, at least two: give --processes 2.")
         meeting = distributed.gather(mkdtemp())[0]
-        store = dist.FileStore(f"{meeting}/gloo", arguments.processes)
+        store = FileStore(f"{meeting}/gloo", arguments.processes)
         dist.init_process_group("gloo", store=store, rank=distributed.rank(), world_size=arguments.processes)
         networks = nn.ModuleList([ActorNetwork(layout.size(layout.ACTION)), CriticNetwork()])
         gradients = torch.zeros(sum(parameter.numel() for parameter in networks.parameters()))

@@ -126,7 +126,7 @@ def heightmap_cell(
 ) -> Cell:
     """A user's heightmap, walked from its middle or from `start` (m) along a heading (degrees), or any."""
     tile = load_heightmap(path, resolution, scale, start, heading)
-    for direction in range(0, 360, 15) if heading is ANY else (heading,):
+    for direction in range(0, 360, 15) if heading is None else (heading,):
         if (room := room_ahead(tile, math.radians(direction))) < ROOM:
             size = f"{tile.size[0]:g} x {tile.size[1]:g} m"
             raise ValueError(
