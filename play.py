@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from system import early
+
+if __name__ == "__main__":
+    early.at_once()  # for the seconds that the imports below take
+
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -25,6 +30,8 @@ from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import with_noise
 from evaluation.playing import play
 from evaluation.recording import Screen, Window, find_viewer, recording
+from system import stopping
+from system.shell import quoted
 
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
 """s, length of a recording by default, and of the longest play."""
@@ -42,7 +49,7 @@ class Args:
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero (the gait alone) and random need no checkpoint."""
     terrain: str = "stairs_up"
-    """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .png)."""
+    """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .npz, .png, .tif)."""
     difficulty: float | None = None
     """0 to 1, linear over the family's range; default 0.5."""
     height: float | None = None
@@ -73,6 +80,10 @@ class Args:
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
+    start: tuple[float, float] | None = None
+    """m, where the robot starts on a heightmap file, from its corner of least x and y; default in its middle."""
+    heading: float | None = None
+    """Degrees from +x towards +y, in which it starts there; default 0."""
     noise: Level | None = None
     """Errors of the elevation map that a Student gets, or how it fails; default nominal."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
@@ -91,6 +102,7 @@ class Args:
     """Pixels, width and height of the pictures."""
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Play as the command line says; exit code 0 when finished or interrupted, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="play.py")
@@ -111,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"play.py: {error}", file=sys.stderr)
         return 2
     print(walk)
-    print(*(f"Wrote {path}" for path in written), sep="\n", end="\n" if written else "")
+    print(*(f"Wrote {quoted(path)}" for path in written), sep="\n", end="\n" if written else "")
     return 0
 
 
@@ -149,15 +161,16 @@ def make_terrain(args: Args) -> Tile:
     """The ground: a family's tile, or a user's heightmap."""
     explicit = {name: getattr(args, name) for name in PARAMETERS if getattr(args, name) is not None}
     if Path(args.terrain).suffix.lower() not in HEIGHTMAPS:
-        if args.resolution is not None or args.scale is not None:
-            raise ValueError("--resolution and --scale describe a heightmap file; name one as --terrain.")
+        if any(value is not None for value in (args.resolution, args.scale, args.start, args.heading)):
+            flags = "--resolution, --scale, --start and --heading"
+            raise ValueError(f"{flags} describe a heightmap file; name one as --terrain.")
         tile = make_tile(args.terrain, args.difficulty, args.seed, **explicit)
         return tile if args.walls is None else put_between_walls(tile, *args.walls)
     given = [*explicit, *(name for name in ("difficulty", "walls") if getattr(args, name) is not None)]
     if given:
         name = given[0]
         raise ValueError(f"--{name} shapes a terrain family; leave it out for the heightmap file {args.terrain}.")
-    return load_heightmap(args.terrain, args.resolution, args.scale)
+    return load_heightmap(args.terrain, args.resolution, args.scale, args.start, args.heading or 0.0)
 
 
 def make_config(args: Args, agent: Agent) -> EnvConfig:

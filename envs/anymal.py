@@ -87,8 +87,12 @@ class AnymalEnv(VecEnv):
     @one_torch_thread()
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
-        """Act (n, 16) for 20 ms -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself."""
+        """Act (n, 16) for 20 ms -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself.
+
+        Entries that are no numbers act as 0, infinite ones as the limit; `metrics` counts the robots.
+        """
         with torch.inference_mode(False):
+            wild = ~actions.isfinite().all(-1)
             self._act(actions.clone().nan_to_num_(0.0).clamp_(-self.cfg.action_limit, self.cfg.action_limit))
             failed = self.simulation.failed.clone()
             causes = torch.stack([*(term(self.state) for term in terminations.TERMS.values()), failed])
@@ -97,7 +101,7 @@ class AnymalEnv(VecEnv):
             terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt, self.cfg.linear_variance)
             reward = (terms.sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
             done = fell | time_outs
-            self.metrics_since.add_step(self.state, terms, reward, causes, fell)
+            self.metrics_since.add_step(self.state, terms, reward, causes, fell, wild)
             self.placement.observe(self.state)
             ended = torch.nonzero(done).squeeze(-1)
             self._finish(ended, fell)

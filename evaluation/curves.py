@@ -12,6 +12,11 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from agents.checkpoint import CURVES_FILE, stage_directories
+from system import stopping
+from system.files import whole
+from system.shell import quoted
+
 PANELS = {
     "tracking reward, 0..1": ("tracking/",),
     "reward per second, large terms": ("reward/total", "reward/linear", "reward/angular", "reward/base_motion"),
@@ -32,7 +37,7 @@ class Args:
     """Draw the curves that training wrote."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Run directories, in the order in which each went on from the one before."""
+    """Run directories, in the order in which each went on from the one before; all stages of each."""
     out: Path = Path("curves.png")
     """Picture to write."""
 
@@ -41,8 +46,8 @@ def read_curves(runs: Sequence[Path]) -> dict[str, NDArray[np.float64]]:
     """Metrics by name, all of one length; samples count on from run to run, missing values are NaN."""
     rows: list[dict[str, str]] = []
     offset, samples = 0.0, []
-    for run in runs:
-        path = run / "curves.csv"
+    for place in (place for run in runs for place in stage_directories(run)):
+        path = place / CURVES_FILE
         if not path.is_file():
             raise ValueError(f"There is no {path}: name the directory of a training run.")
         with path.open(newline="") as file:
@@ -81,9 +86,11 @@ def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(fontsize=7, ncols=2)
-    figure.savefig(out, dpi=80)
+    with whole(out) as part:
+        figure.savefig(part, dpi=80)
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw; exit code 2 for runs that cannot be read."""
     args = tyro.cli(Args, args=argv, prog="evaluation.curves")
@@ -92,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"evaluation.curves: {error}", file=sys.stderr)
         return 2
-    print(f"Wrote {args.out}")
+    print(f"Wrote {quoted(args.out)}")
     return 0
 
 

@@ -22,6 +22,8 @@ class Walk:
     """s, one step."""
     steps: int = 0
     falls: int = 0
+    crossings: int = 0
+    """Times that the robot has crossed the ground's border and was put back to the start."""
     distance: float = 0.0
     """m, travelled along the command."""
     commanded: float = 0.0
@@ -34,9 +36,11 @@ class Walk:
     """Steps that ended in the episode in which they began."""
 
     def add(self, s: State, command: Tensor, done: bool, fell: bool) -> None:
-        """One step under `command` (3,) that led to `s`, or, if `done`, to the next episode."""
+        """One step under `command` (3,) that led to `s`, or, if `done`, to the next episode: after a fall, or at the
+        ground's border, since no play is as long as an episode."""
         self.steps += 1
         self.falls += fell
+        self.crossings += done and not fell
         if done:
             return
         velocity, wanted = s.linear_velocity_yaw[0, :2], command[:2]
@@ -49,11 +53,12 @@ class Walk:
 
     def __str__(self) -> str:
         """Distance, falls and mean errors, a line each."""
+        border = f"; crossed the ground's border and began anew: {self.crossings}" if self.crossings else ""
         n, distance = max(self.measured, 1), round(self.distance, 2) + 0.0  # no "-0.00"
         return (
             f"Distance: {distance:.2f} m along the command, {self.commanded:.2f} m asked for, "
             f"in {self.steps * self.dt:.2f} s\n"
-            f"Falls: {self.falls}\n"
+            f"Falls: {self.falls}{border}\n"
             f"Mean velocity error: {self.velocity_error / n:.3f} m/s, {self.yaw_rate_error / n:.3f} rad/s"
         )
 

@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.table import FAMILIES
 from envs.terrains.tile import Tile, make_tile
+from system import stopping
+from system.console import say
+from system.files import whole
+from system.shell import quoted
 
 DIFFICULTIES = (0.0, 0.25, 0.5, 0.75, 1.0)
 LIGHT = np.array((-0.5, 0.5, 1.0)) / np.sqrt(1.5)
@@ -61,18 +65,22 @@ def draw_families() -> Figure:
     return figure
 
 
-def main(out: Path = Path("terrains.png")) -> None:
+@stopping.stoppable
+def main(out: Path = Path("terrains.png")) -> int:
     """Draw all terrain families over difficulty 0 to 1, seen from above, +x to the right.
 
     Args:
         out: Picture to write; its ending chooses the format.
     """
     try:
-        draw_families().savefig(out)
+        with whole(out) as part:
+            draw_families().savefig(part)
     except (OSError, ValueError) as error:
-        sys.exit(f"Cannot write {out}: {error}")
-    print(f"Wrote {out}.")
+        say(f"Cannot write {out}: {error}")
+        return 2
+    print(f"Wrote {quoted(out)}")
+    return 0
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(tyro.cli(main))
