@@ -11,7 +11,6 @@ from mjviser import ViserMujocoScene
 from numpy.typing import NDArray
 
 from envs.robot import robot_spec
-from envs.state import State
 from envs.terrains import Surface, Tile, build_map
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.mesh import SQUARE, Mesh, Triangles, ground_mesh
@@ -32,8 +31,6 @@ TOP, WALL, DEEP = np.array([196, 192, 178]), np.array([92, 98, 116]), 0.62
 """Colours of level ground and of risers, and the share of brightness that the lowest ground keeps."""
 CHECKER = 0.93
 """Brightness of every other square metre."""
-SKY = (214, 226, 240)
-"""Behind it all."""
 TRIES = np.arange(0.0, 60.0, 0.02)
 """m along a line of sight at which it may meet the ground."""
 
@@ -48,7 +45,7 @@ class Stage:
         self.data = mujoco.MjData(self.model)
         self.centre_w: NDArray[np.float64] | None = None
         self.followed, self.shown = True, dict.fromkeys(COLOURS, False)
-        self._light()
+        self._look()
         self.robots = ViserMujocoScene(server, self.model, num_envs=len(session.walkers))
         self.robots.camera_tracking_enabled = False
         self.world = server.scene.add_frame(WORLD, show_axes=False)
@@ -57,10 +54,9 @@ class Stage:
         self.names = [self._add_name(row) for row in range(len(session.walkers))]
         self.show_ground()
 
-    def _light(self) -> None:
-        """Sky, lamps, and where a page looks from first."""
-        scene, camera = self.server.scene, self.server.initial_camera
-        scene.set_background_image(np.full((2, 2, 3), SKY, np.uint8))
+    def _look(self) -> None:
+        """Where a page looks from first."""
+        camera = self.server.initial_camera
         camera.position, camera.look_at, camera.fov = EYE, (0.0, 0.0, -0.05), float(np.radians(FIELD))
 
     def _add_dots(self, kind: str, colour: tuple[int, int, int]) -> viser.PointCloudHandle:
@@ -119,15 +115,12 @@ class Stage:
         for kind, handle in self.dots.items():
             handle.visible = self.shown[kind] and kind in heights
             if handle.visible:
-                handle.points = sample_points(self._state(), heights[kind]).astype(np.float32)
+                points = sample_points(self.session.focused.env.state, heights[kind])
+                handle.points = points[np.isfinite(points).all(1)].astype(np.float32)  # unknown ones have no height
         goal = self.session.wish.goal_w
         self.goal.visible = goal is not None
         if goal is not None:
             self.goal.position = (*goal, float(self.surface.height([goal])[0]))
-
-    def _state(self) -> State:
-        """Of the robot in focus."""
-        return self.session.focused.env.state
 
     def ground_at(self, origin: NDArray[np.float64], direction: NDArray[np.float64]) -> tuple[float, float] | None:
         """Where a line of sight in the page's coordinates first meets the ground, m in the world; None if nowhere."""
@@ -164,4 +157,3 @@ def shade(triangles: Triangles) -> NDArray[np.float64]:
     normal = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
     length = np.maximum(np.linalg.norm(normal, axis=1), 1e-12)
     return 0.55 + 0.45 * np.clip(normal @ (SUN / np.linalg.norm(SUN)) / length, 0.0, 1.0)
-

@@ -52,9 +52,7 @@ class World:
         """The world with another map, friction, payload or seed, each within what can be chosen."""
         world = replace(self, **changes)
         require_noise(world.noise)
-        return replace(
-            world, friction=within(world.friction, *FRICTION), payload=within(world.payload, *PAYLOAD)
-        )
+        return replace(world, friction=within(world.friction, *FRICTION), payload=within(world.payload, *PAYLOAD))
 
 
 def require_noise(name: str) -> None:

@@ -104,7 +104,9 @@ def level_triangles(heights: NDArray[np.float64], level: NDArray[np.bool_]) -> T
     blocks = np.array(found, np.float64).reshape(-1, 4)
     west, east, south, north = blocks[:, 0], blocks[:, 1] + 1, blocks[:, 2], blocks[:, 3] + 1
     z = heights[blocks[:, 2].astype(int), blocks[:, 0].astype(int)]
-    around = np.stack([np.stack(p, -1) for p in ((west, south, z), (east, south, z), (east, north, z), (west, north, z))])
+    around = np.stack(
+        [np.stack(p, -1) for p in ((west, south, z), (east, south, z), (east, north, z), (west, north, z))]
+    )
     return quads(around)
 
 

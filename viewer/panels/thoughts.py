@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,9 @@ class Plot:
         """One line for each name, and a point every `dt` s."""
         self.points: deque[tuple[float, ...]] = deque(maxlen=round(SECONDS / dt))
         series = [uplot.Series(label="s")]
-        series += [uplot.Series(label=name, stroke=colour, width=2) for name, colour in zip(names, COLOUR, strict=False)]
+        series += [
+            uplot.Series(label=name, stroke=colour, width=2) for name, colour in zip(names, COLOUR, strict=False)
+        ]
         self.handle = gui.add_uplot(
             (np.zeros(1),) * (len(names) + 1), tuple(series), title=title, height=HEIGHT,
             scales={"x": uplot.Scale(time=False), "y": uplot.Scale(auto=True)},
@@ -62,7 +65,7 @@ class ThoughtsPanel:
         gui, dt = page.server.gui, EVERY * page.session.dt
         for kind in COLOURS:
             switch = gui.add_checkbox(f"Heights, {kind}", initial_value=page.stage.shown[kind])
-            page.wishes.when(switch, self._switcher(kind, switch))
+            page.wishes.when(switch, partial(self._show, kind, switch))
         self.belief = gui.add_html("")
         self.speed = Plot(gui, "forward velocity, m/s", ("commanded", "achieved"), dt)
         self.turn = Plot(gui, "yaw rate, rad/s", ("commanded", "achieved"), dt)
@@ -70,11 +73,8 @@ class ThoughtsPanel:
         self.rewards = gui.add_html("")
         self.steps = 0
 
-    def _switcher(self, kind: str, switch: viser.GuiCheckboxHandle) -> "callable":  # noqa: UP037
-        def turn() -> None:
-            self.page.stage.shown[kind] = bool(switch.value)
-
-        return turn
+    def _show(self, kind: str, switch: viser.GuiCheckboxHandle) -> None:
+        self.page.stage.shown[kind] = bool(switch.value)
 
     def note(self) -> None:
         """Remember what the robot in focus does, after a step."""
@@ -128,7 +128,9 @@ def bars(rewards: dict[str, float]) -> str:
     for name, value in rewards.items():
         width = 50 * min(abs(value) / LARGEST_REWARD, 1.0)
         left, colour = (50.0, "#009e73") if value >= 0 else (50.0 - width, "#d55e00")
-        bar = f"<div style='position:absolute;left:{left:.1f}%;width:{width:.1f}%;height:100%;background:{colour}'></div>"
+        bar = (
+            f"<div style='position:absolute;left:{left:.1f}%;width:{width:.1f}%;height:100%;background:{colour}'></div>"
+        )
         lines.append(
             f"<div style='display:flex'><span style='width:45%'>{name.replace('_', ' ')}</span>"
             f"<div style='position:relative;flex:1;border-left:0'>{bar}</div>"
