@@ -159,8 +159,8 @@ def open_page(args: Args) -> Walk:
         raise ValueError(f"--noise is for Students; leave it out for {agents[0].name}.")
     return visit(
         Visit(
-            agents, make_terrain(args), args.terrain, args.noise or NOMINAL, args.command, args.seed, args.host, args.port,
-            args.seconds or LONGEST, args.checkpoint[0] if args.follow else None, args.belief,
+            agents, make_terrain(args), args.terrain, args.noise or NOMINAL, args.command, args.seed, args.host,
+            args.port, args.seconds or LONGEST, args.checkpoint[0] if args.follow else None, args.belief,
         )
     )  # fmt: skip
 

@@ -58,7 +58,7 @@ class Walker:
         if student is not None:
             return read_belief(self.env, student).heights
         obs = self.env.get_observations()
-        return {TRUE: obs["extero"][0]} | ({SEEN: obs["extero_noisy"][0]} if "extero_noisy" in obs.keys() else {})
+        return {TRUE: obs["extero"][0]} | ({SEEN: obs["extero_noisy"][0]} if "extero_noisy" in obs else {})
 
     def rewards(self) -> dict[str, float]:
         """What each term of the reward gave in this step, with its weight, per s."""

@@ -11,7 +11,7 @@ from mjviser import ViserMujocoScene
 from numpy.typing import NDArray
 
 from envs.robot import robot_spec
-from envs.terrains import Surface, Tile, build_map
+from envs.terrains import Surface, build_map
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.mesh import SQUARE, Mesh, Triangles, ground_mesh
 from evaluation.belief import COLOURS, sample_points

@@ -38,7 +38,7 @@ class Wishes:
                 self.refuse(str(error))
 
     def when(self, handle: Any, action: Action) -> None:
-        """Do this when somebody uses a control, presses a button or triggers a command, not when the program sets it."""
+        """Do this when a page changes a control, presses a button or triggers a command; not when the program does."""
         listen = next(
             getattr(handle, name) for name in ("on_trigger", "on_click", "on_update") if hasattr(handle, name)
         )

@@ -65,7 +65,7 @@ def make_ground(world: World, heightmaps: Mapping[str, Tile]) -> Tile:
     """The tile of a world: a heightmap by its name, else one of the families."""
     if world.terrain in heightmaps:
         return heightmaps[world.terrain]
-    return make_tile(world.terrain, None, world.seed, **world.parameters)
+    return make_tile(world.terrain, None, world.seed, None, **world.parameters)
 
 
 def choices(family: str) -> dict[str, tuple[Parameter, float, float]]:

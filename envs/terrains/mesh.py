@@ -82,10 +82,10 @@ def cell_triangles(heights: Heights, risers: Risers) -> tuple[Triangles, Triangl
             risers[:-1, :-1] & RISER_Y > 0,
         ]
     )
-    split = crossed.any(0)
+    split = np.asarray(crossed.any(0))
     level = ~split & (corners == corners[0]).all(0)
     pieces, walls = split_cells(corners[:, split], crossed[:, split], first_samples(split))
-    smooth = ~split & ~level
+    smooth = np.asarray(~split & ~level)
     tops = (level_triangles(corners[0], level), smooth_cells(corners[:, smooth], first_samples(smooth)), pieces)
     return np.concatenate(tops), walls
 
