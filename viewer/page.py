@@ -7,6 +7,7 @@ import time
 import viser
 
 from agents.interrupt import StopRequest
+from envs.threads import one_torch_thread
 from viewer.clock import Clock
 from viewer.panels.drive import DrivePanel
 from viewer.panels.policy import PolicyPanel
@@ -93,7 +94,7 @@ class Page:
 
     def run(self, seconds: float) -> None:
         """Let the robots walk for so many simulated s, until nobody looks any more, or Ctrl-C."""
-        with StopRequest(abort=False, notice="closing the page") as stop:
+        with one_torch_thread(), StopRequest(abort=False, notice="closing the page") as stop:
             while not stop.requested and not self.abandoned():
                 self.advance()
                 walk = self.session.focused.walk
