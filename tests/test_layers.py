@@ -14,6 +14,7 @@ OURS = {
     "agents",
     "envs",
     "evaluation",
+    "viewer",
     "train",
     "train_args",
     "train_stages",
@@ -27,6 +28,7 @@ ALLOWED = {
     "agents": ("agents", "anymal_policy"),
     "envs": ("envs", "anymal_policy.gait", "anymal_policy.layout"),
     "evaluation": ("evaluation", "agents", "envs", "anymal_policy"),
+    "viewer": ("viewer", "evaluation", "agents", "envs", "anymal_policy"),
 }
 SIMULATOR_AND_TRAINER = {"mujoco", "rsl_rl", "gymnasium", "tensordict", "numba", "scipy", "tyro", "matplotlib"}
 

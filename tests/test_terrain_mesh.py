@@ -23,7 +23,9 @@ def seen_from_above(surface: Surface, points: np.ndarray) -> np.ndarray:
     data.qpos[:3] = (0.0, 0.0, 90.0)
     mujoco.mj_forward(model, data)
     geom, groups, down = np.zeros(1, np.int32), np.ones(6, np.uint8), np.array([0.0, 0.0, -1.0])
-    return np.array([10.0 - mujoco.mj_ray(model, data, np.array([*p, 10.0]), down, groups, 1, -1, geom) for p in points])
+    return np.array(
+        [10.0 - mujoco.mj_ray(model, data, np.array([*p, 10.0]), down, groups, 1, -1, geom) for p in points]
+    )
 
 
 @pytest.mark.parametrize("family", GROUNDS)

@@ -88,7 +88,9 @@ def test_policies_are_swapped_and_sensors_covered_while_the_robot_walks(screen: 
     tab.get_by_role("option", name="pretrained/student.pt").click()
     wait_until(lambda: screen.session.focused.agent.name.endswith("student.pt"))
     tab.get_by_role("tab", name="World").click()
-    tab.get_by_label("Cover the sensors").or_(tab.locator("label:has-text('Cover the sensors') ~ * input")).first.check()
+    tab.get_by_label("Cover the sensors").or_(
+        tab.locator("label:has-text('Cover the sensors') ~ * input")
+    ).first.check()
     wait_until(lambda: screen.session.world.noise == "covered")
     assert screen.session.focused.walk.steps > steps
 

@@ -72,8 +72,9 @@ class Session:
 
     def __init__(self, agents: Sequence[Agent], world: World, wish: Wish, heightmaps: Mapping[str, Tile]) -> None:
         """Robots side by side, one for each agent."""
-        self.world, self.wish, self.heightmaps, self.focus = world, wish, heightmaps, 0
         self.ground = make_ground(world, heightmaps)
+        self.world = replace(world, parameters=self.ground.parameters)
+        self.wish, self.heightmaps, self.focus = wish, heightmaps, 0
         self.walkers = [Walker(agent, self._env(agent, row, len(agents))) for row, agent in enumerate(agents)]
 
     @property
