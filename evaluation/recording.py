@@ -27,6 +27,8 @@ from envs.rendering import Renderer, pose, visual_model
 from evaluation.belief import BeliefView
 from evaluation.legend import inset
 
+RATE = 25
+"""Pictures per second of a video: every other step of 20 ms."""
 QUALITY = 6
 """Of the video, 1 to 10; still clean at 6."""
 LEGEND_FOR = 720
@@ -47,15 +49,21 @@ class Recorder:
     def __init__(
         self, renderer: Renderer, rate: int, video: Path | None, frames: Path | None, belief: BeliefView | None
     ) -> None:
-        """Open the files for `rate` pictures per second: an .mp4, and a folder for frame_00000.png and so on."""
-        self.renderer, self.frames, self.belief, self.count = renderer, frames, belief, 0
+        """Open the files for `rate` steps per second: an .mp4, and a folder for frame_00000.png and so on."""
+        self.renderer, self.frames, self.belief, self.count, self.steps = renderer, frames, belief, 0, 0
+        self.every = max(1, round(rate / RATE))
         for folder in (video.parent if video else None, frames):
             if folder is not None:
                 folder.mkdir(parents=True, exist_ok=True)
-        self.path, self.video = video, open_video(video, renderer.size, rate) if video else None
+        self.path, self.video = video, open_video(video, renderer.size, round(rate / self.every)) if video else None
 
     def show(self) -> bool:
-        """Add a picture of the robot as it is now."""
+        """Add a picture of the robot as it is now, if one is due."""
+        if self.belief is not None:
+            self.belief.note()
+        self.steps += 1
+        if (self.steps - 1) % self.every:
+            return True
         picture = self._draw()
         if self.video is not None:
             with said_in_one_sentence(self.path):
@@ -148,6 +156,7 @@ class Window:
 
     def _overlay(self, belief: BeliefView) -> None:
         """Put the robot's belief into the window, its legend into the lower left corner."""
+        belief.note()
         dots, legend = belief.look(LEGEND_FOR)
         self.handle.user_scn.ngeom = 0
         add_dots(self.handle.user_scn, dots)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 from browser import chromium, shown, visit, wait_until
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Locator, Page
 
 from viewer.page import Page as Screen
 
@@ -35,6 +36,16 @@ def picture(tab: Page) -> np.ndarray:
     """What the tab shows of the scene, left of the controls, (height, width, 3)."""
     shot = tab.screenshot(clip={"x": 0, "y": 120, "width": 230, "height": 280}, timeout=180_000)
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
+
+
+def checkbox(tab: Page, label: str) -> Locator:
+    """The switch beside a label."""
+    return tab.locator(f"div:has(> div > label:text-is('{label}')) input[type=checkbox]").last
+
+
+def control(tab: Page, handle: Any) -> Locator:
+    """What a user takes hold of to change a control."""
+    return tab.locator(f"[id='{handle._impl.uuid}']")
 
 
 def test_the_robot_is_seen_and_moves(screen: Screen, tab: Page) -> None:
@@ -84,13 +95,11 @@ def test_a_click_with_shift_sends_the_robot_there(screen: Screen, tab: Page) -> 
 def test_policies_are_swapped_and_sensors_covered_while_the_robot_walks(screen: Screen, tab: Page) -> None:
     steps = screen.session.focused.walk.steps
     tab.get_by_role("tab", name="Policy").click()
-    tab.get_by_role("textbox").first.click()
+    control(tab, screen.policy.policy).click()
     tab.get_by_role("option", name="pretrained/student.pt").click()
     wait_until(lambda: screen.session.focused.agent.name.endswith("student.pt"))
     tab.get_by_role("tab", name="World").click()
-    tab.get_by_label("Cover the sensors").or_(
-        tab.locator("label:has-text('Cover the sensors') ~ * input")
-    ).first.check()
+    control(tab, screen.world.cover).check()
     wait_until(lambda: screen.session.world.noise == "covered")
     assert screen.session.focused.walk.steps > steps
 
