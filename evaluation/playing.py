@@ -84,7 +84,7 @@ def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) ->
 
 
 class Progress:
-    """Tells somebody who waits how far a walk is and how long it still takes: a line at a terminal, else now and then."""
+    """Tells somebody who waits how far a walk is and how long it still takes, at a terminal in one line."""
 
     def __init__(self, dt: float, now: Callable[[], float] = time.monotonic) -> None:
         """Steps of `dt` s."""
