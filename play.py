@@ -28,7 +28,7 @@ from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import with_noise
-from evaluation.playing import play
+from evaluation.playing import Walk, play
 from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
 from system.shell import quoted
@@ -36,16 +36,18 @@ from system.shell import quoted
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
 """s, length of a recording by default, and of the longest play."""
 NOMINAL = "nominal"
+ON_MAC = ", or run play.py with mjpython instead of python." if sys.platform == "darwin" else "."
+"""MuJoCo's window on macOS opens for its own interpreter alone."""
 FASTEST = 5.0
 """m/s and rad/s, largest command."""
 
 
 @dataclass(frozen=True)
 class Args:
-    """Look at a policy on terrain: in a window where there is a screen, else in a video."""
+    """Look at a policy on terrain and drive it: in a window where there is a screen, else on a page for a browser."""
 
     checkpoint: tuple[Path, ...] = ()
-    """Policy file or run directory; the bare flag, or none, means the pretrained policy."""
+    """Policy file or run directory, several for a page; the bare flag, or none, means the pretrained policy."""
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero (the gait alone) and random need no checkpoint."""
     terrain: str = "stairs_up"
@@ -92,8 +94,16 @@ class Args:
     """s to play; default 10 for a recording, an hour, or until it is closed, for a window."""
     seed: int = 0
     """Seed of terrain, start and the random agent."""
+    viewer: Literal["web", "window", "video"] | None = None
+    """Page for a browser, MuJoCo's window, or a video; by default the window where there is a screen, else the page."""
+    host: str = "127.0.0.1"
+    """Address that the page listens at: by default this computer alone; 0.0.0.0 lets others look and drive, too."""
+    port: int = 8080
+    """Port of the page."""
+    follow: bool = False
+    """Have the page load the newest policy of the run that --checkpoint names whenever its training writes one."""
     video: Path | None = None
-    """Video to write (.mp4) instead of opening a window; default play_<terrain>.mp4 where there is no screen."""
+    """Video to write (.mp4); by default play_<terrain>.mp4 with --viewer video."""
     frames: Path | None = None
     """Folder to write every picture to as a PNG."""
     belief: bool = False
@@ -108,6 +118,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = tyro.cli(Args, args=argv, prog="play.py")
     try:
         refuse_nonsense(args)
+        if choose_viewer(args) == "web":
+            print(open_page(args))
+            return 0
         agent, tile = choose_agent(args), make_terrain(args)
         student = require_student(agent) if args.belief else None
         env = AnymalEnv(make_config(args, agent), [tile])
@@ -129,14 +142,47 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def refuse_nonsense(args: Args) -> None:
     """Raise a ValueError for numbers that make no sense."""
-    if len(args.checkpoint) > 1:
-        raise ValueError("--checkpoint takes one policy; evaluate.py compares several.")
     if not all(abs(part) <= FASTEST for part in args.command):
         raise ValueError(f"--command takes three numbers within -{FASTEST:g} and {FASTEST:g}: m/s, m/s and rad/s.")
     if args.seconds is not None and not 0.0 < args.seconds <= LONGEST:
         raise ValueError(f"--seconds must be above 0 and at most {LONGEST:g}, not {args.seconds:g}.")
     if not 0 <= args.seed < LARGEST_SEED:
         raise ValueError(f"--seed must be a number from 0 to {LARGEST_SEED - 1}, not {args.seed}.")
+
+
+def choose_viewer(args: Args) -> Literal["web", "window", "video"]:
+    """Where to look, or a ValueError for what cannot be seen there."""
+    recorded = args.video is not None or args.frames is not None
+    if recorded and args.viewer not in (None, "video"):
+        raise ValueError(f"--video and --frames record; leave out --viewer {args.viewer}.")
+    chosen = args.viewer or ("video" if recorded else "window" if find_viewer() is not None else "web")
+    if chosen == "window" and find_viewer() is None:
+        raise ValueError("There is no screen for a window here: choose --viewer web or --viewer video" + ON_MAC)
+    if chosen != "web" and (len(args.checkpoint) > 1 or args.follow):
+        raise ValueError("Several policies, and --follow, need a page: add --viewer web.")
+    return chosen
+
+
+def open_page(args: Args) -> Walk:
+    """Show all that was named on a page, and what the robot that was looked at achieved."""
+    try:
+        from viewer.web import Visit, visit
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"The page needs {error.name}: `pip install -r requirements.txt`, or choose --viewer video."
+        ) from error
+    agents = [choose_agent(replace(args, checkpoint=(path,))) for path in args.checkpoint] or [choose_agent(args)]
+    if args.follow and not args.checkpoint:
+        raise ValueError("--follow needs the folder of a run that trains: name it with --checkpoint.")
+    noisy = any(agent.env.noisy_groups for agent in agents)
+    if args.noise is not None and not noisy:
+        raise ValueError(f"--noise is for Students; leave it out for {agents[0].name}.")
+    return visit(
+        Visit(
+            agents, make_terrain(args), args.terrain, args.noise or NOMINAL, args.command, args.seed, args.host,
+            args.port, args.seconds or LONGEST, args.checkpoint[0] if args.follow else None, args.belief,
+        )
+    )  # fmt: skip
 
 
 def choose_agent(args: Args) -> Agent:
@@ -186,10 +232,10 @@ def open_screen(
     args: Args, env: AnymalEnv, belief: BeliefView | None, stack: ExitStack
 ) -> tuple[Screen, float, list[Path]]:
     """Where to look at it, for how many s, and the files that this writes; `stack` closes it."""
+    if choose_viewer(args) == "window" and (viewer := find_viewer()) is not None:
+        return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
     video = args.video
     if video is None and args.frames is None:
-        if (viewer := find_viewer()) is not None:
-            return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
         video = Path(f"play_{Path(args.terrain).stem}.mp4")
     screen = stack.enter_context(recording(env, args.size, video, args.frames, belief))
     written = [path for path in (video, args.frames) if path is not None]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
@@ -28,6 +29,8 @@ PANELS = {
     "environment steps per second": ("perf/steps_per_second",),
 }
 """Title of each panel, and the beginnings of the names of the metrics that it shows; each metric is shown once."""
+DASHES = ("-", "--", ":", "-.")
+"""Of the first ten curves of a panel, the next ten, and so on."""
 SMOOTHING = 15
 """Iterations over which a curve is averaged."""
 
@@ -71,6 +74,11 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
+def look(number: int) -> dict[str, Any]:
+    """Colour and dashes of the curve of this number in a panel: no two of forty are the same."""
+    return {"color": f"C{number % 10}", "linestyle": DASHES[number // 10 % len(DASHES)], "linewidth": 1.6}
+
+
 def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
     """Write the picture."""
     from matplotlib.figure import Figure
@@ -78,14 +86,14 @@ def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
     figure = Figure(figsize=(15, 18), layout="constrained")
     shown: set[str] = set()
     for axes, (title, beginnings) in zip(figure.subplots(4, 2).flat, PANELS.items(), strict=True):
-        for name, values in curves.items():
-            if name.startswith(beginnings) and name not in shown:
-                shown.add(name)
-                axes.plot(curves["train/samples"] / 1e6, smooth(values), label=name.split("/")[-1], linewidth=1.2)
+        names = [name for name in curves if name.startswith(beginnings) and name not in shown]
+        shown.update(names)
+        for number, name in enumerate(names):
+            axes.plot(curves["train/samples"] / 1e6, smooth(curves[name]), label=name.split("/")[-1], **look(number))
         axes.set(title=title, xlabel="million samples")
         axes.grid(alpha=0.3)
         if axes.lines:
-            axes.legend(fontsize=7, ncols=2)
+            axes.legend(fontsize=9, ncols=2)
     with whole(out) as part:
         figure.savefig(part, dpi=80)
 

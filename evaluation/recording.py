@@ -28,6 +28,8 @@ from evaluation.belief import BeliefView
 from evaluation.legend import inset
 from system.files import whole
 
+RATE = 25
+"""Pictures per second of a video: every other step of 20 ms."""
 QUALITY = 6
 """Of the video, 1 to 10; still clean at 6."""
 LEGEND_FOR = 720
@@ -54,18 +56,24 @@ class Recorder:
         belief: BeliefView | None,
         name: Path | None,
     ) -> None:
-        """Open the files for `rate` pictures per second: an .mp4, and a folder for frame_00000.png and so on.
+        """Open the files for `rate` steps per second: an .mp4, and a folder for frame_00000.png and so on.
 
         The user knows the video by its `name`.
         """
-        self.renderer, self.frames, self.belief, self.count = renderer, frames, belief, 0
+        self.renderer, self.frames, self.belief, self.count, self.steps = renderer, frames, belief, 0, 0
+        self.every = max(1, round(rate / RATE))
         self.path, self.name, self.video = video, name, None
         if video is not None:
             with said_in_one_sentence(name):
-                self.video = open_video(video, renderer.size, rate)
+                self.video = open_video(video, renderer.size, round(rate / self.every))
 
     def show(self) -> bool:
-        """Add a picture of the robot as it is now."""
+        """Add a picture of the robot as it is now, if one is due."""
+        if self.belief is not None:
+            self.belief.note()
+        self.steps += 1
+        if (self.steps - 1) % self.every:
+            return True
         picture = self._draw()
         if self.video is not None:
             with said_in_one_sentence(self.name):
@@ -177,6 +185,7 @@ class Window:
 
     def _overlay(self, belief: BeliefView) -> None:
         """Put the robot's belief into the window, its legend into the lower left corner."""
+        belief.note()
         dots, legend = belief.look(LEGEND_FOR)
         self.handle.user_scn.ngeom = 0
         add_dots(self.handle.user_scn, dots)

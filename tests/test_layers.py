@@ -16,6 +16,7 @@ OURS = {
     "agents",
     "envs",
     "evaluation",
+    "viewer",
     "train",
     "train_args",
     "train_stages",
@@ -31,6 +32,7 @@ ALLOWED = {
     "agents": ("agents", "anymal_policy", "system"),
     "envs": ("envs", "anymal_policy.gait", "anymal_policy.layout", "system"),
     "evaluation": ("evaluation", "agents", "envs", "anymal_policy", "system"),
+    "viewer": ("viewer", "evaluation", "agents", "envs", "anymal_policy", "system"),
 }
 SIMULATOR_AND_TRAINER = {"mujoco", "rsl_rl", "gymnasium", "tensordict", "numba", "scipy", "tyro", "matplotlib"}
 
