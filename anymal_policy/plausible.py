@@ -23,7 +23,7 @@ STEEPEST = math.radians(75)
 DISAGREEMENT = math.radians(20)
 """Between gravity and quaternion."""
 HIGHEST = 1.5
-"""m, median distance of the soles from the map around them."""
+"""m, distance of the soles from the nearest height of the map around them."""
 FASTEST_COMMAND = 5.0
 """m/s and rad/s."""
 
@@ -57,7 +57,8 @@ def refuse_implausible(values: Mapping[str, NDArray[np.float64]], rotation: NDAr
             f"gravity_b and base_quaternion are {math.degrees(off):.0f} degrees apart: gravity points down, "
             "(0, 0, -1) for a robot that stands level; the quaternion is w, x, y, z, from base to world."
         )
-    if (away := float(np.median(values["heights"]))) > HIGHEST or away < -HIGHEST:
+    heights = values["heights"][np.isfinite(values["heights"])]
+    if len(heights) and abs(away := float(heights[np.abs(heights).argmin()])) > HIGHEST:
         raise ValueError(
             f"The ground is {abs(away):.3g} m {'above' if away > 0 else 'below'} the soles: "
             "base_position_w must be in the elevation map's frame."

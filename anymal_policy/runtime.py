@@ -109,13 +109,14 @@ class Runner:
         rotation = rotation_matrix(_unit("base_quaternion", values["base_quaternion"]))
         down = -rotation[2] if m.gravity_b is None else _finite("gravity_b", m.gravity_b, 3)
         values["gravity_b"] = _unit("gravity_b", down)
-        values["heights"] = self._heights(values, rotation, height)
+        heights = self._heights(values, rotation, height)
         if self.check or (self.check is None and self.steps < CHECKED / layout.POLICY_DT):
-            refuse_implausible(values, rotation)
+            refuse_implausible({**values, "heights": heights}, rotation)
+        values["heights"] = layout.usable_heights(heights)
         return {name: values[name].astype(np.float32)[None] for name in self.contract["inputs"]}
 
     def _heights(self, m: Mapping[str, NDArray], rotation: NDArray, height: HeightQuery) -> NDArray[np.float64]:
-        """Height samples (208,) m relative to the soles, as far as they are known and of use."""
+        """Heights of the ground (208,) m relative to the soles; NaN where the map knows none."""
         feet = m["base_position_w"] + foot_positions(m["joint_position"], self.chain) @ rotation.T
         heading = math.atan2(rotation[1, 0], rotation[0, 0])
         c, s = math.cos(heading), math.sin(heading)
@@ -124,7 +125,7 @@ class Runner:
         if ground.shape != (points.size // 2,):
             raise ValueError(f"The height query gave {ground.shape} for {points.size // 2} points: one each is needed.")
         soles = np.repeat(feet[:, 2] - self.foot_radius, len(self.offsets))
-        return layout.usable_heights(ground - soles)
+        return ground - soles
 
     def start(self, measured: Mapping[str, NDArray]) -> dict[str, NDArray[np.float32]]:
         """Memory at the start of an episode: numbers of the contract, and histories that hold the present."""

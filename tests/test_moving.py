@@ -23,6 +23,7 @@ def test_a_video_becomes_a_picture_that_moves_at_half_the_rate(tmp_path: Path) -
     with Image.open(tmp_path / "picture.webp") as picture:
         assert (picture.size, picture.n_frames) == ((64, 48), 5)  # pyright: ignore[reportAttributeAccessIssue]
         picture.seek(1)
+        picture.load()
         assert picture.info["duration"] == 80
 
 

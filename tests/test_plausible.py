@@ -31,10 +31,13 @@ def flat(points: NDArray) -> NDArray:
 WRONG = {
     "gravity that points up": (replace(STANDING, gravity_b=(0, 0, 1)), "gravity_b and base_quaternion are 180 degrees"),
     "gravity of another attitude": (replace(STANDING, gravity_b=(0.5, 0, -0.8)), "gravity_b and base_quaternion"),
-    "x, y, z, w": (replace(STANDING, base_quaternion=(0.0, 0.0998, 0.0, 0.995)), "w, x, y, z"),
+    "x, y, z, w": (replace(STANDING, base_quaternion=(0.0, 0.0, 0.841, 0.54)), "w, x, y, z"),
     "lying": (replace(STANDING, base_quaternion=SIDEWAYS), "tilts the robot by 90 degrees"),
     "degrees": (replace(STANDING, joint_position=np.degrees(layout.DEFAULT_JOINT_POSITION)), "rad beyond its range"),
-    "signs": (replace(STANDING, joint_position=-4 * layout.DEFAULT_JOINT_POSITION), "rad beyond its range"),
+    "another order": (
+        replace(STANDING, joint_position=np.roll(layout.DEFAULT_JOINT_POSITION, 1)),
+        "rad beyond its range",
+    ),
     "degrees per second": (replace(STANDING, joint_velocity=np.full(12, 57.3)), "joint_velocity of 57.3"),
     "too fast": (replace(STANDING, linear_velocity_b=(8.0, 0, 0)), "linear_velocity_b of 8 is more than 5 m/s"),
     "too fast a turn": (replace(STANDING, angular_velocity_b=(0, 0, 90.0)), "angular_velocity_b of 90"),
