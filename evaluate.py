@@ -96,7 +96,7 @@ def prepare(args: Args) -> Plan:
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
     headings = [ANY] if args.heading == "any" else numbers("heading", args.heading)
-    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.walls, args.start, headings)
+    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.start, headings, args.walls)
     noises = require_levels(items("noise", args.noise))
     agents = [load_agent(name) for name in agent_names(args)]
     for agent in agents:

@@ -82,9 +82,9 @@ def make_cells(
     explicit: Values,
     resolution: float | None = None,
     scale: float | None = None,
-    walls: Walls | None = None,
     start: tuple[float, float] | None = None,
     headings: Sequence[float | None] = (0.0,),
+    walls: Walls | None = None,
 ) -> list[Cell]:
     """Every terrain at every difficulty and combination of explicit values, each different ground once.
 

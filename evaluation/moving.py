@@ -11,6 +11,8 @@ import imageio_ffmpeg
 import tyro
 from PIL import Image
 
+from system import stopping
+
 
 @dataclass(frozen=True)
 class Args:
@@ -41,6 +43,7 @@ def read_pictures(video: Path, every: int) -> tuple[list[Image.Image], float]:
     return pictures, meta["fps"] / every
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert; exit code 2 for a video that cannot be read."""
     args = tyro.cli(Args, args=argv, prog="evaluation.moving")

@@ -13,6 +13,7 @@ from worlds import environment
 
 from envs.collider.marks import BOUNDS, REACH
 from envs.commands import CommandConfig
+from envs.drives import PD
 from envs.randomization import NONE
 from envs.terrains import make_tile
 
@@ -136,7 +137,7 @@ def test_heightfields_of_one_model_keep_their_own_bounds():
 
 def test_robots_stand_with_the_stock_collider():
     still = CommandConfig(fixed=(0.0, 0.0, 0.0))
-    env = environment(2, [make_tile("rough", 0.2)], collider="stock", randomization=NONE, commands=still)
+    env = environment(2, [make_tile("rough", 0.2)], collider="stock", randomization=NONE, commands=still, drive=PD)
     for _ in range(100):
         assert not env.step(torch.zeros(2, 16))[2].any()
     touching = env.state.foot_contact > 0

@@ -146,7 +146,7 @@ def test_a_teachers_run_has_no_students_curves(capsys: pytest.CaptureFixture[str
         (["--suite", "steps", "--out", "out", "--episodes", "0"], "--episodes must be at least 1"),
         (["--suite", "maps", "--out", "out", "--map-cells", "1"], "--map-cells must be at least 2"),
         (["--suite", "distance", "--out", "out", "--checkpoint", "zero"], "name a Student"),
-        (["--suite", "distance", "--out", "out", "--checkpoint", "gate.pt", "--teacher", "gate.pt"], "is a Student"),
+        (["--suite", "distance", "--out", "out", "--checkpoint", "gate.pt", "--teacher", "gate.pt"], "holds a student"),
         (["--suite", "distance", "--out", "out", "--checkpoint", "gait.pt"], "another gait"),
         (["--suite", "curves", "--out", "out"], "with --runs"),
         (["--out", "out"], "--out goes with --suite alone"),
