@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from anymal_policy.gait import NOMINAL_FOOT_B, GaitConfig, advance, joint_targets, start_phase
 from anymal_policy.layout import DEFAULT_JOINT_POSITION, JOINTS
 from benchmarks.report import medians, ratio, report, run, take_turns
-from envs.robot import STANDING_HEIGHT
+from envs.robot import STANDING_HEIGHT, Shapes
 from envs.simulation import build_model
 from envs.terrains import Surface, build_map, make_tile
 
@@ -89,11 +89,11 @@ def trot(count: int, steps: int) -> list[NDArray[np.float64]]:
 class Side:
     """Robots on one ground, which start over in every round."""
 
-    def __init__(self, ground: Plane | Surface, arguments: Arguments) -> None:
+    def __init__(self, ground: Plane | Surface, arguments: Arguments, shapes: Shapes = "links") -> None:
         """Robots at random places of the middle of the ground, the same for every side."""
         rng = np.random.default_rng(0)
         count, self.settle = arguments.num_envs, arguments.settle
-        model = build_model(ground)
+        model = build_model(ground, shapes=shapes)
         self.batch = Batch(model, count, arguments.threads)
         self.qpos, self.control = self.batch.bind("qpos"), self.batch.bind("ctrl")
         self.actuators = [model.actuator(joint).id for joint in JOINTS]
@@ -119,9 +119,11 @@ def main(arguments: Arguments) -> None:
     for name, tile in TERRAINS.items():
         for collider in ("exact", "stock"):
             sides[f"{name}, {collider}"] = Side(Surface(build_map([tile]), collider), arguments)
+        sides[f"{name}, spheres"] = Side(Surface(build_map([tile])), arguments, "spheres")
     rates = take_turns({name: side.run for name, side in sides.items()}, arguments.rounds)
     ratios = {f"{name} to plane": ratio(rates, f"{name}, exact", "plane") for name in TERRAINS}
     ratios |= {f"{name} to stock": ratio(rates, f"{name}, exact", f"{name}, stock") for name in TERRAINS}
+    ratios |= {f"{name} to spheres": ratio(rates, f"{name}, exact", f"{name}, spheres") for name in TERRAINS}
     report("physics", ratios, medians(rates), arguments.json)
 
 

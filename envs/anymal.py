@@ -47,7 +47,7 @@ class AnymalEnv(VecEnv):
         self.samples = 0
         self.placement = make_placement(cfg, tiles, self.generator, ranks)
         self.surface = Surface(self.placement.map, cfg.collider, cfg.threads)
-        self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt)
+        self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt, cfg.shapes)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
         self.metrics_since = Metrics(cfg.rewards, cfg.dt)
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)

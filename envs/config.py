@@ -10,6 +10,7 @@ from envs.curriculum import CurriculumConfig
 from envs.height_noise import HeightNoiseConfig
 from envs.randomization import RandomizationConfig
 from envs.rewards import TRACKING_VARIANCE, RewardWeights
+from envs.robot import Shapes
 from envs.sensor_noise import SensorNoiseConfig
 from envs.terrains.surface import Collider
 
@@ -47,6 +48,8 @@ class EnvConfig:
     """Physics steps per policy step: 4 of 5 ms in 20 ms."""
     collider: Collider = "exact"
     """Contacts with the terrain: exact is ours, fast, with upright risers and overhangs; stock is MuJoCo's, without."""
+    shapes: Shapes = "links"
+    """What touches the ground besides the feet: links has their shapes (URDF), spheres a few in their place."""
     fall_penalty: float = 1.0
     """Subtracted once from the reward when a robot falls (decision 3)."""
     linear_variance: float = TRACKING_VARIANCE

@@ -9,6 +9,7 @@ torque, and a joint faster than VELOCITY_LIMIT is braked. Scaling a drive's `act
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, get_args
 
 import mujoco
 import torch
@@ -30,7 +31,11 @@ STANDING_HEIGHT = FOOT_RADIUS - float(leg_fk(torch.from_numpy(DEFAULT_JOINT_POSI
 """m, base origin above flat ground in the default pose with unloaded joints."""
 
 
-def robot_spec(visual: bool = True) -> mujoco.MjSpec:
+Shapes = Literal["links", "spheres"]
+"""What a robot touches the ground with besides its feet: the links' own outlines, or a few spheres in their place."""
+
+
+def robot_spec(visual: bool = True, shapes: Shapes = "links") -> mujoco.MjSpec:
     """The robot alone, with its sensors, drives and lights; the simulation adds the ground.
 
     Without `visual` the compiled model has no geoms for looks, textures or materials: it moves the same, bit for bit,
@@ -38,4 +43,7 @@ def robot_spec(visual: bool = True) -> mujoco.MjSpec:
     """
     spec = mujoco.MjSpec.from_file(str(MODEL_PATH))
     spec.compiler.discardvisual = not visual
+    for geom in [geom for geom in spec.geoms if geom.classname.name in get_args(Shapes)]:
+        if geom.classname.name != shapes:
+            spec.delete(geom)
     return spec

@@ -49,10 +49,10 @@ class Ground(Protocol):
         ...
 
 
-def build_model(ground: Ground, visual: bool = False) -> mujoco.MjModel:
+def build_model(ground: Ground, visual: bool = False, shapes: robot.Shapes = "links") -> mujoco.MjModel:
     """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
     stop_timers()
-    spec = robot.robot_spec(visual)
+    spec = robot.robot_spec(visual, shapes)
     ground.add_to_spec(spec)
     model = spec.compile()
     ground.write_to_model(model)
@@ -63,10 +63,16 @@ class Simulation:
     """n robots stepped together; randomisation, forces and resets by row."""
 
     def __init__(
-        self, ground: Ground, num_envs: int, threads: int, decimation: int, policy_dt: float = POLICY_DT
+        self,
+        ground: Ground,
+        num_envs: int,
+        threads: int,
+        decimation: int,
+        policy_dt: float = POLICY_DT,
+        shapes: robot.Shapes = "links",
     ) -> None:
         """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps."""
-        self.model = build_model(ground)
+        self.model = build_model(ground, shapes=shapes)
         self.model.opt.timestep = policy_dt / decimation
         self.decimation = decimation
         self.batch = Batch(self.model, num_envs, threads)

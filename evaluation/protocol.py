@@ -126,6 +126,7 @@ def settings(agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, se
         "tile_size": list(TILE_SIZE),
         "batches": batches(episodes),
         "collider": CONDITIONS.collider,
+        "shapes": CONDITIONS.shapes,
         "c_k": CONDITIONS.curriculum.initial_factor,
         "command": list(CONDITIONS.commands.fixed or ()),
         "heading_gain": CONDITIONS.commands.heading_gain,
