@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
-from collider_scenes import STEP, add_sphere, along_axis, contacts_at, grid, sphere_on, turned
+from collider_scenes import STEP, add_sphere, along_axis, contacts_at, grid, sphere_on, turned, z_axis
 from mujoco.batch import Batch
 from scipy.spatial import KDTree
 from test_collider_overhangs import FIRST, RISE, any_plates, overhanging, signed_distance
@@ -27,8 +27,8 @@ def axis_points(position, axis, half, count=161):
 
 
 def over_ground(rng, heights, risers, axis, half, clear):
-    """A random position at which an axis is nowhere less than `clear` m above the ground."""
-    points = axis_points((*rng.uniform(0.6, 1.4, 2)[:1], rng.uniform(0.4, 0.6), 0.0), axis, half)
+    """A random position at which an axis comes as near as `clear` m above the ground."""
+    points = axis_points(rng.uniform((0.6, 0.4, 0.0), (1.2, 0.6, 0.0)), axis, half)
     ground = [height_at(heights, risers, x / STEP, y / STEP) for x, y, _ in points]
     middle = points[len(points) // 2]
     return np.array((*middle[:2], (ground - points[:, 2]).max() + clear))
@@ -174,17 +174,21 @@ def test_capsule_over_a_plate_does_not_feel_what_is_under_it():
     np.testing.assert_allclose(normals, [(0.0, 0.0, -1.0)] * 2, atol=1e-6)
 
 
-@pytest.mark.parametrize("exact", [True, False])
-def test_dropped_shaft_comes_to_rest_on_two_treads(exact):
-    heights, risers, first = stairs(depth=3)
-    model, data = sphere_on(heights, risers if exact else None, exact, *SHAFT[:1], half=SHAFT[1])
-    axis = np.array((0.15, 0.0, 0.15)) / np.hypot(0.15, 0.15)
-    data.qpos[:3], data.qpos[3:7] = ((first[1] - 0.5) * STEP, 0.5, 0.36), along_axis(axis)
-    for _ in range(1500):
+@pytest.mark.parametrize("speed", [0.0, 3.0])
+def test_shaft_that_falls_on_a_nosing_stays_above_the_stairs(speed):
+    heights, risers, first = stairs()
+    radius, half = SHAFT
+    model, data = sphere_on(heights, risers, radius=radius, half=half)
+    model.opt.timestep = 0.005
+    axis = np.array((1.0, 0.0, 0.5)) / np.hypot(1.0, 0.5)
+    data.qpos[:3], data.qpos[3:7] = ((first[1] - 0.5) * STEP, 0.5, 0.4), along_axis(axis)
+    data.qvel[2] = -speed
+    for _ in range(600):
         mujoco.mj_step(model, data)
-        assert data.qpos[2] > 0.0
-    if exact:
-        assert np.abs(data.qvel).max() < 0.05
+        points = axis_points(data.qpos[:3], z_axis(data.qpos[3:7]), half, 21)
+        ground = np.array([height_at(heights, risers, x / STEP, y / STEP) for x, y, _ in points])
+        assert (points[:, 2] > ground - 0.02).all()
+    assert np.abs(data.qvel[:3]).max() < 0.3
 
 
 @pytest.mark.parametrize(("radius", "half"), [SHAFT, (0.09, 0.3)])

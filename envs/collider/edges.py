@@ -26,8 +26,8 @@ BESIDE = 2e-4
 """m beside an edge where its surroundings are looked at."""
 LEVELS = 8.0
 """Height or depth in units of BESIDE from which the ground beside an edge is a wall, or does not matter."""
-SLACK = 0.03
-"""Sine of the angle by which ground beside an edge may rise above the plane across the contact."""
+SLACK = 0.003
+"""Sine of the angle from the plane across the contact from which ground beside an edge rises or falls."""
 CROSSING = 1e-8
 """Square of the sine of the angle between axis and edge below which they are parallel."""
 EIGHTH = math.sqrt(0.5)
@@ -122,17 +122,22 @@ def offer_tip(contacts: NDArray, n: int, axis: Axis, ground: Ground, tip: Vector
 
 @compiled
 def sticks_out(ground: Ground, at: Vector, normal: Vector) -> bool:
-    """Whether there is ground around a point of an edge, and all of it behind the plane through it across `normal`."""
-    down, found = normal[2] < -TOUCHING, False
+    """Whether there is ground around a point of an edge, all of it behind the plane through it across `normal`.
+
+    Where none of it falls away from that plane, the edge lies in level or sloping ground, and ends alone touch that.
+    """
+    down, solid, falls = normal[2] < -TOUCHING, False, False
     for i in range(8):
         x, y = BESIDE * SIDES_X[i], BESIDE * SIDES_Y[i]
         z = nearest_solid(ground, at[0] + x, at[1] + y, at[2], down) - at[2]
         if abs(z) > LEVELS * BESIDE:
+            falls = True
             continue
-        found = True
-        if x * normal[0] + y * normal[1] + z * normal[2] > SLACK * math.sqrt(x * x + y * y + z * z):
+        rise = (x * normal[0] + y * normal[1] + z * normal[2]) / math.sqrt(x * x + y * y + z * z)
+        if rise > SLACK:
             return False
-    return found
+        solid, falls = True, falls or rise < -SLACK
+    return solid and falls
 
 
 @compiled
