@@ -40,7 +40,8 @@ class Plan:
         """Evaluate on every ground, and write the files that were asked for."""
         args, episodes = self.args, self.args.episodes or EPISODES
         progress = Progress(self)
-        results = evaluate(self.agents, self.cells, self.noises, episodes, args.seed, args.threads, progress)
+        sizes = (episodes, args.seed, args.threads)
+        results = evaluate(self.agents, self.cells, self.noises, *sizes, progress, args.physics)
         print(console_table(results["cells"]))
         if args.json is not None:
             args.json.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
@@ -88,9 +89,12 @@ def prepare(args: Args) -> Plan:
         require_writable(path)
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
-    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale)
+    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.walls)
     noises = require_levels(items("noise", args.noise))
-    return Plan(args, [load_agent(name) for name in agent_names(args)], cells, noises)
+    agents = [load_agent(name) for name in agent_names(args)]
+    for agent in agents:
+        args.physics(agent.env)
+    return Plan(args, agents, cells, noises)
 
 
 def prepare_suite(args: Args) -> SuitePlan:
@@ -98,8 +102,8 @@ def prepare_suite(args: Args) -> SuitePlan:
     if args.out is None:
         raise ValueError("A suite needs a directory for its results: name one with --out.")
     agents, teacher = [load_agent(name) for name in agent_names(args)], find_teacher(args.teacher)
-    sizes = {"episodes": args.episodes, "map_cells": args.map_cells, "seed": args.seed, "threads": args.threads}
-    request = Request(agents, teacher, args.runs, **sizes)
+    shared = ("episodes", "drive_network", "robot_urdf", "map_cells", "seed", "threads")
+    request = Request(agents, teacher, args.runs, **{name: getattr(args, name) for name in shared})
     experiments = choose(items("suite", args.suite), request)
     return SuitePlan(remaining(experiments, request, args.out), request, args.out)
 

@@ -14,9 +14,11 @@ import tyro
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import LARGEST_SEED, EnvConfig
+from envs.height_noise import Level
 from envs.randomization import NONE
 from envs.rendering import SIZE
 from envs.terrains import Tile, load_heightmap, make_tile
+from envs.terrains.tile import put_between_walls
 from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
@@ -48,7 +50,7 @@ class Args:
     depth: float | None = None
     """m, depth of a stair's tread."""
     width: float | None = None
-    """m, width of large steps, step stairs or columns."""
+    """m, width of large steps, step stairs, columns or paths."""
     slope: float | None = None
     """Degrees, inclination."""
     amplitude: float | None = None
@@ -61,12 +63,18 @@ class Args:
     """Boxes per m^2."""
     direction: float | None = None
     """1 for stairs that rise, -1 for stairs that fall."""
+    wall: float | None = None
+    """m, height of the walls of corridors and stairwells; up to 1.1 m they are banisters."""
+    drop: float | None = None
+    """m, depth of the drop beside a bridge."""
+    walls: tuple[float, float] | None = None
+    """m, width and height: put a lane (step_up, stairs_up, ...) between walls so far apart and so high."""
     resolution: float | None = None
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
-    noise: Literal["none", "nominal", "offset", "noisy", "small", "large", "covered"] | None = None
-    """Errors of the elevation map that a Student gets; default nominal."""
+    noise: Level | None = None
+    """Errors of the elevation map that a Student gets, or how it fails; default nominal."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
@@ -143,9 +151,11 @@ def make_terrain(args: Args) -> Tile:
     if Path(args.terrain).suffix.lower() not in HEIGHTMAPS:
         if args.resolution is not None or args.scale is not None:
             raise ValueError("--resolution and --scale describe a heightmap file; name one as --terrain.")
-        return make_tile(args.terrain, args.difficulty, args.seed, **explicit)
-    if explicit or args.difficulty is not None:
-        name = next(iter(explicit), "difficulty")
+        tile = make_tile(args.terrain, args.difficulty, args.seed, **explicit)
+        return tile if args.walls is None else put_between_walls(tile, *args.walls)
+    given = [*explicit, *(name for name in ("difficulty", "walls") if getattr(args, name) is not None)]
+    if given:
+        name = given[0]
         raise ValueError(f"--{name} shapes a terrain family; leave it out for the heightmap file {args.terrain}.")
     return load_heightmap(args.terrain, args.resolution, args.scale)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from agents import distributed
 from agents.config import Preset, RefinementConfig, restore
-from envs.config import EnvConfig
+from envs.config import EnvConfig, as_recorded
 from envs.curriculum import curriculum_factor
+from envs.latency import OF_STUDENTS, OFF
 from envs.tasks import TASKS
 
 
@@ -33,7 +34,7 @@ def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
     """Environment of a training's record, of all its ranks; settings that it lacks are the task's."""
     if task not in TASKS:
         raise ValueError(f"There is no task {task} in this version; choose one of {', '.join(TASKS)}.")
-    env = restore(TASKS[task], record["env"])
+    env = restore(TASKS[task], as_recorded(record["env"]))
     return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
 
 
@@ -51,9 +52,13 @@ def refined_env(env: EnvConfig, teacher: dict[str, Any], refinement: RefinementC
 
 
 def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:
-    """The Teacher's environment for its Student: easy ground first, and c_k goes on where the Teacher's ended."""
+    """The Teacher's environment for its Student: easy ground first, and c_k goes on where the Teacher's ended.
+
+    Delays are on, unless the Teacher has had its own.
+    """
     curriculum = replace(going_on(env, teacher).curriculum, flat_samples=size.flat_samples)
-    return replace(env, noisy_groups=True, curriculum=curriculum)
+    latency = OF_STUDENTS if env.latency == OFF else env.latency
+    return replace(env, noisy_groups=True, curriculum=curriculum, latency=latency)
 
 
 def under_way(env: EnvConfig) -> EnvConfig:

@@ -52,6 +52,7 @@ def layout_record() -> dict[str, Any]:
             "offsets_m": layout.ring_offsets().round(9).tolist(),
             "order": "feet as legs; rings inner to outer, each from straight ahead (+x of the yaw frame) to the left",
         },
+        "heights": {"limit_m": layout.HEIGHT_LIMIT, "unknown_m": layout.UNKNOWN_HEIGHT},
         "frames": {
             "b": "base: origin between the hips, x forward, y left, z up",
             "w": "world: z up",

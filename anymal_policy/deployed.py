@@ -35,7 +35,7 @@ class Measured(NamedTuple):
     joint_velocity: Tensor
     """Joint velocities (n, 12)."""
     heights: Tensor
-    """Height samples around the feet (n, 208)."""
+    """Height samples around the feet (n, 208); NaN where the map knows none."""
 
 
 class Memory(NamedTuple):
@@ -86,7 +86,7 @@ class DeployedStudent(nn.Module):
         m, b = measured, memory
         standing = gait.standing(m.command, m.linear_velocity_b, self.cfg)
         proprio = self._proprio(m, b, standing)
-        sensed = self.normalizer(torch.cat([proprio, m.heights], dim=-1), SENSED)
+        sensed = self.normalizer(torch.cat([proprio, usable_heights(m.heights)], dim=-1), SENSED)
         output = self.student(sensed[:, :PROPRIO], sensed[:, PROPRIO:], b.hidden)
         action = torch.clamp(output.action, -self.action_limit, self.action_limit)
         phase = gait.advance(b.phase, action[:, :4], standing, self.cfg)
@@ -136,6 +136,12 @@ class DeployedStudent(nn.Module):
             phase=phase,
             hidden=self.student.initial_hidden(n),
         )
+
+
+def usable_heights(heights: Tensor) -> Tensor:
+    """The same as `layout.usable_heights`, for the exported network."""
+    known = torch.where(torch.isfinite(heights), heights, layout.UNKNOWN_HEIGHT)
+    return known.clamp(-layout.HEIGHT_LIMIT, layout.HEIGHT_LIMIT)
 
 
 def _push(history: Tensor, newest: Tensor) -> Tensor:

@@ -46,11 +46,13 @@ def output_names() -> list[str]:
 
 
 def example(count: int, generator: torch.Generator) -> Measured:
-    """Random measurements of robots that are about to fall."""
+    """Random measurements of robots that are about to fall, and of maps with holes and abysses."""
 
     def about(size: int, scale: float, middle: float | Tensor = 0.0) -> Tensor:
         return middle + scale * torch.randn(count, size, generator=generator)
 
+    heights = about(layout.size(layout.EXTERO), 0.1)
+    heights[:, ::20], heights[:, 1::20], heights[:, 2::20] = torch.nan, 3.0, -torch.inf
     return Measured(
         command=about(3, 0.5),
         gravity_b=normalize(about(3, 0.2, torch.tensor([0.0, 0.0, -1.0])), dim=-1),
@@ -58,7 +60,7 @@ def example(count: int, generator: torch.Generator) -> Measured:
         angular_velocity_b=about(3, 0.5),
         joint_position=about(12, 0.2, torch.from_numpy(layout.DEFAULT_JOINT_POSITION).float()),
         joint_velocity=about(12, 2.0),
-        heights=about(layout.size(layout.EXTERO), 0.1),
+        heights=heights,
     )
 
 

@@ -101,7 +101,7 @@ class Runner:
         return {name: values[name].astype(np.float32)[None] for name in self.contract["inputs"]}
 
     def _heights(self, m: Mapping[str, NDArray], rotation: NDArray, height: HeightQuery) -> NDArray[np.float64]:
-        """Height samples (208,) m relative to the soles; where the map knows none, that of the sole."""
+        """Height samples (208,) m relative to the soles, as far as they are known and of use."""
         feet = m["base_position_w"] + foot_positions(m["joint_position"], self.chain) @ rotation.T
         heading = math.atan2(rotation[1, 0], rotation[0, 0])
         c, s = math.cos(heading), math.sin(heading)
@@ -110,7 +110,7 @@ class Runner:
         if ground.shape != (points.size // 2,):
             raise ValueError(f"The height query gave {ground.shape} for {points.size // 2} points: one each is needed.")
         soles = np.repeat(feet[:, 2] - self.foot_radius, len(self.offsets))
-        return np.where(np.isfinite(ground), ground - soles, 0.0)
+        return layout.usable_heights(ground - soles)
 
     def start(self, measured: Mapping[str, NDArray]) -> dict[str, NDArray[np.float32]]:
         """Memory at the start of an episode: numbers of the contract, and histories that hold the present."""

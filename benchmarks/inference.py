@@ -26,6 +26,7 @@ from anymal_policy.exporting import example
 from anymal_policy.runtime import Measurement, Runner
 from benchmarks.report import ratio, report, run, take_turns
 from envs.robot import STANDING_HEIGHT
+from evaluation.deployment import deployed
 
 CELL = 0.04
 """m, of the elevation map."""
@@ -104,7 +105,7 @@ class Torch:
 
     def __init__(self, checkpoint: Path) -> None:
         """One robot at the start of an episode."""
-        self.module = export.deployed(export.load_student(checkpoint))
+        self.module = deployed(export.load_student(checkpoint))
         self.measured: Measured = example(1, torch.Generator().manual_seed(0))
         self.memory = self.module.start(self.measured)
 

@@ -18,6 +18,7 @@ from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
 from envs.metrics import Metrics
+from envs.per_episode import PerEpisode
 from envs.placement import make_placement
 from envs.ranks import ALONE, Ranks
 from envs.senses import make_senses
@@ -47,7 +48,19 @@ class AnymalEnv(VecEnv):
         self.samples = 0
         self.placement = make_placement(cfg, tiles, self.generator, ranks)
         self.surface = Surface(self.placement.map, cfg.collider, cfg.threads)
-        self.simulation = Simulation(self.surface, cfg.num_envs, cfg.threads, cfg.decimation, cfg.dt, cfg.shapes)
+        self.simulation = Simulation(
+            self.surface,
+            cfg.num_envs,
+            cfg.threads,
+            cfg.decimation,
+            cfg.dt,
+            cfg.drive,
+            cfg.solver,
+            cfg.shapes,
+            longest_delay=cfg.latency.action[1],
+        )
+        self.delay = PerEpisode(cfg.latency.action, cfg.num_envs, cfg.seed, stream=2)
+        self.stiffness = PerEpisode(cfg.solver.stiffness, cfg.num_envs, cfg.seed, stream=3)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
         self.metrics_since = Metrics(cfg.rewards, cfg.dt)
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
@@ -133,7 +146,7 @@ class AnymalEnv(VecEnv):
         """Tell curriculum and metrics how the episodes in these rows ended."""
         if len(rows):
             self.metrics_since.add_episodes(self.episode_length_buf[rows] * self.cfg.dt, fell[rows])
-            self.placement.finish(rows, fell[rows])
+            self.placement.finish(rows, fell[rows], ~self.senses.map_failed()[rows])
         self.placement.advance(self.step_samples)
 
     def _command(self) -> None:
@@ -154,8 +167,11 @@ class AnymalEnv(VecEnv):
         phase = start_phase(m, self.generator)
         target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
         start, heading = self.placement.start(rows)
-        pose = events.place(self.surface, start, heading, target, cfg, factor, self.generator)
+        path_width = self.placement.path_width(rows)
+        pose = events.place(self.surface, start, heading, path_width, target, cfg, factor, self.generator)
         self.simulation.reset(rows, *pose)
+        self.simulation.set_delay(rows, self.delay.draw(rows))
+        self.simulation.set_stiffness(rows, self.stiffness.draw(rows))
         self.simulation.set_wrench(rows, s.external_force_w[rows], s.external_torque_w[rows])
         self.simulation.settle(rows)
         self.simulation.update(s, rows)
@@ -168,6 +184,7 @@ class AnymalEnv(VecEnv):
         s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.heading[rows])
         self.senses.reset(rows, s)
         self.episode_length_buf[rows] = 0
+        self.commands.follow(rows, torch.where(path_width.isinf(), torch.nan, heading))
         self.commands.resample(rows, s.heading[rows], factor)
 
     def _observe(self) -> TensorDict:
@@ -205,6 +222,8 @@ class AnymalEnv(VecEnv):
             "samples": self.samples,
             "generator": self.generator.get_state(),
             "simulation": self.simulation.state_dict(),
+            "delay": self.delay.state_dict(),
+            "stiffness": self.stiffness.state_dict(),
             "commands": self.commands.state_dict(),
             "placement": self.placement.state_dict(),
             "senses": self.senses.state_dict(),
@@ -214,6 +233,8 @@ class AnymalEnv(VecEnv):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`; the next step has the same bits as if the environment had gone on."""
         self.simulation.load_state_dict(state["simulation"])
+        for drawn in (name for name in ("delay", "stiffness") if name in state):
+            getattr(self, drawn).load_state_dict(state[drawn])
         self.commands.load_state_dict(state["commands"])
         self.placement.load_state_dict(state["placement"])
         self.senses.load_state_dict(state.get("senses", {}))

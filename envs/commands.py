@@ -1,4 +1,7 @@
-"""Velocity commands: forward, lateral, yaw rate; resampled, some with the heading held, some for standing still."""
+"""Velocity commands: forward, lateral, yaw rate; resampled, some with the heading held, some for standing still.
+
+On a path between walls or drops they lead along it, ahead or back, with its heading held (decision 64).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,11 @@ STANDS, TURNS, STRAIGHT, FREE = range(4)
 """Kinds of commands, in the order of their shares."""
 MOVES = torch.tensor([[False, False, False], [False, False, True], [True, False, False], [True, True, True]])
 """Whether a command moves forward, aside and around, by kind."""
+ALONG = torch.tensor([True, False, False])
+"""Whether a command on a path may."""
+
+STATE = ("velocity", "heading", "path", "holds_heading", "steps_left")
+"""What resuming needs of the commands."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,13 @@ class Commands:
         self.share_ends = torch.tensor([cfg.stand_share, cfg.turn_share, cfg.straight_share]).cumsum(0)
         self.velocity = torch.zeros(num_envs, 3)
         self.heading = torch.zeros(num_envs)
+        self.path = torch.full((num_envs,), torch.nan)
         self.holds_heading = torch.zeros(num_envs, dtype=torch.bool)
         self.steps_left = torch.zeros(num_envs, dtype=torch.long)
+
+    def follow(self, rows: Tensor, path: Tensor) -> None:
+        """Let these rows' commands lead along a path of this direction (len(rows),) rad; nan for anywhere."""
+        self.path[rows] = path
 
     def resample(self, rows: Tensor, yaw: Tensor, factor: float) -> None:
         """New commands for these rows, which look at `yaw` (len(rows),) rad; `factor` 0..1 is the curriculum's c_k."""
@@ -76,11 +89,15 @@ class Commands:
         reach = torch.tensor([lo + (hi - lo) * grown for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
         velocity = (2 * u[:, :3] - 1) * reach
         kind = torch.bucketize(u[:, 3].contiguous(), self.share_ends, right=True)
+        follows = ~self.path[rows].isnan()
+        kind = torch.where(follows & (kind == TURNS), STRAIGHT, kind)
         straight = kind == STRAIGHT
         velocity[:, 0] = torch.where(straight, velocity[:, 0].abs(), velocity[:, 0])
-        self.velocity[rows] = torch.where(MOVES[kind], velocity, 0.0)
-        self.holds_heading[rows] = straight | ((kind == FREE) & (u[:, 4] < cfg.heading_share))
-        self.heading[rows] = torch.where(straight, yaw, (2 * u[:, 5] - 1) * pi)
+        moves = MOVES[kind] & (ALONG | ~follows.unsqueeze(-1))
+        self.velocity[rows] = torch.where(moves, velocity, 0.0)
+        self.holds_heading[rows] = straight | ((kind == FREE) & (follows | (u[:, 4] < cfg.heading_share)))
+        heading = torch.where(straight, yaw, (2 * u[:, 5] - 1) * pi)
+        self.heading[rows] = torch.where(follows, self.path[rows], heading)
 
     def step(self, yaw: Tensor, factor: float) -> None:
         """Count down, resample what is due, and turn held headings into yaw rates; `yaw` (n,) rad."""
@@ -98,7 +115,7 @@ class Commands:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Everything that resuming needs."""
-        return {name: getattr(self, name).clone() for name in ("velocity", "heading", "holds_heading", "steps_left")}
+        return {name: getattr(self, name).clone() for name in STATE}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict`."""

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from anymal_policy.gait import GaitConfig
 from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
+from envs.drives import PD, DriveConfig
 from envs.height_noise import HeightNoiseConfig
+from envs.latency import LatencyConfig
 from envs.randomization import RandomizationConfig
 from envs.rewards import TRACKING_VARIANCE, RewardWeights
-from envs.robot import Shapes
+from envs.robot import SHAPES, Shapes
 from envs.sensor_noise import SensorNoiseConfig
+from envs.solver import SolverConfig
 from envs.terrains.surface import Collider
 
 LARGEST_SEED = 2**62
@@ -48,7 +53,7 @@ class EnvConfig:
     """Physics steps per policy step: 4 of 5 ms in 20 ms."""
     collider: Collider = "exact"
     """Contacts with the terrain: exact is ours, fast, with upright risers and overhangs; stock is MuJoCo's, without."""
-    shapes: Shapes = "links"
+    shapes: Shapes = SHAPES
     """What touches the ground besides the feet: links has their shapes (URDF), spheres a few in their place."""
     fall_penalty: float = 1.0
     """Subtracted once from the reward when a robot falls (decision 3)."""
@@ -68,12 +73,18 @@ class EnvConfig:
     """Domain randomisation."""
     rewards: RewardWeights = field(default_factory=RewardWeights)
     """Reward weights."""
+    drive: DriveConfig = field(default_factory=DriveConfig)
+    """What a joint does with its target."""
     gait: GaitConfig = field(default_factory=GaitConfig)
     """Central pattern generator and action scales."""
     height_noise: HeightNoiseConfig = field(default_factory=HeightNoiseConfig)
     """Errors of the elevation map in extero_noisy."""
     sensor_noise: SensorNoiseConfig = field(default_factory=SensorNoiseConfig)
     """Errors of sensors and state estimator in proprio_noisy."""
+    latency: LatencyConfig = field(default_factory=LatencyConfig)
+    """Delays of actions and of proprio_noisy."""
+    solver: SolverConfig = field(default_factory=SolverConfig)
+    """Contacts."""
 
     def __post_init__(self) -> None:
         """Refuse what no environment can be made of."""
@@ -85,8 +96,14 @@ class EnvConfig:
             raise ValueError("--env.terrain.border must be at least 0, and less than half the tile's size.")
         if self.linear_variance <= 0:
             raise ValueError("--env.linear-variance must be above 0: it is a squared velocity in (m/s)^2.")
+        self.solver.require_step(self.dt / self.decimation)
 
     @property
     def dt(self) -> float:
         """s, one policy step."""
         return self.gait.dt
+
+
+def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a policy's record; one that names no drives or shapes had PD drives and spheres."""
+    return {"drive": asdict(PD), "shapes": "spheres", **env}

@@ -10,6 +10,7 @@ from einops import rearrange, reduce
 from scipy.special import betainc
 from torch import Generator, Tensor
 
+from envs.evidence import cells_of, harder, pooled_successes, strides_of
 from envs.ranks import ALONE, Ranks
 
 SMALLEST_WEIGHT = 0.05
@@ -34,12 +35,20 @@ class CurriculumConfig:
     """Probability, per parameter, that a particle moves to an adjacent level (Lee et al.: 0.8; decision 19)."""
     memory: float = 0.85
     """Share of a cell's counted trajectories that is kept at an update; 0 forgets them all."""
+    kinship: float = 0.5
+    """Weight of a success on harder ground, against one on the cell itself; 0 forgets that who crosses the harder
+    crosses the easier, too (decision 61)."""
     initial_fraction: float = 0.4
     """Share of each parameter's levels, from the easiest, over which the particles start."""
     flat_samples: int = 0
     """Environment samples at the start for which all robots stay on their type's easiest cell (Miki et al. S3)."""
+    progress_share: float = 4 / 7
+    """Share of the mean commanded speed that a trajectory must make along its command to count as traversed: that of an
+    evaluation, 4 m in 10 s at 0.7 m/s (decision 62)."""
     progress_speed: float = 0.2
-    """Mean speed along the command from which a trajectory counts as traversed, m/s (Lee et al. S2)."""
+    """m/s along the command that it must make at least (Lee et al. S2)."""
+    enough_speed: float = 0.4
+    """m/s along the command that suffice, whatever was commanded."""
     usable_command: float = 0.4
     """Mean commanded speed from which a trajectory says something about the terrain, m/s."""
     initial_factor: float = 0.3
@@ -63,8 +72,9 @@ def curriculum_factor(samples: float, cfg: CurriculumConfig) -> float:
 def progress_label(
     progress_velocity: Tensor, commanded_speed: Tensor, fell: Tensor, cfg: CurriculumConfig
 ) -> tuple[Tensor, Tensor]:
-    """Traversal label and its usability, (m,) bool each, from trajectory means in m/s (Lee et al. S2)."""
-    return (progress_velocity > cfg.progress_speed) & ~fell, commanded_speed >= cfg.usable_command
+    """Traversal label and its usability, (m,) bool each, from trajectory means in m/s (Lee et al. S2, decision 62)."""
+    needed = (cfg.progress_share * commanded_speed).clamp(cfg.progress_speed, cfg.enough_speed)
+    return (progress_velocity > needed) & ~fell, commanded_speed >= cfg.usable_command
 
 
 class ParticleFilter:
@@ -89,8 +99,9 @@ class ParticleFilter:
         self.names, self.cfg, self.ranks = tuple(names), cfg, ranks
         num_axes = max(len(shape) for shape in shapes)
         self._levels = torch.tensor([[*shape, *[1] * (num_axes - len(shape))] for shape in shapes])  # (types, axes)
-        self._strides = torch.cumprod(self._levels, dim=1) // self._levels  # (types, axes): cell number = cell . stride
-        num_cells = int(self._levels.prod(dim=1).max())
+        self._strides = strides_of(self._levels)
+        self._harder = harder(self._levels)
+        num_cells = self._harder.shape[1]
 
         first_levels = (self._levels * cfg.initial_fraction).floor().clamp(min=1)
         uniform = torch.rand(len(shapes), cfg.particles, num_axes, generator=generator)
@@ -114,15 +125,18 @@ class ParticleFilter:
         self._failures.index_put_((type_ids, cell_numbers), 1 - crossed, accumulate=True)
 
     def desirability(self) -> Tensor:
-        """Pr(traversability in the band), (types, particles), under Beta(1 + successes, 1 + failures) of its cell."""
+        """Pr(traversability in the band), (types, particles), under Beta(1 + successes, 1 + failures) of its cell.
+
+        Successes on harder cells count along (`envs.evidence.pooled_successes`).
+        """
         numbers = self._cell_numbers()
         return self._below(numbers, self.cfg.band_high) - self._below(numbers, self.cfg.band_low)
 
     def _below(self, numbers: Tensor, traversability: float) -> Tensor:
         """Pr(a cell's traversability is below the given one), of cell numbers (types, particles)."""
-        alpha = 1 + self._successes.gather(1, numbers).double().numpy()
-        beta = 1 + self._failures.gather(1, numbers).double().numpy()
-        return torch.from_numpy(betainc(alpha, beta, traversability))
+        successes = pooled_successes(self._successes, self._harder, self.cfg.kinship)
+        alpha, beta = 1 + successes.gather(1, numbers), 1 + self._failures.gather(1, numbers).double()
+        return torch.from_numpy(betainc(alpha.numpy(), beta.numpy(), traversability))
 
     def update(self, generator: Generator) -> None:
         """Resample by desirability, replay old cells, move to adjacent levels, fade the counts (Lee et al. Alg. S1)."""
@@ -139,13 +153,38 @@ class ParticleFilter:
     def learnt(self) -> dict[str, Tensor]:
         """Particles, and what all ranks together have counted, for another training with as many ranks as it likes.
 
-        Of the counts since the last update those of this rank stand for all.
+        Of the counts since the last update those of this rank stand for all; "names" are the types', a line each.
         """
-        return self._counted(self.state_dict(), self.ranks.count)
+        return {"names": to_bytes(self.names), **self._counted(self.state_dict(), self.ranks.count)}
 
     def take(self, learnt: dict[str, Tensor]) -> None:
-        """Start from what another training `learnt`, each rank with its share; refuses as `load_state_dict`."""
-        self.load_state_dict(self._counted(learnt, 1 / self.ranks.count))
+        """Start each type where another training has `learnt` it, each rank with its share of the counts.
+
+        A type is known again by its name and levels, all others start on their easiest cell; a ValueError if none is
+        known, or if the number of particles differs. Files without names hold the first types of this filter.
+        """
+        state = self._counted(self.state_dict(), 0.0)
+        rows = self._rows_in(learnt)
+        if not rows or learnt["cells"].shape[1] != self.cfg.particles:
+            raise ValueError("The curriculum is one of other terrain types, or of another number of particles.")
+        state["cells"].zero_()
+        state["visited"].zero_()[:, 0] = True
+        for own, theirs in rows.items():
+            axes, cells = min(learnt["levels"].shape[1], self._levels.shape[1]), int(self._levels[own].prod())
+            state["cells"][own, :, :axes] = learnt["cells"][theirs, :, :axes]
+            for name in ("successes", "failures", "visited"):
+                state[name][own, :cells] = learnt[name][theirs, :cells]
+        self.load_state_dict(self._counted(state, 1 / self.ranks.count))
+
+    def _rows_in(self, learnt: dict[str, Tensor]) -> dict[int, int]:
+        """Row in what another filter has `learnt` of each row of this one that it knows."""
+        if learnt.keys() | {"names"} != self._state().keys() | {"names"}:
+            return {}
+        names = from_bytes(learnt["names"]) if "names" in learnt else self.names[: len(learnt["levels"])]
+        shapes = [trimmed(levels) for levels in learnt["levels"].tolist()]
+        theirs = {(name, shape): row for row, (name, shape) in enumerate(zip(names, shapes, strict=True))}
+        own = enumerate(zip(self.names, map(trimmed, self._levels.tolist()), strict=True))
+        return {row: theirs[kind] for row, kind in own if kind in theirs}
 
     @staticmethod
     def _counted(state: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
@@ -206,9 +245,23 @@ class ParticleFilter:
         It moves up with the probability that the cell's traversability lies above the middle of the band (decision 19;
         Lee et al. move up or down alike, which drifts away from what is learnable when no cell lies in the band).
         """
-        levels = rearrange(self._levels, "t a -> t 1 a")
-        cells = rearrange(numbers, "t p -> t p 1") // rearrange(self._strides, "t a -> t 1 a") % levels
+        cells, levels = cells_of(numbers, self._levels), rearrange(self._levels, "t a -> t 1 a")
         mastered = 1 - self._below(numbers, (self.cfg.band_low + self.cfg.band_high) / 2)
         moves = torch.rand(cells.shape, generator=generator) < self.cfg.transition_probability
         up = torch.rand(cells.shape, generator=generator, dtype=torch.float64) < rearrange(mastered, "t p -> t p 1")
         return torch.minimum((cells + torch.where(up, 1, -1) * moves).clamp(min=0), levels - 1)
+
+
+def trimmed(levels: Sequence[int]) -> tuple[int, ...]:
+    """Level counts per parameter without the axes of one level at the end, which only fill up."""
+    return tuple(levels[: max((axis + 1 for axis, count in enumerate(levels) if count > 1), default=0)])
+
+
+def to_bytes(names: Sequence[str]) -> Tensor:
+    """Names as a tensor of bytes, a line each, for files that hold tensors."""
+    return torch.tensor(list("\n".join(names).encode()), dtype=torch.uint8)
+
+
+def from_bytes(names: Tensor) -> tuple[str, ...]:
+    """The names of `to_bytes`."""
+    return tuple(bytes(names.tolist()).decode().split("\n"))

@@ -17,10 +17,14 @@ from envs.terrains import Surface
 
 DROP = 0.02
 """m between the lowest sole of a robot that starts and the ground under it."""
-UNDER_BASE = 0.55
-"""m around the base's origin, within which the base is."""
+UNDER_BASE = torch.tensor([-0.44, -0.15, 0.15, 0.44])
+"""m along the base from its origin of the centres of the discs that cover it."""
+BASE_DISC = 0.17
+"""m, their radius."""
 BELLY = 0.2
 """m, least height of the origin over the ground there: the base and how far it may lean."""
+BESIDE = 0.58
+"""m from the origin to the edge of a path that a robot's legs, spread as they are at c_k = 1, are clear of."""
 
 
 def new_bodies(
@@ -37,8 +41,12 @@ def new_bodies(
     )  # the state before this step keeps its own
     s.friction[rows] = randomization.friction(cfg, m, generator)
     s.external_force_w[rows], s.external_torque_w[rows] = randomization.wrench(cfg, m, factor, generator)
-    simulation.set_mass(rows, uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
-    simulation.set_strength(rows, 1 + uniform(12, cfg.motor_strength))
+    simulation.set_mass(rows, cfg.payload + uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
+    strength = 1 + uniform(12, cfg.motor_strength)
+    if simulation.drives_have_dynamics:
+        simulation.set_drives(rows, strength, randomization.drives(cfg, m, factor, generator))
+    else:
+        simulation.set_strength(rows, strength)
     simulation.set_friction(rows, s.friction[rows])
 
 
@@ -46,6 +54,7 @@ def place(
     surface: Surface,
     start_w: Tensor,
     heading: Tensor,
+    path_width: Tensor,
     joint_target: Tensor,
     cfg: RandomizationConfig,
     factor: float,
@@ -53,29 +62,44 @@ def place(
 ) -> tuple[Tensor, Tensor]:
     """Positions (m, 19) and velocities (m, 18) of the physics around a start (m, 3) m with a heading (m,) rad.
 
-    Joints start near `joint_target` (m, 12) rad, and no sole under the ground (decision 48); `factor` is c_k.
+    On a path along the heading, `path_width` (m,) m, nobody starts nearer to its edges than is clear of them. Joints
+    start near `joint_target` (m, 12) rad, and no sole under the ground (decision 48); `factor` is c_k.
     """
     m = len(start_w)
 
     def spread(columns: int, width: float) -> Tensor:
         return width * factor * symmetric((m, columns), generator)
 
-    position = start_w[:, :2] + cfg.start_offset * symmetric((m, 2), generator)
+    offset = cfg.start_offset * symmetric((m, 2), generator)
+    position = start_w[:, :2] + within(offset, heading, (path_width / 2 - BESIDE).clamp(min=0.0))
     lean = spread(2, cfg.tilt)
     quaternion = multiply(yaw_quaternion(heading), roll_pitch_quaternion(lean[:, 0], lean[:, 1]))
     joints = joint_target + spread(12, cfg.joint_position)
-    height = start_height(surface, position, foot_offsets(quaternion, joints)).float()
+    height = start_height(surface, position, heading, foot_offsets(quaternion, joints)).float()
     qpos = torch.cat([position, height.unsqueeze(-1), quaternion, joints], dim=-1)
     return qpos, torch.cat([spread(6, cfg.velocity), spread(12, cfg.joint_velocity)], dim=-1)
 
 
-def start_height(surface: Surface, position: Tensor, foot_offset: Tensor) -> Tensor:
+def within(offset: Tensor, heading: Tensor, room: Tensor) -> Tensor:
+    """Offsets (m, 2) m, of which the part across a heading (m,) rad is held to +-`room` (m,) m."""
+    left = torch.stack([-heading.sin(), heading.cos()], dim=-1)
+    aside = (offset * left).sum(-1)
+    return offset - (aside - aside.clamp(-room, room)).unsqueeze(-1) * left
+
+
+def start_height(surface: Surface, position: Tensor, heading: Tensor, foot_offset: Tensor) -> Tensor:
     """Height (m,) m of a base origin over (m, 2) m so that the lowest sole is just above the ground under its foot.
 
-    `foot_offset` (m, 4, 3) m are the foot centres relative to the origin.
+    The base, along `heading` (m,) rad, is clear of the ground; `foot_offset` (m, 4, 3) m are the foot centres relative
+    to the origin.
     """
-    feet = rearrange(position.unsqueeze(1) + foot_offset[..., :2], "m foot xy -> (m foot) xy")
-    ground = torch.from_numpy(surface.max_height(feet.numpy(), FOOT_RADIUS))
-    soles = foot_offset[..., 2] - FOOT_RADIUS
-    standing = (rearrange(ground, "(m foot) -> m foot", foot=4) - soles).amax(-1) + DROP
-    return torch.maximum(standing, torch.from_numpy(surface.max_height(position.numpy(), UNDER_BASE)) + BELLY)
+
+    def highest(points: Tensor, radius: float) -> Tensor:
+        ground = surface.max_height(rearrange(points, "m k xy -> (m k) xy").numpy(), radius)
+        return torch.from_numpy(ground).reshape(points.shape[:2])
+
+    ground = highest(position.unsqueeze(1) + foot_offset[..., :2], FOOT_RADIUS)
+    standing = (ground - (foot_offset[..., 2] - FOOT_RADIUS)).amax(-1) + DROP
+    forward = torch.stack([heading.cos(), heading.sin()], dim=-1)
+    base = position.unsqueeze(1) + rearrange(UNDER_BASE, "k -> k 1") * rearrange(forward, "m xy -> m 1 xy")
+    return torch.maximum(standing, highest(base, BASE_DISC).amax(-1) + BELLY)

@@ -45,8 +45,10 @@ class EpisodicEnv(AnymalEnv):
     def restart(self, seed: int) -> None:
         """New episodes for all robots, drawn with this seed; those they were in count as timed out."""
         self.generator.manual_seed(seed)
-        self.senses.seed(seed)
-        self.placement.finish(torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool))
+        for drawing in (self.senses, self.delay, self.stiffness):
+            drawing.seed(seed)
+        rows, fell = torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool)
+        self.placement.finish(rows, fell, ~self.senses.map_failed())
         self._begin()
 
     def _reset(self, rows: Tensor) -> None:

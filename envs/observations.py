@@ -32,7 +32,8 @@ def proprio(s: State) -> dict[str, Tensor]:
 
 def extero(s: State) -> dict[str, Tensor]:
     """Terms of `layout.EXTERO`, (n, size) each."""
-    return {"heights": rearrange(s.height_samples, "n foot point -> n (foot point)")}
+    heights = torch.from_numpy(layout.usable_heights(s.height_samples.numpy()))
+    return {"heights": rearrange(heights, "n foot point -> n (foot point)")}
 
 
 def privileged(s: State) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from math import pi
 from typing import Any
@@ -27,14 +28,22 @@ class Placement:
         self.low = torch.from_numpy(terrain.tile_corner_w).float() + cfg.terrain.border
         self.high = self.low + torch.from_numpy(terrain.tile_size).float() - 2 * cfg.terrain.border
         self.headings = torch.tensor([float("nan") if tile.heading is None else tile.heading for tile in terrain.tiles])
+        self.both_ways = torch.tensor([tile.both_ways for tile in terrain.tiles])
+        self.paths = torch.tensor([math.inf if tile.path is None else tile.path for tile in terrain.tiles])
         self.tile = torch.arange(cfg.num_envs) % len(terrain.tiles)
 
     def start(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Start points in the world (m, 3) m and headings (m,) rad for new episodes of these rows."""
         self._choose(rows)
         anywhere = (2 * torch.rand(len(rows), generator=self.generator) - 1) * pi
-        fixed = self.headings[self.tile[rows]]
-        return self.starts[self.tile[rows]], torch.where(fixed.isnan(), anywhere, fixed)
+        tile = self.tile[rows]
+        back = self.both_ways[tile] & (anywhere < 0)
+        fixed = self.headings[tile] + pi * back
+        return self.starts[tile], torch.where(fixed.isnan(), anywhere, fixed)
+
+    def path_width(self, rows: Tensor) -> Tensor:
+        """m, width of the path along these rows' start headings that has walls or drops beside it; inf for none."""
+        return self.paths[self.tile[rows]]
 
     def left(self, base_position_w: Tensor) -> Tensor:
         """Robots that have crossed the border of their tile, (n,) bool."""
@@ -47,8 +56,8 @@ class Placement:
     def observe(self, s: State) -> None:
         """Take note of one step of all robots."""
 
-    def finish(self, rows: Tensor, fell: Tensor) -> None:
-        """Take note of episodes that ended in these rows, by a fall or not."""
+    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
+        """Take note of episodes that ended in these rows, by a fall or not; whether they count for the curriculum."""
 
     def advance(self, samples: int) -> None:
         """Let time pass, in environment samples of all ranks."""
@@ -104,12 +113,13 @@ class CurriculumPlacement(Placement):
         self.commanded += speed
         self.steps += 1
 
-    def finish(self, rows: Tensor, fell: Tensor) -> None:
-        """Count the trajectories whose command says something about the ground."""
+    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
+        """Count the trajectories that say something about the ground: the fair ones with enough of a command."""
         steps = self.steps[rows].clamp(min=1)
         label, usable = progress_label(
             self.progress[rows] / steps, self.commanded[rows] / steps, fell, self.cfg.curriculum
         )
+        usable = usable & fair
         self.filter.record(self.type[rows][usable], self.cell[rows][usable], label[usable])
         self.progress[rows], self.commanded[rows], self.steps[rows] = 0.0, 0.0, 0.0
 
@@ -132,7 +142,7 @@ class CurriculumPlacement(Placement):
         return self.filter.learnt()
 
     def take(self, learnt: dict[str, Tensor]) -> bool:
-        """Start from another filter's, if it is of the same types and levels."""
+        """Start from another filter's, as far as it is of the same types and levels."""
         try:
             self.filter.take(learnt)
         except ValueError:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomizationConfig:
-    """Ranges at the end of the curriculum; until then c_k multiplies all but friction, shares, times and start."""
+    """Ranges at the curriculum's end; until then c_k multiplies all but friction, shares, payload, times and start."""
 
     friction: tuple[float, float] = (0.5, 1.25)
     """Sliding friction of the feet, uniform per robot (legged_gym)."""
@@ -22,8 +22,22 @@ class RandomizationConfig:
     """kg, half-width of the uniform mass added to the base (legged_gym)."""
     leg_mass: float = 0.1
     """Relative half-width of the mass of hips, thighs and shanks (MuJoCo Playground)."""
+    payload: float = 0.0
+    """kg that every base carries beside its own mass."""
     motor_strength: float = 0.1
     """Relative half-width of a joint's torque for the same command (walk-these-ways)."""
+    drive_position_gain: float = 0.1
+    """Relative half-width of the position error that a drive feels (walk-these-ways: 0.8 to 1.3); not for pd drives."""
+    drive_velocity_gain: float = 0.2
+    """Relative half-width of the joint velocity that a drive feels (walk-these-ways: 0.5 to 1.5); not for pd drives."""
+    drive_lag: float = 0.004
+    """s, largest time constant of a lag beside a drive's own of some 20 ms (ours: a fifth); not for pd drives."""
+    torque_limit: float = 0.1
+    """Largest share by which a drive's torque limit is lower (ours: a battery's charge); not for pd drives."""
+    weak_share: float = 0.03
+    """Share of drives that are weak (ours: one in a third of the robots); not for pd drives."""
+    weak_strength: tuple[float, float] = (0.6, 0.9)
+    """Factor on a weak drive's torque and limit (ours); not for pd drives."""
     force: float = 30.0
     """N, standard deviation of each component of a constant force on the base (Lee et al. test with 50 N)."""
     torque: float = 6.0
@@ -54,8 +68,9 @@ class RandomizationConfig:
 
 
 NONE = RandomizationConfig(
-    friction=(0.8, 0.8), slippery_share=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0, wrench_share=0.0,
-    push_velocity=0.0, joint_position=0.0, joint_velocity=0.0, tilt=0.0, velocity=0.0, start_offset=0.0,
+    friction=(0.8, 0.8), slippery_share=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0, drive_position_gain=0.0,
+    drive_velocity_gain=0.0, drive_lag=0.0, torque_limit=0.0, weak_share=0.0, wrench_share=0.0, push_velocity=0.0,
+    joint_position=0.0, joint_velocity=0.0, tilt=0.0, velocity=0.0, start_offset=0.0,
 )  # fmt: skip
 """No randomisation at all."""
 
@@ -73,6 +88,38 @@ def friction(cfg: RandomizationConfig, m: int, generator: torch.Generator) -> Te
 
     slippery = torch.rand(m, 4, generator=generator) < cfg.slippery_share
     return torch.where(slippery, uniform(cfg.slippery_friction, 4), uniform(cfg.friction, 1).expand(m, 4))
+
+
+@dataclass(frozen=True)
+class Drives:
+    """How the drives of m robots differ from the model, (m, 12) each."""
+
+    strength: Tensor
+    """Factor on torque and torque limit."""
+    limit: Tensor
+    """Further factor on the torque limit."""
+    position_gain: Tensor
+    """Factor on the position error that a drive feels."""
+    velocity_gain: Tensor
+    """Factor on the joint velocity that a drive feels."""
+    lag: Tensor
+    """s, time constant of a lag beside the drive's own."""
+
+
+def drives(cfg: RandomizationConfig, m: int, factor: float, generator: torch.Generator) -> Drives:
+    """New drives for m robots; `factor` is c_k."""
+
+    def within(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(m, 12, generator=generator)
+
+    weak = torch.rand(m, 12, generator=generator) < cfg.weak_share
+    return Drives(
+        strength=1 - factor * weak * (1 - within(*cfg.weak_strength)),
+        limit=1 - factor * within(0.0, cfg.torque_limit),
+        position_gain=1 + factor * within(-cfg.drive_position_gain, cfg.drive_position_gain),
+        velocity_gain=1 + factor * within(-cfg.drive_velocity_gain, cfg.drive_velocity_gain),
+        lag=factor * within(0.0, cfg.drive_lag),
+    )
 
 
 def wrench(cfg: RandomizationConfig, m: int, factor: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

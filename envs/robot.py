@@ -1,9 +1,9 @@
 """ANYmal C as a MuJoCo specification, and the figures of it that the environment needs.
 
-A drive is MuJoCo's `dcmotor` with its own PD controller: torque 85 (target - q) - 1.5 qd, held to the peak torque and
-to the torque-speed line from STALL_TORQUE to VELOCITY_LIMIT in every physics step. Braking may use the full peak
-torque, and a joint faster than VELOCITY_LIMIT is braked. Scaling a drive's `actuator_gainprm` and
-`actuator_forcerange` by one factor scales its gains and its whole envelope.
+A drive of the specification is MuJoCo's `dcmotor` with its own PD controller; `envs.drives` has others. Its torque is
+85 (target - q) - 1.5 qd, held to the peak torque and to the torque-speed line from STALL_TORQUE to VELOCITY_LIMIT in
+every physics step. Braking may use the full peak torque, and a joint faster than VELOCITY_LIMIT is braked. Scaling a
+drive's `actuator_gainprm` and `actuator_forcerange` by one factor scales its gains and its whole envelope.
 """
 
 from __future__ import annotations
@@ -30,12 +30,13 @@ VELOCITY_LIMIT = 7.5
 STANDING_HEIGHT = FOOT_RADIUS - float(leg_fk(torch.from_numpy(DEFAULT_JOINT_POSITION))[..., 2].min())
 """m, base origin above flat ground in the default pose with unloaded joints."""
 
-
 Shapes = Literal["links", "spheres"]
 """What a robot touches the ground with besides its feet: the links' own outlines, or a few spheres in their place."""
+SHAPES: Shapes = "spheres"
+"""What nobody has to ask for."""
 
 
-def robot_spec(visual: bool = True, shapes: Shapes = "links") -> mujoco.MjSpec:
+def robot_spec(visual: bool = True, shapes: Shapes = SHAPES) -> mujoco.MjSpec:
     """The robot alone, with its sensors, drives and lights; the simulation adds the ground.
 
     Without `visual` the compiled model has no geoms for looks, textures or materials: it moves the same, bit for bit,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from einops import rearrange, repeat
 from torch import Tensor
@@ -13,7 +12,9 @@ from torch import Tensor
 from anymal_policy import layout
 from envs import observations
 from envs.config import EnvConfig
-from envs.height_noise import HeightNoise, noise_factor
+from envs.height_noise import HeightNoise, MapFailures, Pose, noise_factor
+from envs.latency import DelayedProprioception
+from envs.per_episode import stream_seed
 from envs.robot import FOOT_RADIUS
 from envs.sensor_noise import SensorNoise
 from envs.state import State, push
@@ -50,6 +51,10 @@ class Senses:
         """All observation groups of these rows, whose state alone is `s`; new tensors."""
         return observations.observe(s)
 
+    def map_failed(self) -> Tensor:
+        """Whether a robot's map has failed in its present episode, (n,) bool."""
+        return torch.zeros(self.cfg.num_envs, dtype=torch.bool)
+
     def metrics(self) -> dict[str, float]:
         """What to log about the senses."""
         return {}
@@ -69,9 +74,12 @@ class NoisySenses(Senses):
         """A generator of its own, so that noise changes nothing but what is perceived."""
         super().__init__(cfg, surface)
         n, self.generator = cfg.num_envs, torch.Generator()
+        self.delayed = DelayedProprioception(cfg.latency.proprioception, n, cfg.dt, cfg.seed, stream=4)
         self.seed(cfg.seed)
         self.sensors = SensorNoise(cfg.sensor_noise, n, cfg.dt, self.generator)
         self.maps = HeightNoise(cfg.height_noise, n, cfg.dt, self.generator)
+        redraw_steps = self.maps.redraw_steps
+        self.failures = MapFailures(cfg.height_noise.failures, redraw_steps, n, cfg.dt, self.generator)
         self.query = self.true_heights
         self.factor = noise_factor(0, cfg.height_noise)
         self.map_heights_w = torch.zeros(n, 4, len(self.ring_offsets))
@@ -83,53 +91,66 @@ class NoisySenses(Senses):
 
     def seed(self, seed: int) -> None:
         """Draw from here on with this seed; other numbers than the environment's own generator draws with it."""
-        self.generator.manual_seed(int(np.random.SeedSequence((seed, 1)).generate_state(1, np.uint64)[0]))
+        self.generator.manual_seed(stream_seed(seed, 1))
+        self.delayed.delay.seed(seed)
 
     def sense(self, s: State, samples: int) -> None:
         """Read all sensors, and renew the maps that are due."""
         self.factor = noise_factor(samples, self.cfg.height_noise)
         self.sensors.advance()
+        self.delayed.advance(s)
         before = self.perceived
         histories = {history: push(before[history], before[name]) for name, history in HISTORIES.items()}
-        self._look(s, self.maps.renewed())
-        measured = self.sensors.measure(s, torch.arange(self.cfg.num_envs))
-        self.perceived = {**measured, **histories, "height_samples": self._relative(s)}
+        pose = pose_of(s)
+        self.failures.advance(pose, self.factor)
+        self._look(pose, self.maps.renewed())
+        measured = self.sensors.measure(self.delayed.felt(s), torch.arange(self.cfg.num_envs))
+        stuck = rearrange(self.failures.stuck(), "n -> n 1 1")
+        heights = torch.where(stuck, before["height_samples"], self._relative(pose))
+        self.perceived = {**measured, **histories, "height_samples": heights}
 
     def reset(self, rows: Tensor, s: State) -> None:
         """New errors for these rows, whose histories hold the present."""
         self.sensors.reset(rows)
+        self.delayed.reset(rows, s)
         self.maps.reset(rows)
-        self._look(s, rows)
+        pose = pose_of(s)
+        self.failures.reset(rows, pose, self.factor)
+        self._look(pose, rows)
         measured = self.sensors.measure(s, rows)
         histories = {
             history: repeat(measured[name], "m j -> m t j", t=getattr(s, history).shape[1])
             for name, history in HISTORIES.items()
         }
-        new = {**measured, **histories, "height_samples": self._relative(s)[rows]}
+        new = {**measured, **histories, "height_samples": self._relative(pose)[rows]}
         if not self.perceived:
             self.perceived = {name: getattr(s, name).clone() for name in new}
         for name, values in new.items():
             self.perceived[name][rows] = values
 
-    def _look(self, s: State, rows: Tensor) -> None:
+    def _look(self, pose: Pose, rows: Tensor) -> None:
         """Take new samples from the maps of these rows, where their feet are now."""
-        feet, height = s.foot_position_w[rows].split((2, 1), dim=-1)
-        points = ring_points(feet, s.heading[rows], torch.from_numpy(self.ring_offsets).float())
-        soles = height.squeeze(-1) - FOOT_RADIUS
-        self.map_heights_w[rows] = self.maps.sample(rows, points, soles, self.query, self.factor)
+        points = ring_points(*self.failures.looks_from(rows), torch.from_numpy(self.ring_offsets).float())
+        shown = self.failures.shown(rows, pose, self.query)
+        holes = self.failures.holes(rows, self.maps.holes(len(rows), self.factor))
+        self.map_heights_w[rows] = self.maps.sample(rows, points, pose.soles[rows], shown, self.factor, holes)
 
-    def _relative(self, s: State) -> Tensor:
-        """The samples last taken from the maps, minus the present height of the soles, (n, 4, 52) m."""
-        return self.map_heights_w - (s.foot_position_w[..., 2:] - FOOT_RADIUS)
+    def _relative(self, pose: Pose) -> Tensor:
+        """The samples last taken from the maps, minus the present height of the soles, (n, 4, 52) m; NaN: unknown."""
+        return self.map_heights_w - rearrange(pose.soles, "n foot -> n foot 1")
 
     def observe(self, s: State, rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """The clean groups, and the noisy ones: the same functions of the state as it is perceived."""
         perceived = replace(s, **{name: value[rows] for name, value in self.perceived.items()})
         return {**super().observe(s), **observations.observe_noisy(perceived)}
 
+    def map_failed(self) -> Tensor:
+        """Whether a robot's map has failed in its present episode, (n,) bool."""
+        return self.failures.failed
+
     def metrics(self) -> dict[str, float]:
-        """The noise schedule."""
-        return {"curriculum/c_sk": self.factor}
+        """The noise schedule, and the share of the maps that fail now."""
+        return {"curriculum/c_sk": self.factor, "curriculum/failing_maps": float(self.failures.active().float().mean())}
 
     def state_dict(self) -> dict[str, Any]:
         """Generator, lasting errors, and what was perceived last."""
@@ -137,7 +158,9 @@ class NoisySenses(Senses):
             "generator": self.generator.get_state(),
             "factor": self.factor,
             "sensors": self.sensors.state_dict(),
+            "delayed": self.delayed.state_dict(),
             "maps": self.maps.state_dict(),
+            "failures": self.failures.state_dict(),
             "map_heights_w": self.map_heights_w.clone(),
             "perceived": {name: value.clone() for name, value in self.perceived.items()},
         }
@@ -147,8 +170,16 @@ class NoisySenses(Senses):
         self.generator.set_state(state["generator"])
         self.factor, self.map_heights_w = state["factor"], state["map_heights_w"].clone()
         self.sensors.load_state_dict(state["sensors"])
+        if "delayed" in state:
+            self.delayed.load_state_dict(state["delayed"])
         self.maps.load_state_dict(state["maps"])
+        self.failures.load_state_dict(state["failures"])
         self.perceived = {name: value.clone() for name, value in state["perceived"].items()}
+
+
+def pose_of(s: State) -> Pose:
+    """What maps need to know of the robots."""
+    return Pose(s.foot_position_w, s.foot_position_w[..., 2] - FOOT_RADIUS, s.base_position_w, s.heading)
 
 
 def ring_points(foot_xy: Tensor, heading: Tensor, offsets: Tensor) -> Tensor:

@@ -16,14 +16,18 @@ from torch import Tensor
 
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
+from envs.drives import PD, DriveConfig, equip, torque_gains
+from envs.drives.marks import LAG, POSITION_GAIN, VELOCITY_GAIN
 from envs.library import stop_timers
+from envs.randomization import Drives
 from envs.reading import Columns, Readings, mark_failed, robot_state, update
+from envs.solver import OURS, SolverConfig, set_solver, solid_geoms, time_constant
 from envs.state import RobotState
 
 BAD_STATE = np.array([getattr(mujoco.mjtWarning, f"mjWARN_BAD{bad}").value for bad in ("QPOS", "QVEL", "QACC", "CTRL")])
 """MuJoCo's warnings that mean a simulation is beyond repair."""
-PD_GAINS = np.array([4, 6])
-"""Columns of a dcmotor's gainprm that hold its controller's proportional and derivative gain."""
+GAINS = np.array([POSITION_GAIN, VELOCITY_GAIN])
+"""Columns of an actuator's dynprm of the factors on what a drive feels."""
 
 PARAMETERS = {
     "friction": "geom_friction",
@@ -31,6 +35,9 @@ PARAMETERS = {
     "inertia": "body_inertia",
     "gain": "actuator_gainprm",
     "force_range": "actuator_forcerange",
+    "dynamics": "actuator_dynprm",
+    "delay": "actuator_delay",
+    "contact": "geom_solref",
 }
 """What differs between the robots: attribute of the simulation -> field of MuJoCo's model."""
 SLIDING = 0
@@ -49,10 +56,22 @@ class Ground(Protocol):
         ...
 
 
-def build_model(ground: Ground, visual: bool = False, shapes: robot.Shapes = "links") -> mujoco.MjModel:
-    """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time."""
+def build_model(
+    ground: Ground,
+    visual: bool = False,
+    drive: DriveConfig = PD,
+    remembered: int = 0,
+    shapes: robot.Shapes = robot.SHAPES,
+) -> mujoco.MjModel:
+    """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time.
+
+    Each drive's targets of the last physics steps are `remembered`, so many, for drives that get them late.
+    """
     stop_timers()
     spec = robot.robot_spec(visual, shapes)
+    equip(spec, drive)
+    for actuator in spec.actuators:
+        actuator.nsample = remembered
     ground.add_to_spec(spec)
     model = spec.compile()
     ground.write_to_model(model)
@@ -69,18 +88,30 @@ class Simulation:
         threads: int,
         decimation: int,
         policy_dt: float = POLICY_DT,
-        shapes: robot.Shapes = "links",
+        drive: DriveConfig = PD,
+        solver: SolverConfig = OURS,
+        shapes: robot.Shapes = robot.SHAPES,
+        longest_delay: float = 0.0,
     ) -> None:
-        """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps."""
-        self.model = build_model(ground, shapes=shapes)
-        self.model.opt.timestep = policy_dt / decimation
+        """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps.
+
+        `set_delay` may let drives get their targets up to `longest_delay` s late.
+        """
+        timestep = policy_dt / decimation
+        late = round(longest_delay / timestep)
+        remembered = late + 1 if late else 0
+        self.model = build_model(ground, drive=drive, remembered=remembered, shapes=shapes)
+        self.model.opt.timestep = timestep
+        set_solver(self.model, solver)
         self.decimation = decimation
         self.batch = Batch(self.model, num_envs, threads)
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
-        self.friction, self.mass, self.inertia, self.gain, self.force_range = map(
-            self.batch.expand, PARAMETERS.values()
-        )
+        expanded = [self.batch.expand(field) for field in PARAMETERS.values()]
+        self.friction, self.mass, self.inertia, self.gain, self.force_range, self.dynamics, *others = expanded
+        self.delay, self.contact = others
+        self.drives_have_dynamics, self.gains = drive.model != "pd", torque_gains(drive)
+        self.solid = solid_geoms(self.model)
         self.base = self.model.body("base").id
         self.feet = np.array([self.model.geom(f"{leg}_foot").id for leg in LEGS])
         self.links = np.array(
@@ -93,6 +124,8 @@ class Simulation:
             base_contact=int(self.model.sensor("base_contact").adr[0]),
             torque=self.actuators,
         )
+        history = self.batch.bind("history").reshape(num_envs, self.model.nu, -1)
+        self.past_control = history[:, :, history.shape[-1] - remembered :]
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
         self.batch.forward()
 
@@ -125,6 +158,7 @@ class Simulation:
         self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self.qpos[ids], self.qvel[ids] = qpos.numpy(), qvel.numpy()
         self.control[np.ix_(ids, self.actuators)] = qpos[:, 7:].numpy()
+        self.past_control[ids] = self.control[ids, :, None]
         self.batch.warning[ids] = 0
         self.failed[rows] = False
 
@@ -149,9 +183,31 @@ class Simulation:
     def set_strength(self, rows: Tensor, strength: Tensor) -> None:
         """Factor on the torque of each joint's drive, (len(rows), 12)."""
         ids, factor = rows.numpy(), strength.numpy()[..., None]
-        gains = self.model.actuator_gainprm[np.ix_(self.actuators, PD_GAINS)]
-        self.gain[np.ix_(ids, self.actuators, PD_GAINS)] = gains * factor
+        gains = self.model.actuator_gainprm[np.ix_(self.actuators, self.gains)]
+        self.gain[np.ix_(ids, self.actuators, self.gains)] = gains * factor
         self.force_range[np.ix_(ids, self.actuators)] = self.model.actuator_forcerange[self.actuators] * factor
+
+    def set_drives(self, rows: Tensor, strength: Tensor, drives: Drives) -> None:
+        """Drives of these rows that differ from the model, and the factor on their torque, (len(rows), 12)."""
+        ids = rows.numpy()
+        self.set_strength(rows, strength * drives.strength)
+        self.force_range[np.ix_(ids, self.actuators)] *= drives.limit.numpy()[..., None]
+        feels = torch.stack([drives.position_gain, drives.velocity_gain], dim=-1).numpy()
+        own = self.model.actuator_dynprm[self.actuators]
+        self.dynamics[np.ix_(ids, self.actuators, GAINS)] = own[:, GAINS] * feels
+        self.dynamics[ids[:, None], self.actuators, LAG] = own[:, LAG] + drives.lag.numpy()
+
+    def set_delay(self, rows: Tensor, delay: Tensor) -> None:
+        """Time (len(rows),) s by which drives get their targets late, rounded to physics steps.
+
+        MuJoCo takes a target that is as old as the delay or older: half a step less leaves no tie to rounding.
+        """
+        steps = (delay.double() / self.model.opt.timestep).round()
+        self.delay[rows.numpy()] = ((steps - 0.5).clamp(min=0.0) * self.model.opt.timestep)[:, None].numpy()
+
+    def set_stiffness(self, rows: Tensor, factor: Tensor) -> None:
+        """Factor on the stiffness of each robot's contacts, (len(rows),)."""
+        self.contact[rows.numpy()[:, None], self.solid, 0] = time_constant(self.model, factor.numpy())
 
     def set_wrench(self, rows: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
         """Force and torque on the base's centre of mass from now on, N and N m, (len(rows), 3) each."""
@@ -169,7 +225,7 @@ class Simulation:
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
         """Restore `state_dict`."""
-        for name in PARAMETERS:
+        for name in PARAMETERS.keys() & state.keys():
             getattr(self, name)[:] = state[name].numpy()
         self.batch.set_const()
         self.batch.state[:] = state["state"].numpy()

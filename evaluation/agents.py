@@ -14,15 +14,18 @@ from torch import Tensor
 from agents.checkpoint import Policy, load_policy
 from agents.config import STUDENT_GROUPS, restore
 from anymal_policy import layout
-from envs.config import EnvConfig
+from envs.config import EnvConfig, as_recorded
+from evaluation.physics import decimation
 
 ROOT = Path(__file__).resolve().parents[1]
 TEACHER = "pretrained/teacher.pt"
 PRETRAINED = ("pretrained/student.pt", TEACHER)
 """Policies that come with the project, the one to prefer first."""
 NUM_ACTIONS = layout.size(layout.ACTION)
-ACTS_THROUGH = ("gait", "action_limit", "decimation")
+ACTS_THROUGH = ("gait", "action_limit", "drive")
 """Settings of an environment that give a policy's actions their meaning."""
+TOLD = (*ACTS_THROUGH, "decimation")
+"""Those that a policy tells of its training."""
 
 
 class Agent(Protocol):
@@ -31,7 +34,7 @@ class Agent(Protocol):
     name: str
     """How it was asked for."""
     env: EnvConfig
-    """Default configuration with the gait, clipping and rate that its actions are made for, and the groups it needs."""
+    """Default configuration with the gait and clipping that its actions are made for, and the groups it needs."""
     meta: dict[str, Any]
     """What its checkpoint says about it; empty for the controls."""
 
@@ -91,10 +94,11 @@ class TrainedAgent:
     """A policy from a checkpoint, without exploration."""
 
     def __init__(self, name: str, policy: Policy) -> None:
-        """Act in the gait, clipping and rate that the policy was trained with."""
+        """Act in the gait and clipping that the policy was trained with, in the evaluation's physics."""
         self.name, self.policy = name, policy
         self.meta = policy.meta
-        self.env = replace(trained_for(policy.meta["env"]), noisy_groups=policy.groups == STUDENT_GROUPS)
+        env = trained_for(policy.meta["env"])
+        self.env = replace(env, decimation=decimation(env.dt), noisy_groups=policy.groups == STUDENT_GROUPS)
 
     def start(self, num_robots: int, seed: int) -> None:
         """Forget all robots."""
@@ -110,8 +114,9 @@ class TrainedAgent:
 
 
 def trained_for(env: Mapping[str, Any]) -> EnvConfig:
-    """The default environment with what a policy's recorded configuration says about the meaning of its actions."""
-    return restore(EnvConfig(), {name: env[name] for name in ACTS_THROUGH if name in env})
+    """The default environment with what a policy's recorded configuration says about its actions and their rates."""
+    recorded = as_recorded(env)
+    return restore(EnvConfig(), {name: recorded[name] for name in TOLD if name in recorded})
 
 
 CONTROLS = {control.name: control for control in (ZeroAgent, RandomAgent)}

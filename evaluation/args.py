@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from evaluation.physics import Physics
+
 
 @dataclass(frozen=True)
 class Args:
@@ -20,7 +22,9 @@ class Args:
     terrains: str = "flat,rough,slope_up,slope_down,step_up,step_down,stairs_up,stairs_down"
     """Terrain families (python -m envs.terrains draws them), or heightmap files (.npy, .png)."""
     noise: str = "nominal"
-    """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered."""
+    """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered; or how they
+    fail: blank, invented, plane, elsewhere, frozen, stuck, jump, wall, corridor, holes, partial, late, drift, shadow,
+    dropout."""
     difficulties: str = "0.25,0.5"
     """Difficulties from 0 to 1, each linear over its family's range."""
     height: str = ""
@@ -28,7 +32,7 @@ class Args:
     depth: str = ""
     """m, depths of a stair's tread."""
     width: str = ""
-    """m, widths of large steps, step stairs or columns."""
+    """m, widths of large steps, step stairs, columns or paths."""
     slope: str = ""
     """Degrees, inclinations."""
     amplitude: str = ""
@@ -41,12 +45,20 @@ class Args:
     """Boxes per m^2."""
     direction: str = ""
     """1 for stairs that rise, -1 for stairs that fall (--direction=-1)."""
+    wall: str = ""
+    """m, heights of the walls of corridors and stairwells; up to 1.1 m they are banisters."""
+    drop: str = ""
+    """m, depths of the drop beside a bridge."""
+    walls: tuple[float, float] | None = None
+    """m, width and height: put lanes (step_up, stairs_up, ...) between walls so far apart and so high."""
     resolution: float | None = None
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
     episodes: int | None = None
     """Episodes of each policy on each ground; default 100, in a suite each experiment's own number."""
+    physics: Physics = Physics()
+    """Physics, whatever the policies were trained with."""
     seed: int = 0
     """Seed of terrain, start states, randomisation and pushes."""
     threads: int = 2
@@ -56,19 +68,23 @@ class Args:
     markdown: Path | None = None
     """File for the table."""
     suite: str = ""
-    """Experiments in place of terrains: paper, or some of reference, gait, maps, steps, distance, robustness, commands
-    and curves."""
+    """Experiments in place of terrains: paper, or some of reference, transfer, gait, maps, steps, distance, robustness,
+    commands and curves."""
     out: Path | None = None
     """Directory for the results of a suite; what it holds already is not made again."""
     teacher: Path | None = None
     """Teacher that the suite's distance compares Students with; default the pretrained one."""
+    drive_network: Path | None = None
+    """File of an actuator network, for the line of the suite's transfer in which it drives the joints."""
+    robot_urdf: Path | None = None
+    """URDF file of an ANYmal C, for the line of the suite's transfer in which it walks in plain MuJoCo."""
     runs: tuple[Path, ...] = ()
     """Run directories of the trainings that the suite's curves compare."""
     map_cells: int = 9
     """Cells along each side of the suite's success maps (paper: 41)."""
 
 
-OF_SUITES = ("suite", "out", "teacher", "runs", "map_cells")
+OF_SUITES = ("suite", "out", "teacher", "drive_network", "robot_urdf", "runs", "map_cells")
 """Settings that go with --suite alone."""
 SHARED = ("checkpoint", "agent", "episodes", "seed", "threads")
 """Settings that go with terrains and suites alike; all others go with terrains."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from envs.terrains import FAMILIES, Tile, make_tile, parameters
 from envs.terrains.table import family_named
+from envs.terrains.tile import WALLS, put_between_walls
 from envs.terrains.user import load_heightmap
 
 TILES = 8
@@ -21,10 +22,15 @@ SMALLEST_HEIGHTMAP = 11.0
 FIRST_SEED = 2**32
 """Smallest seed of an evaluation's tiles; those of training are smaller, so that no policy has seen them."""
 HEIGHTMAPS = (".npy", ".png")
-PARAMETERS = ("height", "depth", "width", "slope", "amplitude", "feature", "levels", "density", "direction")
+PARAMETERS = (
+    *("height", "depth", "width", "slope", "amplitude", "feature", "levels", "density", "direction"),
+    *("wall", "drop"),
+)
 """Parameters of the families that play and evaluate take as flags of the same names."""
 
 Values = Mapping[str, Sequence[float]]
+Walls = tuple[float, float]
+"""m, width of the path between them and their height."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +45,13 @@ class Cell:
     """Every parameter of the family; of a heightmap, how its file was read."""
     heightmap: Tile | None = None
     """The tile from the file."""
+    walls: Walls | None = None
+    """Walls beside a lane."""
 
     def description(self) -> dict[str, Any]:
         """What a row of results says about its ground."""
-        return {"terrain": self.terrain, "difficulty": self.difficulty, "parameters": self.parameters}
+        walls = {} if self.walls is None else dict(zip(WALLS, self.walls, strict=True))
+        return {"terrain": self.terrain, "difficulty": self.difficulty, "parameters": self.parameters | walls}
 
     def tiles(self, seed: int) -> list[Tile]:
         """The tiles that the robots share out among themselves."""
@@ -53,7 +62,8 @@ class Cell:
     def tile(self, tile_seed: int) -> Tile:
         """One tile of the family: a lane of its own size, or one to be walked from the middle."""
         size = TILE_SIZE if family_named(self.terrain).heading is None else None
-        return make_tile(self.terrain, 0.0, tile_seed, size, **self.parameters)
+        tile = make_tile(self.terrain, 0.0, tile_seed, size, **self.parameters)
+        return tile if self.walls is None else put_between_walls(tile, *self.walls)
 
 
 def tile_seeds(seed: int) -> list[int]:
@@ -67,17 +77,21 @@ def make_cells(
     explicit: Values,
     resolution: float | None = None,
     scale: float | None = None,
+    walls: Walls | None = None,
 ) -> list[Cell]:
     """Every terrain at every difficulty and combination of explicit values, each different ground once.
 
-    An explicit parameter goes to the terrains that have it. What cannot be made is refused here, with a ValueError.
+    An explicit parameter goes to the terrains that have it, `walls` beside all of them, which must be lanes. What
+    cannot be made is refused here, with a ValueError.
     """
     files = [name for name in terrains if Path(name).suffix.lower() in HEIGHTMAPS]
     families = [name for name in terrains if name not in files]
     if not files and (resolution is not None or scale is not None):
         raise ValueError("--resolution and --scale describe a heightmap file; name one in --terrains.")
     refuse_unused(families, explicit)
-    cells = [cell for name in dict.fromkeys(families) for cell in family_cells(name, difficulties, explicit)]
+    if files and walls is not None:
+        raise ValueError(f"--walls stand beside lanes (step_up, stairs_up, ...); {files[0]} is none.")
+    cells = [cell for name in dict.fromkeys(families) for cell in family_cells(name, difficulties, explicit, walls)]
     for cell in cells:
         cell.tile(FIRST_SEED)
     return cells + [heightmap_cell(name, resolution, scale) for name in dict.fromkeys(files)]
@@ -92,7 +106,9 @@ def refuse_unused(families: Sequence[str], explicit: Values) -> None:
         raise ValueError(f"--{unused[0]} is no parameter of the terrains: {valid or 'heightmap files have none'}.")
 
 
-def family_cells(family: str, difficulties: Sequence[float], explicit: Values) -> list[Cell]:
+def family_cells(
+    family: str, difficulties: Sequence[float], explicit: Values, walls: Walls | None = None
+) -> list[Cell]:
     """The cells of one family; difficulties that lead to the same parameters make one cell."""
     own = {p.name: explicit[p.name] for p in FAMILIES[family].parameters if p.name in explicit}
     cells = []
@@ -100,7 +116,8 @@ def family_cells(family: str, difficulties: Sequence[float], explicit: Values) -
         values = dict(zip(own, combination, strict=True))
         varies = parameters(family, 0.0, **values) != parameters(family, 1.0, **values)
         for difficulty in difficulties:
-            cell = Cell(family, difficulty if varies else None, parameters(family, difficulty, **values))
+            own_values = parameters(family, difficulty, **values)
+            cell = Cell(family, difficulty if varies else None, own_values, walls=walls)
             if cell not in cells:
                 cells.append(cell)
     return cells

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,9 +19,12 @@ from envs.terrains import Tile
 from envs.terrains.stairs import LANE_FLAT
 from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.noise import with_noise
+from evaluation.trial import LANE_HALF_WIDTH
 
 Command = tuple[float, float, float]
 """Forward and lateral velocity in m/s, yaw rate in rad/s."""
+Change = Callable[[EnvConfig], EnvConfig]
+"""What a world has otherwise than the conditions of evaluation."""
 WALK: Command = (0.7, 0.0, 0.0)
 """Miki et al. Fig. S1."""
 SECONDS = 10.0
@@ -75,14 +78,29 @@ class Pushes:
         env.simulation.add_velocity(self.at(step))
 
 
+def unchanged(cfg: EnvConfig) -> EnvConfig:
+    """The world as it is under the conditions of evaluation."""
+    return cfg
+
+
 def environment(
-    agent: Agent, tiles: Sequence[Tile], noise: str | None, robots: int, seed: int, threads: int, command: Command
+    agent: Agent,
+    tiles: Sequence[Tile],
+    noise: str | None,
+    robots: int,
+    seed: int,
+    threads: int,
+    command: Command,
+    change: Change = unchanged,
 ) -> AnymalEnv:
-    """The world under the conditions of evaluation, for this agent, with one command (m/s, m/s, rad/s) for all."""
-    own: dict[str, Any] = {name: getattr(agent.env, name) for name in ACTS_THROUGH}
+    """The world under the conditions of evaluation, for this agent, with one command (m/s, m/s, rad/s) for all.
+
+    `change` comes last: it replaces what belongs to the agent, too.
+    """
+    own: dict[str, Any] = {name: getattr(agent.env, name) for name in (*ACTS_THROUGH, "decimation")}
     own |= {"num_envs": robots, "seed": seed, "threads": threads, "noisy_groups": agent.env.noisy_groups}
     commands = replace(CONDITIONS.commands, fixed=command)
-    return AnymalEnv(with_noise(replace(CONDITIONS, commands=commands, **own), noise), tiles)
+    return AnymalEnv(change(with_noise(replace(CONDITIONS, commands=commands, **own), noise)), tiles)
 
 
 def seeds(seed: int, batch: int) -> tuple[int, int, int]:
@@ -100,3 +118,8 @@ def edge(env: AnymalEnv) -> Tensor:
     """World x in m from which on the ground is that behind the obstacle's edge, for each robot of a lane, (n,)."""
     corner = torch.from_numpy(env.placement.map.tile_corner_w)
     return corner[env.placement.tile, 0] + LANE_FLAT
+
+
+def half_width(env: AnymalEnv) -> Tensor:
+    """m to either side of its start line at which each robot has left its lane, or the path it started on, (n,)."""
+    return (env.placement.path_width(torch.arange(env.num_envs)) / 2).clamp(max=LANE_HALF_WIDTH)

@@ -5,18 +5,34 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from agents.checkpoint import versions
+from envs.anymal import AnymalEnv
+from envs.terrains import Tile
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.cells import TILE_SIZE, Cell, tile_seeds
-from evaluation.conditions import CONDITIONS, WALK, Command, Pushes, edge, environment, masses, seeds
+from evaluation.conditions import (
+    CONDITIONS,
+    WALK,
+    Change,
+    Command,
+    Pushes,
+    edge,
+    environment,
+    half_width,
+    masses,
+    seeds,
+    unchanged,
+)
 from evaluation.noise import levels_for, with_noise
+from evaluation.physics import described
 from evaluation.rollout import roll_out
 from evaluation.summary import summary
 from evaluation.trial import DISTANCE, LANE_HALF_WIDTH, Trial
@@ -29,6 +45,24 @@ MAX_ROBOTS = 600
 """Robots simulated at once."""
 
 
+class Batch(Protocol):
+    """A way to let robots cross some ground."""
+
+    def __call__(
+        self,
+        agent: Agent,
+        cells: Sequence[Cell],
+        noise: str | None,
+        episodes: int,
+        seed: int,
+        batch: int,
+        threads: int,
+        command: Command,
+    ) -> dict[str, Tensor]:
+        """First episodes, as of `Trial.finish`, of robots of which number i is on cell i modulo their number."""
+        ...
+
+
 def run_batch(
     agent: Agent,
     cells: Sequence[Cell],
@@ -38,19 +72,29 @@ def run_batch(
     batch: int,
     threads: int,
     command: Command = WALK,
+    change: Change = unchanged,
 ) -> dict[str, Tensor]:
     """First episodes, as of `Trial.finish`, of robots side by side on cells of one terrain.
 
     Robot i is on cell i modulo their number. Start states and pushes are the same for every agent.
     """
     env_seed, push_seed, agent_seed = seeds(seed, batch)
-    tiles = [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
     robots = len(cells) * episodes
-    env = environment(agent, tiles, noise, robots, env_seed, threads, command)
-    trial = Trial(env.state, masses(env), env.cfg.dt, edge(env) if cells[0].terrain in SINGLE_STEPS else None)
+    env = environment(agent, tiles_of(cells, seed), noise, robots, env_seed, threads, command, change)
+    trial = Trial(env.state, masses(env), env.cfg.dt, edge_in(env, cells), half_width(env))
     pushes = Pushes(robots, env.cfg.dt, push_seed)
     roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes], [trial])
     return trial.finish()
+
+
+def tiles_of(cells: Sequence[Cell], seed: int) -> list[Tile]:
+    """Tiles such that robot i modulo their number is on cell i modulo theirs."""
+    return [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
+
+
+def edge_in(env: AnymalEnv, cells: Sequence[Cell]) -> Tensor | None:
+    """The edge that all feet have to get over, (n,) m; None where the distance counts."""
+    return edge(env) if cells[0].terrain in SINGLE_STEPS else None
 
 
 @one_torch_thread()
@@ -62,12 +106,13 @@ def evaluate_cells(
     seed: int,
     threads: int,
     command: Command = WALK,
+    run: Batch = run_batch,
 ) -> list[dict[str, Any]]:
     """Rows of the results, one for each cell of one terrain; as many cells share a batch as memory allows."""
     rows = []
     for group in groups(cells, episodes):
         sizes = enumerate(batches(episodes))
-        parts = [run_batch(agent, group, noise, size, seed, batch, threads, command) for batch, size in sizes]
+        parts = [run(agent, group, noise, size, seed, batch, threads, command) for batch, size in sizes]
         results = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         for number, cell in enumerate(group):
             own = {name: values[number :: len(group)] for name, values in results.items()}
@@ -95,21 +140,24 @@ def evaluate(
     seed: int,
     threads: int,
     report: Callable[[dict[str, Any]], None],
+    change: Change = unchanged,
 ) -> dict[str, Any]:
     """Every agent on every cell, Students at every level of noise: {"settings", "cells"}, the same at any thread count.
 
-    `report` gets each row when it is done.
+    `report` gets each row when it is done; `change` is made to the world.
     """
-    rows = []
+    rows, run = [], partial(run_batch, change=change)
     for cell in cells:
         for agent in agents:
             for noise in levels_for(agent, noises):
-                rows += evaluate_cells(agent, [cell], noise, episodes, seed, threads)
+                rows += evaluate_cells(agent, [cell], noise, episodes, seed, threads, run=run)
                 report(rows[-1])
-    return {"settings": settings(agents, noises, episodes, seed), "cells": rows}
+    return {"settings": settings(agents, noises, episodes, seed, change), "cells": rows}
 
 
-def settings(agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, seed: int) -> dict[str, Any]:
+def settings(
+    agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, seed: int, change: Change = unchanged
+) -> dict[str, Any]:
     """Everything that the results depend on."""
     randomization = asdict(CONDITIONS.randomization)
     meta = ("hash", "kind", "task", "iteration", "samples", "seed", "precision", "versions", "student", "teacher_hash")
@@ -127,6 +175,7 @@ def settings(agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, se
         "batches": batches(episodes),
         "collider": CONDITIONS.collider,
         "shapes": CONDITIONS.shapes,
+        "physics": described(change(CONDITIONS)),
         "c_k": CONDITIONS.curriculum.initial_factor,
         "command": list(CONDITIONS.commands.fixed or ()),
         "heading_gain": CONDITIONS.commands.heading_gain,

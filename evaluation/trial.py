@@ -25,12 +25,20 @@ class Trial:
     (Miki et al. Fig. S2). Without, it is the distance along the heading of the start.
     """
 
-    def __init__(self, start: State, mass: Tensor, dt: float, edge_x: Tensor | None = None) -> None:
-        """`mass` (n,) kg of the robots, `edge_x` (n,) m in the world of the first sample behind each robot's step."""
+    def __init__(
+        self,
+        start: State,
+        mass: Tensor,
+        dt: float,
+        edge_x: Tensor | None = None,
+        half_width: Tensor | float = LANE_HALF_WIDTH,
+    ) -> None:
+        """`mass` (n,) kg of the robots, `edge_x` (n,) m in the world of the first sample behind each robot's step,
+        `half_width` (n,) m of their lanes."""
         heading = start.heading
         self.origin_w = start.base_position_w[:, :2].clone()
         self.forward_w = torch.stack([heading.cos(), heading.sin()], dim=-1)
-        self.mass, self.dt, self.edge_x = mass, dt, edge_x
+        self.mass, self.dt, self.edge_x, self.half_width = mass, dt, edge_x, half_width
         n = len(mass)
         self.outcome = torch.full((n,), RUNNING)
         self.over = torch.zeros(n, 4, dtype=torch.bool)
@@ -51,7 +59,7 @@ class Trial:
         progress = (offset * self.forward_w).sum(-1)
         lateral = self.forward_w[:, 0] * offset[:, 1] - self.forward_w[:, 1] * offset[:, 0]
         self._measure(s, step.before.command, progress, alive)
-        left = (running & done & ~fell) | (alive & (lateral.abs() > LANE_HALF_WIDTH))
+        left = (running & done & ~fell) | (alive & (lateral.abs() > self.half_width))
         self.outcome[alive & self._arrived(s, progress)] = SUCCESS
         self.outcome[left] = OUT_OF_LANE
         self.outcome[running & fell] = FALL

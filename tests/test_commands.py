@@ -173,3 +173,28 @@ def test_restored_commands_go_on_the_same() -> None:
     other.load_state_dict(one.state_dict())
     other.generator.set_state(one.generator.get_state())
     assert all(torch.equal(a, b) for a, b in zip(sequence(one), sequence(other), strict=True))
+
+
+def test_commands_on_a_path_lead_ahead_or_back_along_it_and_hold_its_heading() -> None:
+    c, path = commands(), torch.where(torch.arange(MANY) % 2 == 0, 0.0, torch.pi)
+    c.follow(torch.arange(MANY), path)
+    c.resample(torch.arange(MANY), path + 0.3, 1.0)
+    moves = c.velocity[:, 0] != 0
+    assert not c.velocity[:, 1:].any()
+    assert c.holds_heading[moves].all() and torch.equal(c.heading[moves], path[moves])
+    assert moves.float().mean().item() == pytest.approx(1 - c.cfg.stand_share, abs=0.01)
+    free = 1 - c.cfg.stand_share - c.cfg.turn_share - c.cfg.straight_share
+    assert (c.velocity[:, 0] < 0).float().mean().item() == pytest.approx(free / 2, abs=0.01)
+    c.step(path + 0.3, 1.0)
+    assert_close(c.velocity[moves, 2], torch.full((int(moves.sum()),), -0.3), atol=1e-5, rtol=0)
+
+
+def test_a_path_of_some_robots_changes_no_other_commands() -> None:
+    one, other, rows = commands(), commands(), torch.arange(0, MANY, 3)
+    other.follow(rows, torch.zeros(len(rows)))
+    for c in (one, other):
+        c.resample(torch.arange(MANY), torch.zeros(MANY), 1.0)
+    free = torch.arange(MANY) % 3 != 0
+    assert torch.equal(one.velocity[free], other.velocity[free]) and torch.equal(one.heading[free], other.heading[free])
+    other.follow(rows, torch.full((len(rows),), torch.nan))
+    assert other.path.isnan().all()

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from particles import logistic, make, place, seeded, train, train_late
+from particles import CFG, logistic, make, place, seeded, train
+from scipy.special import betainc
 
-from envs.curriculum import CurriculumConfig
+from envs.curriculum import CurriculumConfig, ParticleFilter
 from envs.ranks import ALONE, Ranks
 
 STILL = CurriculumConfig(replay_probability=0.0, transition_probability=0.0)
@@ -64,10 +65,10 @@ def test_resampling_keeps_copies_in_proportion_to_desirability() -> None:
 
 def test_transition_moves_each_parameter_one_level_in_two_of_five_updates() -> None:
     cfg = CurriculumConfig(replay_probability=0.0, particles=5000)
-    filter_ = make([(101, 101)], cfg)
-    place(filter_, torch.tensor([50, 50]))
+    filter_ = make([(51, 51)], cfg)
+    place(filter_, torch.tensor([25, 25]))
     filter_.update(seeded())
-    steps = filter_.cells[0] - 50
+    steps = filter_.cells[0] - 25
     for axis in (0, 1):
         shares = torch.bincount(steps[:, axis] + 1, minlength=3) / 5000
         assert shares.tolist() == pytest.approx([0.28, 0.6, 0.12], abs=0.03)  # unknown ground is above 0.7 in 3 of 10
@@ -156,21 +157,6 @@ def test_metrics_are_mean_difficulty_over_free_axes_and_share_crossed() -> None:
     }
 
 
-def test_robots_stand_on_ground_worth_training_on_although_outcomes_come_late() -> None:
-    def learner(cells: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid((0.8 - 0.9 * cells[:, 0] / 7 - 0.35 * cells[:, 1] / 3) / 0.08)
-
-    def shares(cfg: CurriculumConfig) -> tuple[float, float]:
-        stood = train_late(make([(8, 4)] * 17, cfg), learner, 20_000_000, seeded())
-        settled = torch.stack(stood[2 * len(stood) // 5 :])
-        worth, easy = (settled > 0.4) & (settled < 0.95), settled > 0.95
-        return worth.double().mean().item(), easy.double().mean().item()
-
-    assert shares(CurriculumConfig()) == pytest.approx((0.64, 0.25), abs=0.05)
-    lee = CurriculumConfig(transition_probability=0.8, memory=0.5)  # decision 19
-    assert shares(lee) == pytest.approx((0.33, 0.58), abs=0.05)
-
-
 def test_a_saved_state_does_not_change_with_the_filter() -> None:
     filter_ = make([(10,)])
     saved = filter_.state_dict()
@@ -179,6 +165,49 @@ def test_a_saved_state_does_not_change_with_the_filter() -> None:
     filter_.load_state_dict(saved)
     train(filter_, logistic(3.0), 3, seeded())
     assert all(torch.equal(saved[name], copy[name]) for name in saved)
+
+
+def test_successes_on_harder_ground_count_half_on_easier_ground_and_nowhere_else() -> None:
+    """Cell (1, 1) was crossed: (0, 0), (0, 1) and (1, 0) are easier, (2, 0) and (0, 2) neither; failures stay alone."""
+    filter_ = make([(3, 3), (2,)], STILL)
+    cell = torch.full((8,), 1 + 3 * 1)
+    filter_.record(torch.zeros(8, dtype=torch.long), cell, torch.arange(8) < 6)
+    expected = {(1, 1): (6, 2), (0, 0): (3, 0), (0, 1): (3, 0), (1, 0): (3, 0), (2, 0): (0, 0), (2, 2): (0, 0)}
+    for place_, (successes, failures) in expected.items():
+        place(filter_, torch.tensor([[[*place_]], [[0, 0]]]))
+        alpha, beta = 1 + successes, 1 + failures
+        inside = betainc(alpha, beta, CFG.band_high) - betainc(alpha, beta, CFG.band_low)
+        desirability = filter_.desirability()
+        assert desirability[0].tolist() == pytest.approx([inside] * 10)
+        assert desirability[1].tolist() == pytest.approx([0.4] * 10)  # another type, of which nothing is known
+
+
+def test_a_type_is_taken_over_by_name_and_others_start_on_their_easiest_cell() -> None:
+    old = ParticleFilter(["a", "b", "c"], [(8, 3), (4,), (5,)], CFG, seeded(1))
+    train(old, logistic(4.0), 20, seeded(1))
+    new = ParticleFilter(["c", "new", "a", "b"], [(5,), (3, 2, 2), (8, 3), (6,)], CFG, seeded(2))
+    new.take(old.learnt())
+    for row, theirs in ((0, 2), (2, 0)):
+        assert torch.equal(new.cells[row, :, :2], old.cells[theirs])
+        for name in ("successes", "failures", "visited"):
+            saved = old.state_dict()[name][theirs]
+            assert torch.equal(new.state_dict()[name][row, : len(saved)], saved)
+    for row in (1, 3):  # unknown, and known with other levels
+        assert not new.cells[row].any()
+        assert new.state_dict()["visited"][row].nonzero().tolist() == [[0]]
+        assert not new.state_dict()["successes"][row].any() and not new.state_dict()["failures"][row].any()
+    train(new, logistic(4.0), 3, seeded())
+    with pytest.raises(ValueError, match="other terrain types"):
+        make([(8, 3)]).take(old.learnt())
+
+
+def test_files_without_names_hold_the_first_types() -> None:
+    old, new = make([(8, 3), (4,)], seed=1), make([(8, 3), (4,), (2, 2, 2)], seed=2)
+    train(old, logistic(4.0), 20, seeded(1))
+    learnt = old.learnt()
+    del learnt["names"]
+    new.take(learnt)
+    assert torch.equal(new.cells[:2, :, :2], old.cells) and not new.cells[2].any()
 
 
 @pytest.mark.parametrize("shapes", [[(3, 8)], [(8, 3), (4,)], [(24,)]])

@@ -25,9 +25,17 @@ def test_factor_follows_the_papers_recursion() -> None:
 
 
 def test_label_needs_progress_without_a_fall_and_a_command_worth_following() -> None:
-    progress = torch.tensor([0.3, 0.1, 0.3, 0.3, -0.5, math.nan])
+    progress = torch.tensor([0.3, 0.1, 0.5, 0.3, -0.5, math.nan])
     commanded = torch.tensor([0.4, 1.0, 1.0, 0.39, 1.0, 1.0])
     fell = torch.tensor([False, False, True, False, False, False])
     label, usable = progress_label(progress, commanded, fell, CFG)
     assert label.tolist() == [True, False, False, True, False, False]
     assert usable.tolist() == [True, True, True, False, True, True]
+
+
+def test_progress_is_a_share_of_the_command_between_the_least_and_what_suffices() -> None:
+    commanded = torch.tensor([0.1, 0.4, 0.7, 1.3])
+    needed = torch.tensor([0.2, 4 / 7 * 0.4, 0.4, 0.4])
+    for beyond in (-1e-3, 1e-3):
+        label, _ = progress_label(needed + beyond, commanded, torch.zeros(4, dtype=torch.bool), CFG)
+        assert label.tolist() == [beyond > 0] * 4

@@ -53,3 +53,26 @@ def test_every_combination_of_explicit_values_is_a_cell() -> None:
     }
     partly = make_cells(["stairs_up"], [0.0, 1.0], {"depth": [0.25]})
     assert [(cell.difficulty, cell.parameters["height"]) for cell in partly] == [(0.0, 0.01), (1.0, 0.22)]
+
+
+def test_walls_stand_beside_every_tile_of_a_lane_and_in_its_description() -> None:
+    (cell,) = make_cells(["stairs_up"], [0.5], {"height": [0.17]}, walls=(1.2, 2.5))
+    assert cell.description()["parameters"] == {
+        "height": 0.17,
+        "depth": 0.3,
+        "walls_width": 1.2,
+        "walls_height": 2.5,
+    }
+    for tile in cell.tiles(0):
+        np.testing.assert_allclose(tile.heights[:38] - tile.heights[50], 2.5, atol=1e-5)
+    for terrains in (["stairs_up", "rough"], ["course.npy"]):
+        with pytest.raises(ValueError, match="beside lanes"):
+            make_cells(terrains, [0.5], {}, walls=(1.2, 2.5))
+
+
+def test_paths_are_walked_both_ways_from_their_middle_with_room_for_the_distance() -> None:
+    for name in ("corridor", "stairwell", "bridge"):
+        tile = make_cells([name], [0.5], {})[0].tiles(0)[0]
+        assert tile.both_ways and tile.heading == 0.0
+        room = tile.size[0] / 2 - CONDITIONS.terrain.border - CONDITIONS.randomization.start_offset
+        assert room > trial.DISTANCE

@@ -95,10 +95,9 @@ def test_each_row_is_of_its_own_cells_robots(monkeypatch: pytest.MonkeyPatch) ->
     def numbered(agent: Any, group: Any, noise: Any, episodes: int, *_: Any) -> dict[str, torch.Tensor]:
         return {name: torch.arange(len(group)).repeat(episodes).float() for name in names}
 
-    monkeypatch.setattr(protocol, "run_batch", numbered)
     monkeypatch.setattr(protocol, "MAX_ROBOTS", 8)
     cells = make_cells(["step_up"], [0.0], {"height": [0.1, 0.2, 0.3]})
-    rows = evaluate_cells(ZeroAgent(), cells, None, 4, 0, 1)  # groups of two and one
+    rows = evaluate_cells(ZeroAgent(), cells, None, 4, 0, 1, run=numbered)  # groups of two and one
     assert [row["velocity_error"] for row in rows] == [0.0, 1.0, 0.0]
     assert [row["success"] for row in rows] == [1.0, 0.0, 1.0]
 

@@ -16,11 +16,13 @@ from torch.testing import assert_close
 import export
 from agents.checkpoint import load_policy
 from anymal_policy import contract, gait, layout
-from anymal_policy.deployed import DeployedStudent, Memory
+from anymal_policy.deployed import DeployedStudent, Memory, usable_heights
 from anymal_policy.exporting import difference, example, write_onnx
 from anymal_policy.gait import GaitConfig
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig
+from envs.drives import PD
+from envs.drives.description import describe
 from envs.tasks import TASKS
 
 
@@ -60,6 +62,18 @@ def test_actions_are_clipped_before_the_gait_and_remembered_so() -> None:
     phase = gait.advance(gait.TROT, torch.full((2, 4), 2.0), torch.zeros(2, dtype=torch.bool), deployed.cfg)
     assert_close(output.memory.phase, phase)
     assert_close(output.joint_target, gait.joint_targets(phase, torch.full((2, 12), 2.0), deployed.cfg))
+
+
+def test_the_network_reads_unknown_and_far_heights_as_the_layout_says() -> None:
+    heights = torch.tensor([0.3, torch.nan, 2.5, -0.999, -torch.inf, torch.inf, -4.0, 1.0, -0.0])
+    assert torch.equal(usable_heights(heights), torch.from_numpy(layout.usable_heights(heights.numpy())))
+    deployed, measured = module(), example(2, torch.Generator().manual_seed(1))
+    limited = measured._replace(heights=usable_heights(measured.heights))
+    assert measured.heights.isnan().any() and (measured.heights > 1).any()
+    with torch.no_grad():
+        given, expected = (deployed(each, deployed.start(each)) for each in (measured, limited))
+    assert torch.equal(given.joint_target, expected.joint_target)
+    assert torch.equal(given.terrain, expected.terrain)
 
 
 def test_an_episode_starts_standing_with_histories_of_the_present() -> None:
@@ -120,7 +134,11 @@ def test_the_contract_names_policy_drives_and_rates(exported: Path) -> None:
     record = json.loads((exported / "student.json").read_text())
     assert record["policy"]["hash"] == load_policy(exported / "policy.pt").meta["hash"]
     assert record["onnx"]["sha256"] == contract.digest(exported / "student.onnx")
-    assert (record["drive"]["kp_n_m_per_rad"], record["drive"]["kd_n_m_s_per_rad"]) == (85, 1.5)
+    drive = record["drive"]
+    assert (drive["model"], drive["update_hz"], drive["torque_limit_n_m"]) == ("anydrive", 200, 80)
+    assert drive["kp_n_m_per_rad"] == pytest.approx(86, rel=0.1)
+    assert drive["kd_n_m_s_per_rad"] == pytest.approx(5, rel=0.2)
+    assert 0.015 <= drive["rise_time_s"] <= 0.03
     assert record["rates"] == {"policy_hz": 50, "drive_hz": 200, "map_hz": 20}
     assert record["layout"]["observations"]["proprio"][1] | {"meaning": ""} == {
         "name": "gravity_b",
@@ -131,6 +149,12 @@ def test_the_contract_names_policy_drives_and_rates(exported: Path) -> None:
         "meaning": "",
     }
     assert {"torch", "onnx", "onnxruntime", "commit"} <= set(record["versions"])
+
+
+def test_ideal_drives_are_described_by_their_gains() -> None:
+    drive = describe(PD)
+    assert (drive["model"], drive["kp_n_m_per_rad"], drive["kd_n_m_s_per_rad"]) == ("pd", 85, 1.5)
+    assert (drive["stall_torque_n_m"], drive["velocity_limit_rad_per_s"]) == (120, 7.5)
 
 
 @pytest.mark.slow

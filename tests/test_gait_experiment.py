@@ -69,7 +69,8 @@ def test_only_the_stretch_between_first_and_last_riser_counts() -> None:
 
 def test_a_drive_gives_less_the_faster_it_turns_and_all_while_it_brakes() -> None:
     torque, velocity = torch.tensor([10.0, 10.0, -10.0, 10.0, 10.0]), torch.tensor([0.0, 5.0, -5.0, -5.0, 9.0])
-    assert available_torque(torque, velocity).tolist() == pytest.approx([80.0, 40.0, 40.0, 80.0, 0.0])
+    assert available_torque(torque, velocity, "pd").tolist() == pytest.approx([80.0, 40.0, 40.0, 80.0, 0.0])
+    assert available_torque(torque, velocity, "anydrive").tolist() == [80.0] * 5
 
 
 def test_at_limit_is_a_share_of_joints_and_time() -> None:

@@ -67,6 +67,13 @@ def test_rings_map_onto_themselves_when_mirrored() -> None:
     np.testing.assert_allclose(distances.min(axis=1), 0, atol=1e-12)
 
 
+def test_heights_that_are_unknown_read_as_the_sole_s_and_none_is_out_of_reach() -> None:
+    raw = np.array([[0.3, np.nan, 2.5], [-0.99, -np.inf, -4.0]], np.float32)
+    usable = layout.usable_heights(raw)
+    np.testing.assert_array_equal(usable, np.array([[0.3, 0, 1], [-0.99, 0, -1]], np.float32))
+    assert usable.dtype == np.float32 and np.isnan(raw[0, 1])
+
+
 def test_layout_needs_no_torch() -> None:
     code = "import sys, anymal_policy.layout; sys.exit('torch' in sys.modules or 'einops' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import TerrainConfig
 from envs.curriculum import CurriculumConfig
-from envs.height_noise import LEVELS, HeightNoiseConfig
+from envs.height_noise import LEVELS, NEVER, FailureConfig, HeightNoiseConfig
 from envs.randomization import RandomizationConfig
 from envs.robot import FOOT_RADIUS
 from envs.senses import NoisySenses, ring_points
@@ -98,7 +99,8 @@ def test_the_groups_are_there_only_on_request() -> None:
 
 
 def test_noise_changes_nothing_but_what_is_perceived() -> None:
-    quiet, noisy = environment(6, **WILD), environment(6, **WILD, **NOISY)
+    noise = replace(NOISY["height_noise"], failures=NEVER)  # failed maps count in the curriculum
+    quiet, noisy = environment(6, **WILD), environment(6, **WILD, noisy_groups=True, height_noise=noise)
     assert same(rollout(quiet, 60), rollout(noisy, 60, clean=True))
     assert torch.equal(quiet.generator.get_state(), noisy.generator.get_state())
 
@@ -190,6 +192,61 @@ def test_a_map_may_show_what_is_not_there() -> None:
         env.step(action)
     error = heights_seen(env) - env.get_observations()["extero"].unflatten(-1, (4, 52))
     assert error.median().item() == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_blank_map_reads_as_level_ground_under_each_sole_wherever_it_moves() -> None:
+    env = stairs(height_noise=LEVELS["blank"])
+    for action in actions(env, 8):
+        env.step(action)
+        assert not env.get_observations()["extero_noisy"].any()
+        assert env.get_observations()["extero"].any()
+
+
+def test_heights_out_of_reach_are_limited_in_clean_and_noisy_groups_alike() -> None:
+    env = stairs(height_noise=DELAYED, num_envs=2)
+    senses(env).query = lambda points: senses(env).true_heights(points) + 5.0
+    env.surface.map.heights[:] += 3.0
+    for action in actions(env, 3):
+        env.step(action)
+    for group in ("extero", "extero_noisy"):
+        assert (env.get_observations()[group] == 1.0).all()
+    assert (env.state.height_samples > 1.5).all()
+
+
+def test_stuck_samples_do_not_change_while_the_robot_moves() -> None:
+    stuck = FailureConfig(1.0, "stuck", sudden=1.0, begins=(0.1, 0.1), lasts=(0.2, 0.2))
+    env = stairs(height_noise=replace(DELAYED, factor=1.0, condition="nominal", failures=stuck))
+    seen = []
+    for action in actions(env, 20):
+        env.step(action)
+        seen.append(env.get_observations()["extero_noisy"])
+    changes = [bool((a != b).any()) for a, b in pairwise(seen)]
+    assert changes == [True] * 4 + [False] * 9 + [True] * 6
+
+
+def test_a_map_that_fails_in_the_middle_of_an_episode_comes_back() -> None:
+    sudden = FailureConfig(1.0, "blank", sudden=1.0, begins=(0.1, 0.1), lasts=(0.2, 0.2))
+    env = stairs(height_noise=replace(DELAYED, factor=1.0, condition="nominal", failures=sudden))
+    blank = []
+    for action in actions(env, 20):
+        env.step(action)
+        blank.append((env.get_observations()["extero_noisy"] == 0).all(dim=1))
+    share = torch.stack(blank).float().mean(dim=1).tolist()
+    assert share[:4] == [0.0] * 4 and share[6:14] == [1.0] * 8 and share[16:] == [0.0] * 4
+
+
+def test_episodes_with_a_failed_map_do_not_count_in_the_terrain_curriculum() -> None:
+    def counted(share: float) -> float:
+        failures = FailureConfig(share=share, sudden=1.0, begins=(0.1, 0.1), lasts=(0.1, 0.1))
+        noise = HeightNoiseConfig(factor=1.0, failures=failures)
+        walking = CommandConfig(fixed=(0.7, 0.0, 0.0))
+        env = environment(40, noisy_groups=True, height_noise=noise, episode_seconds=0.4, commands=walking)
+        rollout(env, 21)
+        counts = env.placement.learnt()
+        return float((counts["successes"] + counts["failures"]).sum())
+
+    assert (counted(0.0), counted(1.0)) == (40, 0)
+    assert 5 < counted(0.5) < 35
 
 
 def test_the_noise_follows_its_schedule_in_samples() -> None:

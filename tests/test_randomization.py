@@ -16,8 +16,10 @@ from anymal_policy import gait
 from envs import randomization
 from envs.anymal import AnymalEnv
 from envs.config import CurriculumConfig
+from envs.drives import PD
+from envs.drives.marks import LAG, POSITION_GAIN, VELOCITY_GAIN
 from envs.randomization import NONE, RandomizationConfig
-from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
+from envs.robot import FOOT_RADIUS, STANDING_HEIGHT, TORQUE_LIMIT
 from envs.terrains import make_tile
 
 MANY = 20_000
@@ -117,11 +119,30 @@ def test_masses_of_base_and_every_link_spread_with_c_k(world: AnymalEnv) -> None
     assert_close(inertia[..., 0], links, atol=1e-9, rtol=0)
 
 
-def test_motor_strengths_of_every_joint_spread_with_c_k(world: AnymalEnv) -> None:
-    model, batch = world.simulation.model, world.simulation.batch
-    peak = torch.from_numpy(batch.expanded("actuator_forcerange")[..., 1] / model.actuator_forcerange[:, 1] - 1)
+@pytest.mark.parametrize("factor", [0.3, 1.0])
+def test_motor_strengths_of_every_joint_spread_with_c_k(factor: float) -> None:
+    ideal = environment(ROBOTS, curriculum=constant(factor), drive=PD)
+    limit = ideal.simulation.model.actuator_forcerange[:, 1]
+    peak = torch.from_numpy(ideal.simulation.batch.expanded("actuator_forcerange")[..., 1] / limit - 1)
     assert peak.shape == (ROBOTS, 12)
-    spread(world, peak, CFG.motor_strength)
+    spread(ideal, peak, CFG.motor_strength)
+
+
+def test_drives_differ_in_what_they_feel_and_in_their_limits_with_c_k(world: AnymalEnv) -> None:
+    batch, factor = world.simulation.batch, world.cfg.curriculum.initial_factor
+    dynamics = torch.from_numpy(batch.expanded("actuator_dynprm").copy())
+    spread(world, dynamics[..., POSITION_GAIN] - 1, CFG.drive_position_gain)
+    spread(world, dynamics[..., VELOCITY_GAIN] - 1, CFG.drive_velocity_gain)
+    assert dynamics[..., LAG].min() >= 0
+    spread(world, 2 * dynamics[..., LAG] - factor * CFG.drive_lag, CFG.drive_lag)
+    gain, limit = (torch.from_numpy(batch.expanded(f"actuator_{name}").copy()) for name in ("gainprm", "forcerange"))
+    strength = gain[..., 0]
+    weak = strength < 1 - factor * CFG.motor_strength
+    assert 0 < weak.float().mean() < 2 * CFG.weak_share
+    lowest = 1 - factor * (1 - CFG.weak_strength[0])
+    assert strength.min() >= lowest * (1 - factor * CFG.motor_strength)
+    reserve = limit[..., 1] / (TORQUE_LIMIT * strength)
+    spread(world, 2 * (1 - reserve) - factor * CFG.torque_limit, CFG.torque_limit)
 
 
 def test_feet_have_the_friction_that_the_teacher_is_told(world: AnymalEnv) -> None:
@@ -177,7 +198,9 @@ def test_no_sole_starts_under_the_ground_and_the_lowest_just_above_it(name: str)
     above = soles[..., 2] - torch.from_numpy(ground).reshape(-1, 4)
     assert above.min() > 0.02 - 1e-4
     if name in ("flat", "stairs_up"):
-        assert_close(above.amin(-1), torch.full((300,), 0.02), atol=1e-4, rtol=0)
+        touching = world.surface.max_height(rearrange(soles[..., :2], "n foot xy -> (n foot) xy").numpy(), FOOT_RADIUS)
+        clearance = soles[..., 2] - torch.from_numpy(touching).reshape(-1, 4)
+        assert_close(clearance.amin(-1), torch.full((300,), 0.02), atol=1e-4, rtol=0)
     assert above.amin(-1).median() < 0.06, "robots are not dropped from high above"
 
 

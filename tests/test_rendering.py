@@ -148,8 +148,9 @@ def test_dots_are_where_their_points_are_and_have_exactly_their_colour(renderer:
 @pytest.mark.usefixtures("large_dots")
 def test_dots_under_the_ground_shine_through_it_faintly(renderer: Renderer) -> None:
     plain = renderer.draw().astype(float)
-    base_w = renderer.env.state.base_position_w[0].double().numpy()
-    buried = base_w[None] + [[0.0, -1.0, -1.0]]
+    azimuth = np.radians(renderer.camera.view.azimuth)
+    right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
+    buried = renderer.camera.view.lookat[None] + right - [0.0, 0.0, 1.0]
     picture = renderer.draw([Dots(buried, GREEN)])
     changed = (picture != plain).any(-1)
     assert 5 < changed.sum() < 60

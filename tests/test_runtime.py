@@ -25,6 +25,7 @@ from anymal_policy.runtime import Measurement, Runner
 from envs import anymal
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
+from envs.drives import DriveConfig, equip
 from envs.frames import rotate
 from envs.height_noise import LEVELS
 from envs.randomization import RandomizationConfig
@@ -42,6 +43,7 @@ WALKING = Measurement(
     linear_velocity_b=(0.4, 0.1, 0.0),
     angular_velocity_b=(0.1, 0.2, 0.3),
 )
+PERFECT = SensorNoiseConfig(scale=0.0)
 STILL, AHEAD = (0.0, 0.0, 0.0), (0.5, 0.0, 0.0)
 
 
@@ -58,8 +60,12 @@ def measure(qpos: NDArray, qvel: NDArray) -> Measurement:
 
 
 def drive(runner: Runner, command: tuple[float, float, float], seconds: float) -> mujoco.MjData:
-    """A robot on a plane in an ordinary MuJoCo simulation; its base never touches ground or tilts by 35 degrees."""
+    """A robot on a plane in an ordinary MuJoCo simulation; its base never touches ground or tilts by 35 degrees.
+
+    It has the drives that the policy was trained with.
+    """
     spec = robot_spec(visual=False)
+    equip(spec, DriveConfig(runner.contract["drive"]["model"]))
     spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[50, 50, 1])
     model = spec.compile()
     data = mujoco.MjData(model)
@@ -146,7 +152,7 @@ def wild() -> AnymalEnv:
         [plane_tile((0.2, -0.1), side=8.0)],
         noisy_groups=True,
         height_noise=LEVELS["none"],
-        sensor_noise=SensorNoiseConfig(scale=0.0),
+        sensor_noise=PERFECT,
         commands=CommandConfig(resample_seconds=0.6, stand_share=0.4),
         randomization=RandomizationConfig(push_seconds=0.5),
         episode_seconds=2.0,
@@ -173,6 +179,23 @@ def test_runner_gives_the_environments_joint_targets(exported: Path, monkeypatch
             runners[row].reset()
         episodes += int(done.sum())
     assert episodes >= 10 and 50 < standing < 1450
+
+
+@pytest.mark.slow
+def test_a_map_that_knows_nothing_is_the_same_to_runner_and_environment(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(anymal, "start_phase", lambda count, generator: gait.TROT.expand(count, 4).clone())
+    monkeypatch.chdir(exported)
+    env = environment(
+        1, [plane_tile((0.2, -0.1))], noisy_groups=True, height_noise=LEVELS["blank"], sensor_noise=PERFECT
+    )
+    policy, runner = load_policy(exported / "policy.pt"), Runner(exported / "student.json")
+    for _ in range(20):
+        robot = measure(env.simulation.qpos[0], env.simulation.qvel[0])
+        target = runner.step(robot, env.state.command[0].numpy(), lambda points: np.full(len(points), np.nan))
+        env.step(policy.act(env.get_observations()))
+        np.testing.assert_allclose(target, env.state.joint_target[0].numpy(), atol=1e-4, rtol=0)
 
 
 @pytest.mark.slow

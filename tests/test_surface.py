@@ -115,7 +115,9 @@ def test_foot_heights_turn_the_ring_with_the_robot(rugged):
 
 def test_level_pieces_between_risers_have_the_heights_of_the_collider():
     """Nearly all cells with risers have them, and a way of their own to their height; the collider has none."""
-    surface = Surface(build_map([make_tile(kind.family, 0.7, seed=3) for kind in TRAINING_TYPES.values()]))
+    surface = Surface(
+        build_map([make_tile(kind.family, 0.7, seed=3, size=(8.0, 8.0)) for kind in TRAINING_TYPES.values()])
+    )
     points = points_on(surface, 40_000)
     points[::2] = np.round(points[::2] / 0.025) * 0.025
     at = (points - surface.map.origin_w) * (1.0 / 0.05)

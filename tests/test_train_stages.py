@@ -18,8 +18,9 @@ from agents.config import PRESETS, RefinementConfig, TeacherConfig, differences,
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig, TerrainConfig
 from envs.curriculum import curriculum_factor
+from envs.latency import LatencyConfig
 from train_args import following
-from train_stages import recorded_env
+from train_stages import recorded_env, student_env
 
 SIZE = "--num-envs 4 --threads 1 --seed 7 --agent.num-steps-per-env 4 --agent.warm-up-steps 2 --agent.max-iterations 2"
 STUDENT = "--student.num-steps-per-env 4 --student.gradient-length 2 --student.max-iterations 2"
@@ -80,6 +81,22 @@ def test_refinement_can_be_left_out(tmp_path: Path) -> None:
     path = tmp_path / "run"
     args = train.parse([*TINY, "--refinement.max-iterations", "0", "--run-dir", str(path)])
     assert args.now == "teacher" and train.stage_dir(args) == path / "teacher"
+
+
+def test_students_learn_with_delays_and_a_teacher_has_its_own(whole: Path) -> None:
+    teacher, student = read_policy(whole / "teacher"), read_policy(whole / "student")
+    assert recorded_env(teacher, "anymal_flat").latency == LatencyConfig()
+    assert recorded_env(student, "anymal_flat").latency == LatencyConfig((0.0, 0.02), (0.0, 0.02))
+    own = replace(recorded_env(teacher, "anymal_flat"), latency=LatencyConfig(action=(0.0, 0.01)))
+    assert student_env(own, teacher, PRESETS["smoke"]).latency == own.latency
+    args = train.parse(["--stage", "student", "--teacher", str(whole), "--env.latency.action", "0", "0"])
+    assert args.env.latency == LatencyConfig((0.0, 0.0), (0.0, 0.02))
+
+
+def test_a_student_from_before_there_were_delays_goes_on_without(whole: Path) -> None:
+    record = read_policy(whole / "student")
+    del record["env"]["latency"]
+    assert recorded_env(record, "anymal_flat").latency == LatencyConfig()
 
 
 def test_student_sees_noise_on_easy_ground_and_c_k_goes_on(whole: Path) -> None:

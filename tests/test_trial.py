@@ -152,3 +152,8 @@ def test_summary_without_success_has_no_cost_of_transport() -> None:
     names = ("velocity_error", "yaw_rate_error", "speed", "cost_of_transport")
     row = summary({"outcome": torch.tensor([FALL]), **dict.fromkeys(names, torch.tensor([0.5]))})
     assert row["cost_of_transport"] is None and row["velocity_error_ci95"] is None
+
+
+def test_a_robot_that_leaves_its_path_has_left_its_lane() -> None:
+    t = Trial(state([[0.0, 0.0]] * 3), torch.full((3,), 50.0), 0.02, half_width=torch.tensor([0.6, 0.6, 1.5]))
+    assert observe(t, state([[4.1, 0.59], [4.1, -0.61], [4.1, 0.61]])) == [SUCCESS, OUT_OF_LANE, SUCCESS]

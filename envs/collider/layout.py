@@ -51,13 +51,16 @@ def _field_type(kind: Any) -> Any:
     return SCALARS[kind.name] if kind.name in SCALARS else struct_type(kind.name)
 
 
-def words(struct: str, names: tuple[str, ...]) -> tuple[int, ...]:
-    """Which 8-byte words of a struct hold these fields; a `ValueError` if the installed MuJoCo keeps them elsewhere."""
-    model = mujoco.MjModel.from_xml_string(PROBE)
+def words(struct: str, names: tuple[str, ...], example: str = PROBE) -> tuple[int, ...]:
+    """Which 8-byte words of a struct hold these fields; a `ValueError` if the installed MuJoCo keeps them elsewhere.
+
+    `example` is a model with something in all of these arrays.
+    """
+    model = mujoco.MjModel.from_xml_string(example)
     probe = model if struct == "mjModel" else mujoco.MjData(model)
     layout = struct_type(struct).from_address(probe._address)
     for name in names:
         told = getattr(probe, name)
-        if getattr(layout, name) != (told if isinstance(told, int) else told.ctypes.data):
+        if getattr(layout, name) != (told if isinstance(told, int | float) else told.ctypes.data):
             raise ValueError(f"MuJoCo {mujoco.__version__} does not keep {struct}.{name} where it says")
     return tuple(getattr(struct_type(struct), name).offset // 8 for name in names)

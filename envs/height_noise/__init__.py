@@ -1,15 +1,26 @@
-"""Height-sample noise of Miki et al. S8, without a simulator: needs sample points and a height query."""
+"""Errors and failures of elevation maps (Miki et al. S8 and ours), without a simulator: needs a height query."""
 
-from envs.height_noise.config import CONDITIONS, LEVELS, Condition, HeightNoiseConfig, MapCondition, noise_factor
-from envs.height_noise.noise import HeightNoise, Query
+from envs.height_noise.config import CONDITIONS, LEVELS, Condition, HeightNoiseConfig, Level, MapCondition, noise_factor
+from envs.height_noise.failing import MapFailures, Pose
+from envs.height_noise.failures import FAILURES, NEVER, Failure, FailureConfig, FailureName
+from envs.height_noise.noise import HeightNoise
+from envs.height_noise.shown import Query
 
 __all__ = [
     "CONDITIONS",
+    "FAILURES",
     "LEVELS",
+    "NEVER",
     "Condition",
+    "Failure",
+    "FailureConfig",
+    "FailureName",
     "HeightNoise",
     "HeightNoiseConfig",
+    "Level",
     "MapCondition",
+    "MapFailures",
+    "Pose",
     "Query",
     "noise_factor",
 ]

@@ -8,7 +8,11 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from envs.height_noise.failures import FAILURES, NEVER, FailureConfig, FailureName
+
 Condition = Literal["nominal", "offset", "noisy", "small", "large"]
+Level = Literal["none", Condition, "covered", FailureName, "dropout"]
+"""How well a robot perceives in play and evaluation."""
 
 
 class MapCondition(NamedTuple):
@@ -71,7 +75,9 @@ class HeightNoiseConfig:
     missing_size: float = 0.5
     """m, side of these patches."""
     missing_height: float = 0.3
-    """m, standard deviation, about the foot's height, of the random value of a sample in such a patch."""
+    """m, standard deviation, about the foot's height, of the random value of a sample in such a patch; 0 for none."""
+    failures: FailureConfig = FailureConfig()
+    """Maps that fail as a whole."""
 
     def __post_init__(self) -> None:
         """Refuse what no map can be made of."""
@@ -92,12 +98,29 @@ class HeightNoiseConfig:
         return torch.tensor(self.shares if self.condition is None else (1.0,))
 
 
+def held(condition: Condition, failures: FailureConfig = NEVER, missing_share: float = 0.0) -> HeightNoiseConfig:
+    """Maps of this condition of S8 alone, with these failures and this share of missing patches."""
+    return HeightNoiseConfig(
+        condition=condition, factor=1.0, cell_offset=0.0, missing_share=missing_share, failures=failures
+    )
+
+
+def failing(name: FailureName) -> HeightNoiseConfig:
+    """Maps of nominal noise that fail so, from the start or, where the moment matters, from 0.5 to 3 s on."""
+    sudden = float(name in ("frozen", "stuck"))
+    return held("nominal", FailureConfig(1.0, name, sudden, begins=(0.5, 3.0), lasts=(60.0, 60.0)))
+
+
+DROPOUT = FailureConfig(1.0, "blank", sudden=1.0, begins=(2.0, 4.0), lasts=(1.5, 3.0))
+"""A map that knows nothing for a while in the middle of an episode of 10 s."""
 LEVELS: dict[str, HeightNoiseConfig] = {
     "none": HeightNoiseConfig(factor=0.0, map_rate=50.0),
-    **{name: HeightNoiseConfig(condition=name, factor=1.0, cell_offset=0.0, missing_share=0.0) for name in CONDITIONS},
-    "covered": HeightNoiseConfig(condition="nominal", factor=1.0, missing_share=1.0),
+    **{name: held(name) for name in CONDITIONS},
+    "covered": held("nominal", missing_share=1.0),
+    **{name: failing(name) for name in FAILURES},
+    "dropout": held("nominal", DROPOUT),
 }
-"""Fixed noise for evaluation: a perfect map without delay, S8's conditions alone, and covered sensors (E9)."""
+"""Fixed noise of evaluation: a perfect map without delay, S8's conditions, covered sensors (E9), failing maps."""
 
 
 def noise_factor(samples: float, cfg: HeightNoiseConfig) -> float:

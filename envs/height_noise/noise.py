@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from einops import rearrange
@@ -11,10 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.height_noise.config import HeightNoiseConfig
-from envs.height_noise.points import AREAS, Areas, Draws, misread, shift
+from envs.height_noise.points import AREAS, Areas, Draws, Holes, misread, shift
+from envs.height_noise.shown import Query
 
-Query = Callable[[Tensor], Tensor]
-"""Height of the ground in m (k,) at world points (k, 2) m."""
 MEMORY = ("condition", "age", "clock", "foot_offset", "origin", "cells", "patches")
 """What a map remembers from one look to the next."""
 
@@ -59,10 +56,27 @@ class HeightNoise:
         self.clock -= due.double()
         return torch.nonzero(due).squeeze(-1)
 
-    def sample(self, rows: Tensor, points_w: Tensor, foot_height_w: Tensor, query: Query, factor: float) -> Tensor:
+    def holes(self, count: int, factor: float) -> Holes:
+        """Patches without information in this many maps that do not fail; `factor` is c_sk."""
+        cfg = self.cfg
+        return Holes(
+            np.full((count, 4), cfg.missing_share * factor),
+            np.full(count, cfg.missing_size),
+            np.full(count, cfg.missing_height),
+        )
+
+    def sample(
+        self,
+        rows: Tensor,
+        points_w: Tensor,
+        foot_height_w: Tensor,
+        query: Query,
+        factor: float,
+        holes: Holes | None = None,
+    ) -> Tensor:
         """Heights in the world (m, 4, 52) m that the maps of these rows have at `points_w` (m, 4, 52, 2) m.
 
-        `foot_height_w` (m, 4) m is the height about which missing samples are filled in; `factor` is c_sk.
+        NaN where they know none. `foot_height_w` (m, 4) m is the height about which they invent some; `factor` is c_sk.
         """
         cfg, numbers = self.cfg, points_w.shape[:3]
         draws = Draws(
@@ -76,14 +90,12 @@ class HeightNoise:
             (cfg.cell_offset * factor * self.cells[rows]).numpy(),
             cfg.cell_size,
             self.patches[rows].numpy(),
-            cfg.missing_size,
-            cfg.missing_share * factor,
-            cfg.missing_height,
         )
+        holes = self.holes(len(rows), factor) if holes is None else holes
         z, seen = (self.table[self.condition[rows]] * factor).numpy(), points_w.clone()
         shift(seen.numpy(), z, draws)
         heights = query(rearrange(seen, "m foot point xy -> (m foot point) xy")).reshape(numbers).clone()
-        misread(heights.numpy(), seen.numpy(), foot_height_w.numpy(), z, draws, areas)
+        misread(heights.numpy(), seen.numpy(), foot_height_w.numpy(), z, draws, areas, holes)
         return heights
 
     def _draw_condition(self, rows: Tensor) -> None:

@@ -47,13 +47,18 @@ class Areas(NamedTuple):
     cell_size: float
     """m."""
     patches: NDArray
-    """(m, AREAS^2) uniform in 0..1: below `missing_share` a patch holds no information."""
-    patch_size: float
-    """m."""
-    missing_share: float
-    """Share of the patches."""
-    missing_height: float
-    """m, standard deviation about the foot's height of what stands in their place."""
+    """(m, AREAS^2) uniform in 0..1: below `Holes.share` a patch holds no information."""
+
+
+class Holes(NamedTuple):
+    """Patches of m maps that hold no information, float64."""
+
+    share: NDArray
+    """(m, 4) of all patches, by foot."""
+    size: NDArray
+    """(m,) m, side of a patch."""
+    invented: NDArray
+    """(m,) m, standard deviation about the foot's height of what is read there, anew at every look; 0: NaN is."""
 
 
 @compiled
@@ -76,7 +81,9 @@ def _area(values: NDArray, origin: NDArray, size: float, x: float, y: float) -> 
 
 
 @compiled
-def misread(heights: NDArray, seen: NDArray, foot_height: NDArray, z: NDArray, draws: Draws, areas: Areas) -> None:
+def misread(
+    heights: NDArray, seen: NDArray, foot_height: NDArray, z: NDArray, draws: Draws, areas: Areas, holes: Holes
+) -> None:
     """Turn the true `heights` (m, 4, 52) m at `seen` (m, 4, 52, 2) m, in place, into what the maps hold there."""
     for i in range(heights.shape[0]):
         usual = z[i, POINT_VERTICAL]
@@ -85,8 +92,9 @@ def misread(heights: NDArray, seen: NDArray, foot_height: NDArray, z: NDArray, d
             common = z[i, FOOT_VERTICAL] * draws.foot[2, i, leg] + z[i, EPISODE_VERTICAL] * draws.offset[i, leg, 2]
             for p in range(heights.shape[2]):
                 x, y, normal = seen[i, leg, p, 0], seen[i, leg, p, 1], draws.point[2, i, leg, p]
-                if _area(areas.patches[i], areas.origin[i], areas.patch_size, x, y) < areas.missing_share:
-                    heights[i, leg, p] = foot_height[i, leg] + areas.missing_height * normal
+                if _area(areas.patches[i], areas.origin[i], holes.size[i], x, y) < holes.share[i, leg]:
+                    spread = holes.invented[i]
+                    heights[i, leg, p] = foot_height[i, leg] + spread * normal if spread > 0 else math.nan
                     continue
                 spread = unusual if draws.outlier[i, leg, p] < z[i, OUTLIER_SHARE] else usual
                 cell = _area(areas.cells[i], areas.origin[i], areas.cell_size, x, y)

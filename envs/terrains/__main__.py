@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from textwrap import fill
 
 import numpy as np
 import tyro
@@ -34,10 +35,10 @@ def draw_tile(axes: Axes, tile: Tile, span: float) -> None:
     shaded = np.clip(colour * (0.25 + 0.75 * brightness(tile)[..., None]), 0.0, 1.0)
     axes.imshow(shaded, origin="lower", extent=(0, tile.size[0], 0, tile.size[1]))
     axes.plot(*tile.start, "o", color="tab:red", markersize=4)
-    if tile.heading is not None:
-        axes.annotate("", (tile.start[0] + 1.0, tile.start[1]), tile.start, arrowprops={"color": "tab:red", "width": 1})
+    for way in [] if tile.heading is None else [1.0, -1.0][: 1 + tile.both_ways]:
+        axes.annotate("", (tile.start[0] + way, tile.start[1]), tile.start, arrowprops={"color": "tab:red", "width": 1})
     values = [f"{name} {value:.3g}" for name, value in tile.parameters.items()]
-    axes.set_title(", ".join(values), fontsize=7, pad=3)
+    axes.set_title(fill(", ".join(values), 42), fontsize=7, pad=3)
     axes.set_xticks([])
     axes.set_yticks([])
 

@@ -62,8 +62,14 @@ TRAINING_TYPES: dict[str, TerrainType] = {
         terrain_type("stairs_open_down", "stairs_open", direction=-1),
         terrain_type("stairs_ledged_up", "stairs_ledged", direction=1),
         terrain_type("stairs_ledged_down", "stairs_ledged", direction=-1),
+        terrain_type("corridor", "corridor"),
+        terrain_type("stairwell_up", "stairwell", direction=1),
+        terrain_type("stairwell_down", "stairwell", direction=-1),
+        terrain_type("bridge", "bridge"),
     )
 }
+
+"""Name -> type; new ones go to the end, so that curricula without names still find theirs."""
 
 
 def types_for(collider: Collider) -> tuple[str, ...]:

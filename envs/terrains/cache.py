@@ -15,7 +15,7 @@ import numpy as np
 from envs.terrains.grid import Heights, Risers, Size, shape_of
 from envs.terrains.tile import Tile, assemble, generate
 
-SOURCES = ("grid.py", "natural.py", "blocks.py", "stairs.py", "table.py", "tile.py")
+SOURCES = ("grid.py", "natural.py", "blocks.py", "stairs.py", "paths.py", "table.py", "tile.py")
 """Files whose content decides what a tile looks like."""
 
 

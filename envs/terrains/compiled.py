@@ -17,7 +17,7 @@ from numba import config, njit
 
 from envs.terrains.cache import cache_directory
 
-PACKAGES = ("terrains", "collider")
+PACKAGES = ("terrains", "collider", "drives")
 """Packages of envs whose functions and constants end up in machine code."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])

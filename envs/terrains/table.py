@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from envs.terrains import blocks, natural, stairs
+from envs.terrains import blocks, natural, paths, stairs
 from envs.terrains.grid import Size, Terrain, Values
 
 Generate = Callable[[Values, int, Size], Terrain]
@@ -62,6 +62,8 @@ class Family:
     """m from the tile's x = 0 edge where a robot starts; None for the middle."""
     heading: float | None = None
     """rad, direction of travel that the tile is made for; None for any."""
+    path: bool = False
+    """Whether the ground is a path along x, `width` m wide, which is walked both ways from the middle."""
     recess: Recess | None = None
     """m that the wall under a tread stands behind the tread's front; None for families that do not overhang."""
 
@@ -91,6 +93,11 @@ BOX = Parameter("height", 0, 0.25, "m", "height of the highest boxes", ladder(0.
 DENSITY = Parameter("density", 0.4, 1.2, "per m^2", "number of boxes", (0.5, 1.0), 0.8, (0, 5))
 RISER = Parameter("height", 0.01, 0.22, "m", "height of a riser", ladder(0.01, 0.22), limits=(0, 0.5))
 DEPTH = Parameter("depth", 1, 0.25, "m", "depth of a tread, rounded to 0.05 m", (0.6, 0.4, 0.3, 0.25), 0.3, (0.15, 1.5))
+PATH = Parameter("width", 2.4, 1.2, "m", "width of the path, rounded to 0.05 m", (2.4, 1.8, 1.2), limits=(1.2, 4))
+WALL = Parameter(
+    "wall", 0.5, 3, "m", "height of the walls; up to 1.1 m they are banisters", (0.8, 2.5), limits=(0.2, 5)
+)
+DROP = Parameter("drop", 1, 3, "m", "depth of the drop beside the path", (1, 2.5), limits=(0.2, 5))
 DIRECTION = Parameter("direction", 1, 1, "", "1: rising from the start, -1: falling", (), 1, (-1, 1), (-1, 1))
 SLOPE = Parameter("slope", 0, 25, "degrees", "inclination", ladder(3, 24), limits=(0, 45))
 STAIRS = (RISER, DEPTH, DIRECTION)
@@ -99,6 +106,18 @@ OVERHANGING = (
     replace(DEPTH, levels=(0.4, 0.3, 0.25)),
     DIRECTION,
 )
+STAIRWELL = (
+    replace(RISER, levels=(0.04, 0.08, 0.12, 0.16, 0.19, 0.22)),
+    replace(DEPTH, levels=(), fixed=0.3),
+    DIRECTION,
+    replace(PATH, levels=(1.8, 1.2)),
+    WALL,
+)
+
+
+def path(name: str, parameters: tuple[Parameter, ...], generate: Generate) -> Family:
+    """A path along x with something beside it, walked both ways from the middle."""
+    return Family(name, parameters, generate, CHOSEN, size=(12.0, 5.0), heading=0.0, path=True)
 
 
 def lane(
@@ -127,6 +146,9 @@ FAMILIES: dict[str, Family] = {
         Family("stairs_ledged", OVERHANGING, stairs.stairs_standard, S4, recess=stairs.under_ledges),
         Family("slope_up", (SLOPE,), natural.slope_up, CHOSEN),
         Family("slope_down", (SLOPE,), natural.slope_down, CHOSEN),
+        path("corridor", (PATH, WALL), paths.corridor),
+        path("stairwell", STAIRWELL, paths.stairwell),
+        path("bridge", (PATH, DROP), paths.bridge),
         lane("step_up", (STEP,), stairs.step_up),
         lane("step_down", (STEP,), stairs.step_down),
         lane("stairs_up", (RISER, DEPTH), stairs.stairs_up),

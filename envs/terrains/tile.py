@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from envs.terrains.grid import RESOLUTION, Heights, Risers, Size, Terrain, Values, hollow
-from envs.terrains.table import family_named, parameters
+from envs.terrains.paths import between_walls
+from envs.terrains.table import PATH, WALL, family_named, parameters
 
 SMALLEST, LARGEST = 3.0, 100.0
 """m, allowed sides of a tile."""
+WALLS = ("walls_width", "walls_height")
+"""Names of the parameters, in m, that a lane gets with its walls."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +31,10 @@ class Tile:
     """m from the tile's corner, (x, y)."""
     heading: float | None = None
     """rad, direction of travel that the tile is made for; None for any."""
+    both_ways: bool = False
+    """Whether the opposite direction will do as well."""
+    path: float | None = None
+    """m, width of the path along the heading that has walls or drops beside it; None if there are none."""
     floor: Heights | None = None
     """(ny, nx) m, the lower ground, less than `heights` where a tread overhangs; None if none does."""
 
@@ -64,7 +73,20 @@ def assemble(family: str, values: Values, seed: int, size: Size, heights: Height
     """A tile from what `generate` has made, with its family's start and heading."""
     kind = family_named(family)
     floor = None if kind.recess is None else hollow(heights, kind.recess(values))
-    return Tile(family, dict(values), seed, heights, risers, kind.start(size), kind.heading, floor)
+    path = values["width"] if kind.path else None
+    return Tile(family, dict(values), seed, heights, risers, kind.start(size), kind.heading, kind.path, path, floor)
+
+
+def put_between_walls(tile: Tile, width: float, height: float) -> Tile:
+    """A lane with walls of `height` m over its ground, `width` m apart; up to 1.1 m they are banisters."""
+    if tile.heading is None or tile.path is not None:
+        raise ValueError(f"--walls stand beside lanes (step_up, stairs_up, ...); {tile.family} is none.")
+    PATH.check("--walls", width)
+    WALL.check("--walls", height)
+    heights, risers = between_walls((tile.heights, tile.risers), width, height)
+    floor = None if tile.floor is None else np.where(heights > tile.heights, heights, tile.floor)
+    values = {**tile.parameters, **dict(zip(WALLS, (width, height), strict=True))}
+    return replace(tile, parameters=values, heights=heights, risers=risers, path=width, floor=floor)
 
 
 def make_tile(

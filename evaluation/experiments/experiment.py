@@ -30,6 +30,10 @@ class Request:
     """Directories of Students' training runs."""
     episodes: int | None = None
     """Episodes of each policy under each condition; None for each experiment's own number."""
+    drive_network: Path | None = None
+    """File of an actuator network."""
+    robot_urdf: Path | None = None
+    """File of the robot, as its maker has it."""
     map_cells: int = 9
     """Cells along each side of a success map."""
     seed: int = 0

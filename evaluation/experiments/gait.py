@@ -62,7 +62,7 @@ def walk(request: Request, agent: Agent, noise: str | None, tile: Tile, command:
     env_seed, _, agent_seed = seeds(request.seed, 0)
     robots = request.episodes or EPISODES
     env = environment(agent, [tile], noise, robots, env_seed, request.threads, command)
-    motion = Motion(robots, env.cfg.dt, flight(tile, float(env.placement.starts[0, 0])))
+    motion = Motion(robots, env.cfg.dt, flight(tile, float(env.placement.starts[0, 0])), env.cfg.drive.model)
     roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [], [motion])
     return {"falls": int(motion.fell.sum()), **measured(**motion.finish())}
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from envs.anymal import AnymalEnv
+from envs.drives.config import Model
 from envs.robot import STALL_TORQUE, TORQUE_LIMIT, VELOCITY_LIMIT
 from evaluation.experiments.traces import UNDER
 from evaluation.experiments.tracking import SETTLING
@@ -59,9 +60,12 @@ class Series:
 class Motion(Series):
     """Joints, feet and knees over the first episode after it has settled."""
 
-    def __init__(self, robots: int, dt: float, stretch: tuple[float, float] = (-math.inf, math.inf)) -> None:
+    def __init__(
+        self, robots: int, dt: float, stretch: tuple[float, float] = (-math.inf, math.inf), drives: Model = "pd"
+    ) -> None:
         """`dt` s of a step; only what happens while the base is on the `stretch`, x in m in the world, counts."""
         super().__init__(robots, dt)
+        self.drives: Model = drives
         self.settling, self.stretch = round(SETTLING / dt), stretch
 
     def observe(self, step: Step) -> None:
@@ -102,13 +106,14 @@ class Motion(Series):
             return torch.where(counts, values, 0.0).sum(0) / steps
 
         torque, velocity, contact = series["torque"], series["velocity"], series["contact"]
+        available = available_torque(torque, velocity, self.drives)
         swung = ~contact.unfold(0, SWING, 1)[:-1].any(-1)
         landed = (contact[SWING:] & swung & counts[SWING:].unsqueeze(-1)).float().mean(-1).sum(0)
         clearance = series["clearance"].masked_fill(~counts.unsqueeze(-1), torch.nan)
         return {
             "torque": mean(torque.square().mean(-1)).sqrt(),
             "peak_torque": torque.abs().amax(-1).masked_fill(~counts, 0.0).amax(0).masked_fill(steps == 0, torch.nan),
-            "at_limit": mean((torque.abs() >= NEAR_LIMIT * available_torque(torque, velocity)).float().mean(-1)),
+            "at_limit": mean((torque.abs() >= NEAR_LIMIT * available).float().mean(-1)),
             "acceleration": mean(series["acceleration"].square().mean(-1)).sqrt(),
             "trembling": trembling(velocity, self.dt).masked_fill(~series["counts"].all(0), torch.nan),
             "tilt_rate": mean(series["tilting"].square()).sqrt(),
@@ -119,8 +124,13 @@ class Motion(Series):
         }
 
 
-def available_torque(torque: Tensor, velocity: Tensor) -> Tensor:
-    """N m that a drive can give in the direction of `torque` at `velocity` rad/s; the full limit while it brakes."""
+def available_torque(torque: Tensor, velocity: Tensor, drives: Model) -> Tensor:
+    """N m that a drive can give in the direction of `torque` at `velocity` rad/s; the full limit while it brakes.
+
+    Only pd drives have a torque-speed line; the others' dynamics hold what speed costs them.
+    """
+    if drives != "pd":
+        return torch.full_like(torque, TORQUE_LIMIT)
     along = torque.sign() * velocity
     return (STALL_TORQUE * (1 - along / VELOCITY_LIMIT)).clamp(0.0, TORQUE_LIMIT)
 

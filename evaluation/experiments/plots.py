@@ -38,6 +38,15 @@ def curve(axes: Axes, x: Sequence[float], rows: Sequence[Row], key: str, interva
         axes.errorbar([place for place, _ in known], values, [below, above], label=label(rows[0]), **CURVES)
 
 
+def marks(axes: Axes, places: Sequence[float], rows: Sequence[Row]) -> None:
+    """Success of one policy from left to right, with its intervals, at places from top to bottom."""
+    looks = {name: look for name, look in CURVES.items() if name != "linewidth"}
+    bounds = [[abs(row["success"] - row["ci95"][end]) for row in rows] for end in (0, 1)]
+    axes.errorbar(
+        [row["success"] for row in rows], places, xerr=bounds, label=label(rows[0]), linestyle="none", **looks
+    )
+
+
 def band(axes: Axes, x: Sequence[float], trace: Row, name: str, **looks: Any) -> None:
     """A quantity over x with its intervals as a band; None is a gap."""
     lo, hi = np.array([(np.nan, np.nan) if pair is None else pair for pair in trace[f"{name}_ci95"]], float).T

@@ -1,0 +1,199 @@
+"""The failures of the elevation maps of n robots: when each begins and ends, and what the map shows meanwhile."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from envs.height_noise import shown
+from envs.height_noise.failures import Failure, FailureConfig
+from envs.height_noise.points import Holes
+from envs.height_noise.shown import Beginning, Query
+
+MEMORY = ("sizes", "turn", "feet", "begins", "ends", "age", "began", "drifted", "poses", "failed")
+"""What a failing map remembers from one step to the next."""
+NO_STEP = -1
+"""Step in which failures begin that do not occur."""
+SHOWN = tuple(Failure._fields.index(name) for name in ("flat", "rise", "shift", "drift", "edge", "wall", "sensor"))
+"""Sizes of errors in what the map shows of the ground."""
+
+
+class Pose(NamedTuple):
+    """Where n robots are in the world."""
+
+    foot_position: Tensor
+    """(n, 4, 3) m, centres of the feet."""
+    soles: Tensor
+    """(n, 4) m, heights of the soles."""
+    base_position: Tensor
+    """(n, 3) m."""
+    heading: Tensor
+    """(n,) rad."""
+
+    def of(self, rows: Tensor) -> Pose:
+        """The pose of some robots."""
+        return Pose(*(each[rows] for each in self))
+
+
+class MapFailures:
+    """Failures of n elevation maps; before each look at them `advance` or `reset`."""
+
+    def __init__(
+        self, cfg: FailureConfig, redraw_steps: int, num_envs: int, dt: float, generator: torch.Generator
+    ) -> None:
+        """Sound maps, for policy steps of `dt` s; failures are drawn anew every `redraw_steps`."""
+        self.cfg, self.redraw_steps, self.dt, self.generator = cfg, redraw_steps, dt, generator
+        self.ranges, self.thresholds = cfg.ranges(), cfg.probabilities().cumsum(0)
+        self.sizes = torch.zeros(num_envs, len(Failure._fields))
+        self.turn = torch.zeros(num_envs)
+        self.feet = torch.zeros(num_envs, 4, dtype=torch.bool)
+        self.begins = torch.full((num_envs,), NO_STEP)
+        self.ends = torch.full((num_envs,), NO_STEP)
+        self.age = torch.zeros(num_envs, dtype=torch.long)
+        self.began = torch.zeros(num_envs, len(Beginning._fields))
+        self.drifted = torch.zeros(num_envs, 3)
+        self.poses = torch.zeros(max(2, 1 + math.ceil(cfg.longest_lag() / dt)), num_envs, 11)  # newest first
+        self.failed = torch.zeros(num_envs, dtype=torch.bool)
+
+    def reset(self, rows: Tensor, pose: Pose, factor: float) -> None:
+        """New maps for the episodes that start in these rows at `pose` of all robots; `factor` is c_sk."""
+        self.age[rows], self.failed[rows] = 0, False
+        self.poses[:, rows] = placed(pose)[rows]
+        self._draw(rows, factor)
+        self._begin(rows, pose)
+
+    def advance(self, pose: Pose, factor: float) -> None:
+        """Let a policy step pass that led to `pose`; `factor` is c_sk."""
+        self.age += 1
+        self.poses = torch.cat([rearrange(placed(pose), "n dim -> 1 n dim"), self.poses[:-1]])
+        self._draw(torch.nonzero(self.age % self.redraw_steps == 0).squeeze(-1), factor)
+        self._begin(torch.arange(len(self.age)), pose)
+        self._drift()
+
+    def active(self) -> Tensor:
+        """Robots whose map fails now, (n,) bool."""
+        return (self.begins <= self.age) & (self.age < self.ends)
+
+    def stuck(self) -> Tensor:
+        """Robots whose samples stay as they are, (n,) bool."""
+        return self.active() & (named(self.sizes)["stuck"] > 0) & (self.age > self.begins)
+
+    def looks_from(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Places of the feet (m, 4, 2) m and headings (m,) rad for which the maps of these rows give their samples."""
+        late = named(self.sizes[rows])["late"] * self.active()[rows]
+        poses = self.poses[(late / self.dt).round().long(), rows]
+        return rearrange(poses[:, 2:10], "m (foot xy) -> m foot xy", xy=2), poses[:, 10]
+
+    def holes(self, rows: Tensor, usual: Holes) -> Holes:
+        """Where the maps of these rows hold no information: in maps that fail as their failure says, else as usual."""
+        active = self.active()[rows]
+        if not active.any():
+            return usual
+        size, fails = named(self.sizes[rows].double()), active.numpy()
+        share = (rearrange(size["missing"], "m -> m 1") * self.feet[rows]).numpy()
+        return Holes(
+            np.where(fails[:, None], share, usual.share),
+            np.where(fails, size["patch"].numpy(), usual.size),
+            np.where(fails, size["invented"].numpy(), usual.invented),
+        )
+
+    def shown(self, rows: Tensor, pose: Pose, query: Query) -> Query:
+        """The ground as the maps of these rows show it to samples (m x 4 x 52); NaN where they know nothing."""
+        lies = self.active()[rows] & (self.sizes[rows][:, SHOWN] != 0).any(dim=-1)
+        part = torch.nonzero(lies).squeeze(-1)
+        if len(part) == 0:
+            return query
+
+        def lie(flat_points: Tensor) -> Tensor:
+            heights = query(flat_points).clone()
+            points = rearrange(flat_points, "(m foot point) xy -> m foot point xy", m=len(rows), foot=4)
+            by_map = rearrange(heights, "(m foot point) -> m foot point", m=len(rows), foot=4)
+            by_map[part] = self._lie(rows[part], pose.of(rows[part]), points[part], by_map[part], query)
+            return heights
+
+        return lie
+
+    def _lie(self, rows: Tensor, pose: Pose, points: Tensor, truth: Tensor, query: Query) -> Tensor:
+        """What maps that fail show at `points` (m, 4, 52, 2) m, where the ground has the height `truth` (m, 4, 52)."""
+        size, began = named(self.sizes[rows]), Beginning(*self.began[rows].unbind(-1))
+        turn = self.turn[rows]
+        aside = rearrange(size["shift"], "m -> m 1") * torch.stack([turn.cos(), turn.sin()], dim=-1)
+        heights = shown.ask(query, shown.displaced(points, aside + self.drifted[rows, :2]))
+        heights = torch.where(shown.per_map(size["shift"]) > 0, shown.levelled(heights, truth), heights)
+        heights = torch.where(shown.per_map(size["flat"]) > 0, shown.per_map(began.level), heights)
+        heights = heights + shown.per_map(size["rise"] + self.drifted[rows, 2])
+        heights = heights + shown.wall(points, began, size["wall"], size["gap"], size["both"], turn)
+        unknown = shown.beyond(points, began, size["edge"])
+        eyes = torch.nonzero(size["sensor"]).squeeze(-1)
+        if len(eyes):
+            eye = pose.base_position[eyes].clone()
+            eye[:, 2] += size["sensor"][eyes]
+            unknown[eyes] |= shown.hidden(points[eyes], truth[eyes], eye, query)
+        concerned = shown.every_point(self.feet[rows], points.shape[2])
+        return torch.where(concerned, heights.masked_fill(unknown, torch.nan), truth)
+
+    def _draw(self, rows: Tensor, factor: float) -> None:
+        """Draw for these rows whether their maps fail until the next draw, and how."""
+        self.begins[rows], self.ends[rows] = NO_STEP, NO_STEP
+        if factor * self.cfg.share == 0 or len(rows) == 0:
+            return
+        m, cfg = len(rows), self.cfg
+        kind = torch.bucketize(self._even(m), self.thresholds * factor, right=True)
+        low, high = self.ranges[kind.clamp(max=len(self.ranges) - 1)].unbind(1)
+        sizes = low + (high - low) * self._even(*low.shape)
+        sizes[:, Failure._fields.index("rise")] *= 2.0 * (self._even(m) < 0.5) - 1.0
+        self.sizes[rows], self.drifted[rows] = sizes, 0.0
+        self.turn[rows] = torch.pi * (2 * self._even(m) - 1)
+        self.feet[rows] = self._even(m, 4) < sizes[:, -1:]
+        sudden = self._even(m) < cfg.sudden
+        (first, last), (shortest, longest) = cfg.begins, cfg.lasts
+        delay = ((first + (last - first) * self._even(m)) / self.dt).round().long()
+        lasts = ((shortest + (longest - shortest) * self._even(m)) / self.dt).round().long()
+        fails = kind < len(self.ranges)
+        begins = self.age[rows] + delay * sudden
+        ends = torch.where(sudden, begins + lasts, self.age[rows] + self.redraw_steps)
+        self.begins[rows], self.ends[rows] = begins.where(fails, NO_STEP), ends.where(fails, NO_STEP)
+
+    def _begin(self, rows: Tensor, pose: Pose) -> None:
+        """Note where the failures begin that do so in this step, and whose maps have failed."""
+        rows = rows[self.age[rows] == self.begins[rows]]
+        base, soles = pose.base_position[rows], pose.soles[rows]
+        self.began[rows] = torch.stack([base[:, 0], base[:, 1], soles.mean(-1), pose.heading[rows]], dim=-1)
+        self.failed |= self.active()
+
+    def _drift(self) -> None:
+        """Let maps walk away from the ground in proportion to the root of the robots' way."""
+        rate = named(self.sizes)["drift"] * self.active()
+        rows = torch.nonzero(rate).squeeze(-1)
+        if len(rows):
+            way = (self.poses[0, rows, :2] - self.poses[1, rows, :2]).norm(dim=-1, keepdim=True)
+            steps = torch.randn(len(rows), 3, generator=self.generator)
+            self.drifted[rows] += rearrange(rate[rows], "m -> m 1") * way.sqrt() * steps
+
+    def _even(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self.generator)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Everything that resuming needs but the generator, which belongs to the caller."""
+        return {name: getattr(self, name).clone() for name in MEMORY}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Restore `state_dict`."""
+        for name in MEMORY:
+            setattr(self, name, state[name].clone())
+
+
+def placed(pose: Pose) -> Tensor:
+    """What is kept of a pose, (n, 11): base x and y, feet x and y, heading."""
+    feet = rearrange(pose.foot_position[..., :2], "n foot xy -> n (foot xy)")
+    return torch.cat([pose.base_position[:, :2], feet, rearrange(pose.heading, "n -> n 1")], dim=-1)
+
+
+def named(sizes: Tensor) -> dict[str, Tensor]:
+    """Sizes (m, sizes) of failures by the names of `Failure`, (m,) each."""
+    return dict(zip(Failure._fields, sizes.unbind(-1), strict=True))

@@ -1,0 +1,116 @@
+"""A Student as two files for a robot: its network (measurements in, joint targets out) and its contract."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from agents.checkpoint import versions
+from agents.policies import StudentPolicy
+from anymal_policy import contract, gait, layout
+from anymal_policy.deployed import DeployedStudent, Measured
+from anymal_policy.exporting import PACKAGES, difference, write_onnx
+from envs.drives import description
+from envs.robot import FOOT_RADIUS
+from evaluation.agents import trained_for
+
+MODEL, CONTRACT = "student.onnx", "student.json"
+TOLERANCE = 1e-4
+"""rad, by which the joint targets of the written network may differ from ours."""
+ORIGIN = ("task", "iteration", "samples", "seed", "student", "teacher_hash", "hash", "versions")
+"""What the contract repeats of the checkpoint."""
+USE = (
+    "Every 1 / policy_hz s: feed all inputs and all of the memory, send joint_target to the drives, and keep every "
+    "output next_X as the memory X of the next step. An episode starts with memory.X.start: numbers, or the name of "
+    "the measurement that fills X. Heights that the map does not know are NaN."
+)
+
+
+def require_packages() -> None:
+    """Raise a ValueError if a package is missing that writing these files needs."""
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"Exporting needs {', '.join(missing)}: pip install {' '.join(missing)}.")
+
+
+def deploy(policy: StudentPolicy, out: Path) -> float:
+    """Write both files and compare them with the policy; rad, largest difference of a joint target."""
+    module = deployed(policy)
+    out.mkdir(parents=True, exist_ok=True)
+    write_onnx(module, out / MODEL)
+    error = difference(module, out / MODEL)
+    if error > TOLERANCE:
+        raise ValueError(f"{out / MODEL} differs from its policy by {error:.1e} rad: use the pinned onnx packages.")
+    contract.write(out / CONTRACT, describe(policy, module))
+    return error
+
+
+def deployed(policy: StudentPolicy) -> DeployedStudent:
+    """What is exported of a Student, with the gait and clipping that it was trained with."""
+    env = trained_for(policy.meta["env"])
+    return DeployedStudent(policy.network, policy.normalizer, env.gait, env.action_limit).eval()
+
+
+def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
+    """The contract but for version, layout and hashes, which `contract.write` adds."""
+    env = trained_for(policy.meta["env"])
+    terms = {term.name: term for term in (*layout.PROPRIO, *layout.EXTERO)}
+    nothing = module.start(Measured(*(torch.zeros(1, terms[name].size) for name in Measured._fields)))
+    return {
+        "use": USE,
+        "policy": {name: policy.meta[name] for name in ORIGIN if name in policy.meta},
+        "onnx": {"file": MODEL},
+        "versions": {**versions(), **{name: sys.modules[name].__version__ for name in PACKAGES}},
+        "rates": {
+            "policy_hz": 1 / env.gait.dt,
+            "drive_hz": env.decimation / env.gait.dt,
+            "map_hz": policy.meta["env"].get("height_noise", {}).get("map_rate", env.height_noise.map_rate),
+        },
+        "drive": description.describe(env.drive),
+        "gait": {**asdict(env.gait), "action_limit": env.action_limit, "trot_phase": gait.TROT.tolist()},
+        "kinematics": {
+            "chain_m": gait.leg_chain().tolist(),
+            "meaning": "per leg, links to HAA (about x), HFE (about y), KFE (about y) and foot, at zero joint angles",
+            "foot_radius_m": FOOT_RADIUS,
+        },
+        "inputs": {name: entry(terms[name]) for name in Measured._fields},
+        "memory": {name: remembered(name, value, terms) for name, value in nothing._asdict().items()},
+        "outputs": outputs(),
+    }
+
+
+def entry(term: layout.Term) -> dict[str, Any]:
+    """What the contract says of one input of the network."""
+    return {"shape": ["n", term.size], "unit": term.unit, "frame": term.frame, "meaning": term.meaning}
+
+
+UNSEEN = {
+    "phase": layout.Term("phase", 4, "rad", "-", "gait phase of each leg in [0, 2 pi), swing below pi"),
+    "hidden": layout.Term("hidden", 50, "1", "-", "hidden state of the belief encoder's two layers"),
+}
+"""What the memory holds beside terms of the proprioception."""
+REPEATED = {"joint_position_history": "joint_position", "joint_velocity_history": "joint_velocity"}
+"""What a history is filled with at the start of an episode."""
+
+
+def remembered(name: str, value: torch.Tensor, terms: dict[str, layout.Term]) -> dict[str, Any]:
+    """What the contract says of one quantity of the memory: input `name`, output `next_name`, value at the start."""
+    start = REPEATED.get(name) or (value[0].tolist() if name != "hidden" else 0.0)
+    shape = ["n", value.shape[-1]] if name != "hidden" else [value.shape[0], "n", value.shape[-1]]
+    return {**entry((terms | UNSEEN)[name]), "shape": shape, "start": start}
+
+
+def outputs() -> dict[str, Any]:
+    """What the contract says of the outputs of the network other than its memory."""
+    return {
+        "joint_target": {"shape": ["n", 12], "unit": "rad", "meaning": "targets for the drives, order of joints"},
+        "action": {"shape": ["n", 16], "unit": "1", "meaning": "what the network chose: layout.action"},
+        "gate": {"shape": ["n", 96], "unit": "1", "meaning": "trust in the latent heights, 24 per foot, 0 to 1"},
+        "privileged": {"shape": ["n", 50], "unit": "SI", "meaning": "estimate of layout.observations.privileged"},
+        "terrain": {"shape": ["n", 208], "unit": "m", "meaning": "estimate of the true height samples"},
+    }

@@ -1,0 +1,120 @@
+"""Worlds that differ from the conditions of evaluation, and so from training, in one thing each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from anymal_policy.contract import digest
+from envs.config import EnvConfig
+from envs.drives import PD, DriveConfig
+from envs.latency import LatencyConfig
+from envs.solver import SolverConfig
+from evaluation.conditions import CONDITIONS, Change, unchanged
+from evaluation.physics import Physics
+
+PAYLOAD = 10.0
+"""kg that the base carries."""
+OTHER_PHYSICS = Physics(0.0025, SolverConfig(cone="elliptic", contacts="default", impratio=1.0))
+"""MuJoCo's defaults where ours differ, at half the step."""
+DELAYS = (0.01, 0.02, 0.04)
+"""s, of actions and of what a Student feels, each."""
+WEAK = 0.8
+"""Share of its torque that a weak drive has."""
+SLOW = 0.01
+"""s, time constant of the lag that a slow drive has beside its own of some 20 ms."""
+NETWORK = "drive.network"
+"""Name of the setting that is a file."""
+
+
+@dataclass(frozen=True)
+class World:
+    """One world."""
+
+    name: str
+    """In tables."""
+    change: Change
+    """What it has otherwise; raises a ValueError for a policy's environment that it does not fit."""
+    unfit: str = ""
+    """What tables say of a policy that it does not fit."""
+
+    def difference(self) -> dict[str, Any]:
+        """The settings that it changes for policies of any drives, by their names joined with dots; files as hashes."""
+        changes: dict[str, Any] = {}
+        for drive in (DriveConfig(), PD):
+            before = replace(CONDITIONS, drive=drive)
+            if self.fits(before):
+                changes |= different(asdict(before), asdict(self.change(before)))
+        return {name: digest(Path(value)) if name == NETWORK else value for name, value in changes.items()}
+
+    def fits(self, cfg: EnvConfig) -> bool:
+        """Whether a policy's environment can be changed so."""
+        try:
+            self.change(cfg)
+        except ValueError:
+            return False
+        return True
+
+
+def different(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of `after` that are others than those of `before`, by their names joined with dots."""
+    changes = {}
+    for name, value in after.items():
+        if isinstance(value, Mapping):
+            inner = different(before[name], value)
+            changes |= {f"{name}.{part}": other for part, other in inner.items()}
+        elif value != before[name]:
+            changes[name] = value
+    return changes
+
+
+def loaded(cfg: EnvConfig) -> EnvConfig:
+    """A robot that carries something heavy."""
+    return replace(cfg, randomization=replace(cfg.randomization, payload=PAYLOAD))
+
+
+def late(seconds: float) -> Change:
+    """Targets that act late, and senses that are as late again."""
+    latency = LatencyConfig(action=(seconds, seconds), proprioception=(seconds, seconds))
+    return lambda cfg: replace(cfg, latency=latency)
+
+
+def stock_collider(cfg: EnvConfig) -> EnvConfig:
+    """Contacts by MuJoCo's own collider, for which a riser is a slope of one cell."""
+    return replace(cfg, collider="stock")
+
+
+def driven_by(drive: DriveConfig) -> Change:
+    """Other drives than those that the policy was trained with."""
+    return lambda cfg: replace(cfg, drive=drive)
+
+
+def weak_drives(cfg: EnvConfig) -> EnvConfig:
+    """The policy's drives, weaker."""
+    return replace(cfg, drive=replace(cfg.drive, strength=WEAK))
+
+
+def slow_drives(cfg: EnvConfig) -> EnvConfig:
+    """The policy's drives, slower; an ideal PD cannot be."""
+    return replace(cfg, drive=replace(cfg.drive, lag=SLOW))
+
+
+WORLDS = (
+    World("as evaluated", unchanged),
+    World("drives: pd", driven_by(PD)),
+    World("drives: anydrive", driven_by(DriveConfig("anydrive"))),
+    World("drives 20 % weaker", weak_drives),
+    World("drives slower by 10 ms", slow_drives, "pd drives have no lag"),
+    World("10 kg on the base", loaded),
+    *(World(f"{1000 * delay:g} ms late", late(delay)) for delay in DELAYS),
+    World("2.5 ms, elliptic cone, soft contacts", OTHER_PHYSICS),
+    World("MuJoCo's collider", stock_collider),
+)
+"""In the order of the table; the first is the one that all others are compared with."""
+
+
+def with_network(network: Path) -> World:
+    """The world in which an actuator network from a file drives the joints."""
+    return World("drives: network", driven_by(DriveConfig("network", str(network))))
