@@ -125,11 +125,20 @@ def sticks_out(ground: Ground, at: Vector, normal: Vector) -> bool:
     """Whether there is ground around a point of an edge, all of it behind the plane through it across `normal`.
 
     Where none of it falls away from that plane, the edge lies in level or sloping ground, and ends alone touch that.
+    Seen from the side that the normal points to, up or down, ground is solid (a wall that goes on there), or begins
+    at its top or underside, or is far away.
     """
-    down, solid, falls = normal[2] < -TOUCHING, False, False
+    sign, walled, solid, falls = -1.0 if normal[2] < -TOUCHING else 1.0, False, False, False
     for i in range(8):
         x, y = BESIDE * SIDES_X[i], BESIDE * SIDES_Y[i]
-        z = nearest_solid(ground, at[0] + x, at[1] + y, at[2], down) - at[2]
+        low, bottom, top = solid_at(ground, at[0] + x, at[1] + y)
+        level = at[2] + sign * LEVELS * BESIDE
+        if level < low or bottom < level < top:
+            walled, z = True, sign * BESIDE
+        elif sign > 0.0:
+            z = (top if level >= top else low) - at[2]
+        else:
+            z = bottom - at[2] if bottom < top else -math.inf
         if abs(z) > LEVELS * BESIDE:
             falls = True
             continue
@@ -137,22 +146,7 @@ def sticks_out(ground: Ground, at: Vector, normal: Vector) -> bool:
         if rise > SLACK:
             return False
         solid, falls = True, falls or rise < -SLACK
-    return solid and falls
-
-
-@compiled
-def nearest_solid(ground: Ground, x: float, y: float, z: float, down: bool) -> float:
-    """Height in m where, seen from height z, the ground at (x, y) begins: its top, or with `down` its underside.
-
-    In a wall it is BESIDE above z (below, with `down`); out of the ground it may be far away.
-    """
-    low, bottom, top = solid_at(ground, x, y)
-    far = LEVELS * BESIDE
-    if down:
-        at = z - far
-        return z - BESIDE if at < low or (bottom < at < top) else (bottom if bottom < top else math.inf)
-    at = z + far
-    return z + BESIDE if at < low or (bottom < at < top) else (top if at >= top else low)
+    return solid and falls and not (walled and abs(normal[2]) > SLACK)
 
 
 @compiled
