@@ -1,7 +1,8 @@
 PYTHON := .venv/bin/python
+DEMO := --checkpoint --terrain stairs_up --height 0.17 --depth 0.30 --belief --size 640 360 --seconds 8
 BENCHMARKS := physics environment training exchange scaling peers inference
 
-.PHONY: install train blind export play evaluate test test-all lint bench
+.PHONY: install train blind export play picture evaluate test test-all lint bench
 
 install: .venv/installed
 
@@ -22,6 +23,11 @@ export: install
 
 play: install
 	$(PYTHON) play.py --checkpoint
+
+picture: install  # the moving picture of README.md
+	$(PYTHON) play.py $(DEMO) --video docs/stairs.mp4
+	$(PYTHON) -m evaluation.moving docs/stairs.mp4 docs/stairs.webp
+	rm docs/stairs.mp4
 
 evaluate: install
 	$(PYTHON) evaluate.py --suite reference,commands,gait --checkpoint pretrained/*.pt zero random --out results

@@ -5,6 +5,11 @@ With `--suite paper --out DIR` the experiments of the paper (docs/experiments.md
 
 from __future__ import annotations
 
+from system import early
+
+if __name__ == "__main__":
+    early.at_once()  # for the seconds that the imports below take
+
 import json
 import sys
 from collections.abc import Sequence
@@ -14,14 +19,17 @@ from typing import Any
 
 import tyro
 
-from evaluation.agents import Agent, find_teacher, load_agent
+from evaluation.agents import Agent, NotFiniteError, find_teacher, load_agent
 from evaluation.args import Args, agent_names, items, numbers, require_one_kind, require_sizes, require_writable
-from evaluation.cells import PARAMETERS, Cell, make_cells
+from evaluation.cells import ANY, PARAMETERS, Cell, make_cells
 from evaluation.experiments.experiment import Experiment, Request
 from evaluation.experiments.suite import choose, remaining, run_suite
 from evaluation.noise import levels_for, require_levels
 from evaluation.protocol import evaluate
 from evaluation.tables import console_table, markdown_table
+from system import stopping
+from system.files import write
+from system.folders import FolderInUse
 
 EPISODES = 100
 """Of each policy on each ground."""
@@ -44,9 +52,9 @@ class Plan:
         results = evaluate(self.agents, self.cells, self.noises, *sizes, progress, args.physics)
         print(console_table(results["cells"]))
         if args.json is not None:
-            args.json.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
+            write(args.json, json.dumps(results, indent=2, allow_nan=False) + "\n")
         if args.markdown is not None:
-            args.markdown.write_text(markdown_table(results["cells"]) + "\n")
+            write(args.markdown, markdown_table(results["cells"]) + "\n")
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class SuitePlan:
         run_suite(self.experiments, self.request, self.out)
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Evaluate as the command line says; exit code 0 when finished, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="evaluate.py")
@@ -74,10 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         plan.run()
-    except KeyboardInterrupt:
-        print("Aborted.", file=sys.stderr)
-        return 130
-    except OSError as error:
+    except (NotFiniteError, FolderInUse, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
     return 0
@@ -89,7 +95,8 @@ def prepare(args: Args) -> Plan:
         require_writable(path)
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
-    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.walls)
+    headings = [ANY] if args.heading == "any" else numbers("heading", args.heading)
+    cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.walls, args.start, headings)
     noises = require_levels(items("noise", args.noise))
     agents = [load_agent(name) for name in agent_names(args)]
     for agent in agents:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from system import early
+
+if __name__ == "__main__":
+    early.at_once()  # for the seconds that the imports below take
+
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +18,8 @@ from agents.archive import CheckpointError
 from agents.checkpoint import load_policy
 from agents.policies import StudentPolicy
 from evaluation.deployment import CONTRACT, MODEL, deploy, require_packages
+from system import stopping
+from system.shell import quoted
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Args:
     """Directory for student.onnx and student.json; made if it is not there."""
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Export as the command line says; exit code 0 when done, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="export.py")
@@ -33,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as failure:
         print(f"export.py: {failure}", file=sys.stderr)
         return 2
-    print(f"{args.out / MODEL} and {args.out / CONTRACT} written; joint targets agree with torch to {error:.1e} rad.")
+    print(f"Joint targets of the written network agree with torch to {error:.1e} rad.")
+    print(*(f"Wrote {quoted(args.out / name)}" for name in (MODEL, CONTRACT)), sep="\n")
     return 0
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from system import early
+
+if __name__ == "__main__":
+    early.at_once()  # for the seconds that the imports below take
+
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
@@ -23,26 +28,30 @@ from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import with_noise
-from evaluation.playing import play
+from evaluation.playing import Walk, play
 from evaluation.recording import Screen, Window, find_viewer, recording
+from system import stopping
+from system.shell import quoted
 
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
 """s, length of a recording by default, and of the longest play."""
 NOMINAL = "nominal"
+ON_MAC = ", or run play.py with mjpython instead of python." if sys.platform == "darwin" else "."
+"""MuJoCo's window on macOS opens for its own interpreter alone."""
 FASTEST = 5.0
 """m/s and rad/s, largest command."""
 
 
 @dataclass(frozen=True)
 class Args:
-    """Look at a policy on terrain: in a window where there is a screen, else in a video."""
+    """Look at a policy on terrain and drive it: in a window where there is a screen, else on a page for a browser."""
 
     checkpoint: tuple[Path, ...] = ()
-    """Policy file or run directory; the bare flag, or none, means the pretrained policy."""
+    """Policy file or run directory, several for a page; the bare flag, or none, means the pretrained policy."""
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero (the gait alone) and random need no checkpoint."""
     terrain: str = "stairs_up"
-    """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .png)."""
+    """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .npz, .png, .tif)."""
     difficulty: float | None = None
     """0 to 1, linear over the family's range; default 0.5."""
     height: float | None = None
@@ -73,6 +82,10 @@ class Args:
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
+    start: tuple[float, float] | None = None
+    """m, where the robot starts on a heightmap file, from its corner of least x and y; default in its middle."""
+    heading: float | None = None
+    """Degrees from +x towards +y, in which it starts there; default 0."""
     noise: Level | None = None
     """Errors of the elevation map that a Student gets, or how it fails; default nominal."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
@@ -81,8 +94,16 @@ class Args:
     """s to play; default 10 for a recording, an hour, or until it is closed, for a window."""
     seed: int = 0
     """Seed of terrain, start and the random agent."""
+    viewer: Literal["web", "window", "video"] | None = None
+    """Page for a browser, MuJoCo's window, or a video; by default the window where there is a screen, else the page."""
+    host: str = "127.0.0.1"
+    """Address that the page listens at: by default this computer alone; 0.0.0.0 lets others look and drive, too."""
+    port: int = 8080
+    """Port of the page."""
+    follow: bool = False
+    """Have the page load the newest policy of the run that --checkpoint names whenever its training writes one."""
     video: Path | None = None
-    """Video to write (.mp4) instead of opening a window; default play_<terrain>.mp4 where there is no screen."""
+    """Video to write (.mp4); by default play_<terrain>.mp4 with --viewer video."""
     frames: Path | None = None
     """Folder to write every picture to as a PNG."""
     belief: bool = False
@@ -91,11 +112,15 @@ class Args:
     """Pixels, width and height of the pictures."""
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Play as the command line says; exit code 0 when finished or interrupted, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="play.py")
     try:
         refuse_nonsense(args)
+        if choose_viewer(args) == "web":
+            print(open_page(args))
+            return 0
         agent, tile = choose_agent(args), make_terrain(args)
         student = require_student(agent) if args.belief else None
         env = AnymalEnv(make_config(args, agent), [tile])
@@ -111,20 +136,53 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"play.py: {error}", file=sys.stderr)
         return 2
     print(walk)
-    print(*(f"Wrote {path}" for path in written), sep="\n", end="\n" if written else "")
+    print(*(f"Wrote {quoted(path)}" for path in written), sep="\n", end="\n" if written else "")
     return 0
 
 
 def refuse_nonsense(args: Args) -> None:
     """Raise a ValueError for numbers that make no sense."""
-    if len(args.checkpoint) > 1:
-        raise ValueError("--checkpoint takes one policy; evaluate.py compares several.")
     if not all(abs(part) <= FASTEST for part in args.command):
         raise ValueError(f"--command takes three numbers within -{FASTEST:g} and {FASTEST:g}: m/s, m/s and rad/s.")
     if args.seconds is not None and not 0.0 < args.seconds <= LONGEST:
         raise ValueError(f"--seconds must be above 0 and at most {LONGEST:g}, not {args.seconds:g}.")
     if not 0 <= args.seed < LARGEST_SEED:
         raise ValueError(f"--seed must be a number from 0 to {LARGEST_SEED - 1}, not {args.seed}.")
+
+
+def choose_viewer(args: Args) -> Literal["web", "window", "video"]:
+    """Where to look, or a ValueError for what cannot be seen there."""
+    recorded = args.video is not None or args.frames is not None
+    if recorded and args.viewer not in (None, "video"):
+        raise ValueError(f"--video and --frames record; leave out --viewer {args.viewer}.")
+    chosen = args.viewer or ("video" if recorded else "window" if find_viewer() is not None else "web")
+    if chosen == "window" and find_viewer() is None:
+        raise ValueError("There is no screen for a window here: choose --viewer web or --viewer video" + ON_MAC)
+    if chosen != "web" and (len(args.checkpoint) > 1 or args.follow):
+        raise ValueError("Several policies, and --follow, need a page: add --viewer web.")
+    return chosen
+
+
+def open_page(args: Args) -> Walk:
+    """Show all that was named on a page, and what the robot that was looked at achieved."""
+    try:
+        from viewer.web import Visit, visit
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"The page needs {error.name}: `pip install -r requirements.txt`, or choose --viewer video."
+        ) from error
+    agents = [choose_agent(replace(args, checkpoint=(path,))) for path in args.checkpoint] or [choose_agent(args)]
+    if args.follow and not args.checkpoint:
+        raise ValueError("--follow needs the folder of a run that trains: name it with --checkpoint.")
+    noisy = any(agent.env.noisy_groups for agent in agents)
+    if args.noise is not None and not noisy:
+        raise ValueError(f"--noise is for Students; leave it out for {agents[0].name}.")
+    return visit(
+        Visit(
+            agents, make_terrain(args), args.terrain, args.noise or NOMINAL, args.command, args.seed, args.host,
+            args.port, args.seconds or LONGEST, args.checkpoint[0] if args.follow else None, args.belief,
+        )
+    )  # fmt: skip
 
 
 def choose_agent(args: Args) -> Agent:
@@ -149,15 +207,16 @@ def make_terrain(args: Args) -> Tile:
     """The ground: a family's tile, or a user's heightmap."""
     explicit = {name: getattr(args, name) for name in PARAMETERS if getattr(args, name) is not None}
     if Path(args.terrain).suffix.lower() not in HEIGHTMAPS:
-        if args.resolution is not None or args.scale is not None:
-            raise ValueError("--resolution and --scale describe a heightmap file; name one as --terrain.")
+        if any(value is not None for value in (args.resolution, args.scale, args.start, args.heading)):
+            flags = "--resolution, --scale, --start and --heading"
+            raise ValueError(f"{flags} describe a heightmap file; name one as --terrain.")
         tile = make_tile(args.terrain, args.difficulty, args.seed, **explicit)
         return tile if args.walls is None else put_between_walls(tile, *args.walls)
     given = [*explicit, *(name for name in ("difficulty", "walls") if getattr(args, name) is not None)]
     if given:
         name = given[0]
         raise ValueError(f"--{name} shapes a terrain family; leave it out for the heightmap file {args.terrain}.")
-    return load_heightmap(args.terrain, args.resolution, args.scale)
+    return load_heightmap(args.terrain, args.resolution, args.scale, args.start, args.heading or 0.0)
 
 
 def make_config(args: Args, agent: Agent) -> EnvConfig:
@@ -173,10 +232,10 @@ def open_screen(
     args: Args, env: AnymalEnv, belief: BeliefView | None, stack: ExitStack
 ) -> tuple[Screen, float, list[Path]]:
     """Where to look at it, for how many s, and the files that this writes; `stack` closes it."""
+    if choose_viewer(args) == "window" and (viewer := find_viewer()) is not None:
+        return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
     video = args.video
     if video is None and args.frames is None:
-        if (viewer := find_viewer()) is not None:
-            return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
         video = Path(f"play_{Path(args.terrain).stem}.mp4")
     screen = stack.enter_context(recording(env, args.size, video, args.frames, belief))
     written = [path for path in (video, args.frames) if path is not None]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from system import early
+
+if __name__ == "__main__":
+    early.at_once()  # for the seconds that the imports below take
+
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +19,24 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads
 
 import torch
 
-from agents import archive, checkpoint, distributed, launch
-from agents.checkpoint import STUDENT, TEACHER, WALK
+from agents import archive, checkpoint, distributed, launch, run_dir
+from agents.checkpoint import PLAN_FILE, STUDENT, TEACHER, WALK
 from agents.log import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
-from train_args import CONFIG, PLAN_FILE, Args, first_stage, following, note, parse
+from system import stopping
+from system.console import say, tell
+from system.shell import quoted
+from train_args import CONFIG, Args, first_stage, following, note, parse
 from train_stages import own_share
 
 RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner}
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Train as the command line says; exit code 0 when finished or stopped, 2 for a request that cannot be met."""
     argv = sys.argv[1:] if argv is None else argv
@@ -35,29 +44,35 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = parse(argv)
     except (ValueError, OSError) as error:
         return fail(error, 2)
-    with launch.processes(args.processes, [__file__, *argv]) as others:
-        try:
-            with distributed.connected():
-                return stages(args)
-        except distributed.LostRank as error:
-            code = fail(error, 1)
-            print(others.messages(), file=sys.stderr, end="")
+    try:
+        with launch.processes(args.processes, [__file__, *argv]) as others:
+            try:
+                with distributed.connected(others.all_run):
+                    code = stages(args)
+            except distributed.LostRank as error:
+                code = fail(error, 1)
+                say(others.messages().rstrip())
+            if code >= early.INTERRUPTED:
+                others.hurry()
             return code
-        except OSError as error:
-            return fail(error, 2)
-        except KeyboardInterrupt:
-            return fail("aborted before the first iteration.", 130)
+    except OSError as error:
+        return fail(error, 2)
 
 
 def stages(args: Args) -> int:
     """Do what is left of the stages that are asked for; returns the exit code."""
-    if args.run_dir is None and args.resume is None:
-        args = replace(args, run_dir=distributed.gather(default_run_dir(args.task))[0])
-    code, finished = run(args)
-    while finished and (after := following(args)) is not None:
-        args = after
+    with ExitStack() as stack:
+        try:
+            root = stack.enter_context(run_dir.owned(args.run_dir, args.resume, args.task, args.record))
+        except (ValueError, OSError) as error:
+            return fail(error, 2)
+        if args.resume is None:
+            args = replace(args, run_dir=root)
         code, finished = run(args)
-    return code
+        while finished and (after := following(args)) is not None:
+            args = after
+            code, finished = run(args)
+        return code
 
 
 def run(args: Args) -> tuple[int, bool]:
@@ -66,26 +81,28 @@ def run(args: Args) -> tuple[int, bool]:
         runner = build(args)
     except (ValueError, OSError) as error:
         return fail(error, 2), False
-    root = args.resume or args.run_dir
+    going_on = distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "")
     try:
         finished = runner.train()
-    except KeyboardInterrupt:
-        return fail(f"aborted; go on from the last save with --resume {root}.", 130), False
+    except KeyboardInterrupt as interrupt:
+        saved = (runner.run_dir / checkpoint.RESUME_FILE).is_file()
+        advice = f"go on from the last save with: {going_on}" if saved else early.AGAIN
+        return stopping.said(interrupt, advice), False
     except (FloatingPointError, OSError) as error:
         return fail(error, 1), False
     finally:
         runner.env.close()  # type: ignore
-    print(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
-    print(f"Policy: {runner.run_dir / checkpoint.POLICY_FILE}")
+    tell(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
+    tell(f"Policy: {quoted(runner.run_dir / checkpoint.POLICY_FILE)}")
     if not finished:
-        print(f"Go on with: {distributed.command(distributed.size())} --resume {root}")
+        tell(f"Go on with: {going_on}")
     return 0, finished
 
 
 def fail(reason: Exception | str, code: int) -> int:
     """Say in one line on stderr why there is no result; returns the exit code."""
     who = f" (rank {distributed.rank()})" if distributed.rank() > 0 else ""
-    print(f"train.py{who}: {reason}", file=sys.stderr)
+    say(f"train.py{who}: {reason}")
     return code
 
 
@@ -109,29 +126,32 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     """Environment and runner of the stage at hand, ready to train."""
     require_logger(args.logger)
     policy = checkpoint.read_policy(args.init_from, args.now) if args.init_from is not None else None
-    run_dir = stage_dir(args)
+    folder = stage_dir(args)
     own, ranks = own_share(args.env), distributed.size()
     seed_everything(own.seed)
     torch.set_num_threads(args.env.threads)
     env = AnymalEnv(own, ranks=Ranks(distributed.rank(), ranks, distributed.total))
     cfg: Any = getattr(args, CONFIG[args.now])
-    runner = RUNNERS[args.now](env, cfg, args.task, run_dir, resolve_precision(cfg.precision), args.logger)
+    runner = RUNNERS[args.now](env, cfg, args.task, folder, resolve_precision(cfg.precision), args.logger)
     if args.record is not None:
         runner.restore(args.record)
         note_versions(args.record["versions"], runner.versions)
     elif args.now == STUDENT:
-        teacher = checkpoint.read_policy(args.teacher or run_dir.parent / TEACHER, TEACHER)
+        teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)
         note_misfits(runner.teach(teacher), "Teacher")
     if policy is not None:
         note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
-    print(f"Training a {args.now} on {args.task} in {run_dir}: {robots}, seed {args.env.seed}, {runner.precision}.")
+    print(
+        f"Training a {args.now} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {runner.precision}."
+    )
     return runner
 
 
 def stage_dir(args: Args) -> Path:
     """Directory of the stage at hand; that of a new run is made."""
-    root = args.resume or args.run_dir or default_run_dir(args.task)
+    root = args.resume or args.run_dir
+    assert root is not None
     new = args.resume is None and args.now == first_stage(args)
     if new:
         checkpoint.create_run_dir(root)
@@ -142,11 +162,6 @@ def stage_dir(args: Args) -> Path:
         later = {"refinement": args.refinement, "student": args.student}
         archive.write(root / PLAN_FILE, {"kind": "plan", "preset": args.preset, **later})
     return root / args.now
-
-
-def default_run_dir(task: str) -> Path:
-    """A directory named after task and time."""
-    return Path("runs") / f"{task}_{datetime.now():%Y-%m-%d_%H-%M-%S}"
 
 
 if __name__ == "__main__":

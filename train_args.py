@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
 
 from agents import archive, checkpoint, distributed
-from agents.checkpoint import STUDENT, TEACHER, WALK
+from agents.checkpoint import PLAN_FILE, STUDENT, TEACHER, WALK
 from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, TeacherConfig, differences, restore
 from agents.log import LoggerName
 from agents.precision import Precision
 from envs.config import EnvConfig
 from envs.tasks import TASKS
+from system.console import say
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
 
-PLAN_FILE = "plan.pt"
-"""In a run of all stages: what the later ones shall be."""
 CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student"}
 """Which argument holds a stage's training configuration."""
 EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "processes")
@@ -31,6 +30,8 @@ EARLY_SHORT = ("num-envs", "threads")
 """More of them, each short for a flag of --env."""
 LEAST_ROBOTS = 256
 """Of a process, by default: fewer are slower each."""
+UNLIMITED = {"desired_kl"}
+"""Settings that may be infinite."""
 CHANGEABLE = {"max_iterations", "keep_every", "precision"}
 """Settings of a stage that a resumed run may change."""
 
@@ -74,7 +75,7 @@ class Args:
     run_dir: Path | None = None
     """Where the run is kept; default runs/<task>_<date-time>."""
     resume: Path | None = None
-    """Run directory to continue, with its own settings, to the same bits."""
+    """Run directory to continue (or a file in it), with its own settings, to the same bits."""
     init_from: Path | None = None
     """With --stage: policy or run directory of a Teacher (then refined by default) or Student, to start from."""
     logger: LoggerName = "tensorboard"
@@ -93,12 +94,15 @@ def parse(argv: Sequence[str]) -> Args:
     for flag in EARLY_SHORT:
         early.add_argument(f"--{flag}", f"--env.{flag}")
     chosen, _ = early.parse_known_args([hyphenated(argument) for argument in argv if argument not in ("-h", "--help")])
-    default = resumed_defaults(Path(chosen.resume)) if chosen.resume is not None else fresh_defaults(chosen)
+    resumed = None if chosen.resume is None else checkpoint.run_directory(Path(chosen.resume))
+    default = fresh_defaults(chosen) if resumed is None else resumed_defaults(resumed)
     args = tyro.cli(Args, args=argv, default=default, prog="train.py")
     args = apply_shortcuts(args, default)
+    for part in ("env", "agent", "refinement", "student"):
+        refuse_no_numbers(getattr(args, part), part)
     if args.resume is not None:
         refuse_changes(args, default)
-        return args
+        return replace(args, resume=checkpoint.run_directory(args.resume))
     refuse_contradictions(args, default)
     return replace(args, now=first_stage(args))
 
@@ -107,6 +111,17 @@ def hyphenated(argument: str) -> str:
     """A flag as it is spelt in `--help`; tyro takes underscores, too."""
     name, equals, value = argument.partition("=")
     return name.replace("_", "-") + equals + value if name.startswith("--") else argument
+
+
+def refuse_no_numbers(config: Any, prefix: str) -> None:
+    """Raise a ValueError for a setting that is no finite number, but for `UNLIMITED`."""
+    for item in fields(config):
+        value, name = getattr(config, item.name), f"{prefix}.{item.name}"
+        if is_dataclass(value):
+            refuse_no_numbers(value, name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, float) and not (math.isfinite(number) or (item.name in UNLIMITED and number > 0)):
+                raise ValueError(f"--{name.replace('_', '-')} must be a finite number, not {number}.")
 
 
 def refuse_contradictions(args: Args, default: Args) -> None:
@@ -271,7 +286,7 @@ def refuse_changes(args: Args, default: Args) -> None:
 def note(text: str) -> None:
     """Tell the user on stderr, once for all processes, what to keep in mind."""
     if distributed.rank() == 0:
-        print(f"Note: {text}", file=sys.stderr)
+        say(f"Note: {text}")
 
 
 def usable_cores() -> int:

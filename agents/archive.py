@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
+import io
 import warnings
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from system.files import whole
 
 SCALARS = (bool, int, float, str, type(None))
 
@@ -68,17 +69,10 @@ def write(path: Path, record: Mapping[str, Any]) -> None:
     """Replace `path` by the record and its hash, whole or not at all, whenever the process or machine stops."""
     content = plain(record)
     content["hash"] = content_hash(content)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    serial = io.BytesIO()  # torch's own writer ends the process where a disk is full
+    torch.save(content, serial)
+    with whole(path) as part:
+        part.write_bytes(serial.getbuffer())
 
 
 def read(path: Path, *kinds: str) -> dict[str, Any]:

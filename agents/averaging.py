@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import ceil
+
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -21,3 +24,9 @@ def running_mean(network: nn.Module, window: int, samples: int) -> AveragedModel
         return torch.lerp(mean, new, min(share, 1.0))
 
     return AveragedModel(network, avg_fn=average)
+
+
+def go_on_from(mean: AveragedModel, network: Mapping[str, Tensor], window: int, samples: int) -> None:
+    """Let the mean begin as the weights of a trained network, as if they were that of a whole window."""
+    mean.module.load_state_dict(network)
+    mean.n_averaged.fill_(ceil(EARLY * window / samples))

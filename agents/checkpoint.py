@@ -5,13 +5,17 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from agents import archive
 from agents.archive import CheckpointError
 from agents.policies import Policy, StudentPolicy, TeacherPolicy
+from system.shell import quoted
 
 POLICY_FILE = "policy.pt"
 RESUME_FILE = "resume.pt"
@@ -19,6 +23,9 @@ RESUME = "resume"
 TEACHER = "teacher"
 STUDENT = "student"
 WALK = "walk"
+PLAN_FILE = "plan.pt"
+"""In a run of all stages: what the later ones shall be."""
+CURVES_FILE = "curves.csv"
 FOLDERS = {STUDENT: (STUDENT,), TEACHER: (TEACHER, WALK)}
 """In a run of all stages: where policies of each kind are, the latest first."""
 POLICIES: dict[str, type[Policy]] = {STUDENT: StudentPolicy, TEACHER: TeacherPolicy}
@@ -27,13 +34,14 @@ NEEDED = {
     TEACHER: {"network", "normalizer", "std", "critic", "task", "env", "agent"},
 }
 """What a policy file of each kind must hold."""
+WEIGHTS = ("network", "normalizer", "std", "critic")
+"""Parts of a policy file that must be finite."""
 
-__all__ = ["CheckpointError", "Policy", "create_run_dir", "load_policy", "read_policy", "read_resume", "versions"]
 
-
-def load_policy(path: Path | str) -> Policy:
-    """The policy in a file or run directory, ready to act; of a run of all stages the latest."""
-    record = read_policy(path)
+def load_policy(path: Path | str, *kinds: str) -> Policy:
+    """The policy that a file or run directory holds, of one of these `kinds` or of any, ready to act; of a run of all
+    stages the latest."""
+    record = read_policy(path, *kinds)
     name = record["kind"].capitalize()
     try:
         return POLICIES[record["kind"]](record)
@@ -48,18 +56,64 @@ def read_policy(path: Path | str, *kinds: str) -> dict[str, Any]:
     missing = NEEDED[record["kind"]] - set(record)
     if missing:
         raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}: it comes from another version.")
-    return record
+    return _with_finite(record, path, *WEIGHTS)
 
 
 def read_resume(run_dir: Path | str) -> dict[str, Any]:
     """The record from which a run directory's training continues, of a run of all stages the latest."""
-    return archive.read(_file(Path(run_dir), RESUME_FILE, tuple(POLICIES)), RESUME)
+    path = _file(Path(run_dir), RESUME_FILE, tuple(POLICIES))
+    return _with_finite(archive.read(path, RESUME), path, "algorithm")
+
+
+def _with_finite(record: dict[str, Any], path: Path | str, *parts: str) -> dict[str, Any]:
+    """The record, if the numbers in these parts are finite; a CheckpointError else."""
+    if not all(finite(record.get(part)) for part in parts):
+        raise CheckpointError(f"{path} holds weights that are not finite: its training had diverged; take another one.")
+    return record
+
+
+def finite(value: Any) -> bool:
+    """Whether all numbers of all tensors in a record, or in a part of one, are finite."""
+    if isinstance(value, Mapping):
+        return all(map(finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(finite, value))
+    return not isinstance(value, torch.Tensor) or not value.is_floating_point() or bool(value.isfinite().all())
+
+
+def run_directory(path: Path) -> Path:
+    """The run directory that a path names: the directory itself, that of one of its stages, or a file in either."""
+    folder = path if path.is_dir() or not path.exists() else path.parent
+    stages = {name for names in FOLDERS.values() for name in names}
+    return folder.parent if folder.name in stages and (folder.parent / PLAN_FILE).is_file() else folder
+
+
+def stage_directories(path: Path) -> list[Path]:
+    """Where the run that a path names keeps what its stages have logged, the first stage first."""
+    run = path if path.is_dir() or not path.exists() else path.parent
+    stages = [run / folder for kind in (TEACHER, STUDENT) for folder in reversed(FOLDERS[kind])]
+    return [place for place in stages if (place / CURVES_FILE).is_file()] or [run]
+
+
+def forget_unsaved(path: Path) -> None:
+    """Remove what a run that ends before its first save has left in its directory."""
+    if not _holds_run(path):
+        (path / PLAN_FILE).unlink(missing_ok=True)
+        for place in _folders(path, POLICIES):
+            with suppress(OSError):  # it is not there, or holds something
+                place.rmdir()
+
+
+def _holds_run(path: Path) -> bool:
+    return any((place / RESUME_FILE).exists() for place in (path, *_folders(path, POLICIES)))
 
 
 def create_run_dir(path: Path) -> Path:
     """The directory for a new run; one that already holds a run is refused."""
-    if any((place / RESUME_FILE).exists() for place in (path, *_folders(path, POLICIES))):
-        raise ValueError(f"{path} already holds a run: continue it with --resume {path}, or name another --run-dir.")
+    if _holds_run(path):
+        raise ValueError(
+            f"{path} already holds a run: continue it with --resume {quoted(path)}, or name another --run-dir."
+        )
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -69,13 +123,19 @@ def _folders(run_dir: Path, kinds: Iterable[str]) -> list[Path]:
 
 
 def _file(path: Path, name: str, kinds: Iterable[str]) -> Path:
-    """The file itself, or that of the run directory, or of the latest of its stages of these kinds that has one."""
+    """The file itself, or that of the run directory, or of the latest of its stages of these kinds that has one.
+
+    Any other file of a run means its directory.
+    """
+    if path.is_file() and path.name in (RESUME_FILE, PLAN_FILE, CURVES_FILE) and path.name != name:
+        path = path.parent
     if not path.is_dir():
         return path
     for place in (path, *_folders(path, kinds)):
         if (place / name).is_file():
             return place / name
-    raise CheckpointError(f"The directory {path} holds no {name}.")
+    hint = "; a policy is no training to resume: start from it with --init-from" if name == RESUME_FILE else ""
+    raise CheckpointError(f"The directory {path} holds no {name}{hint}.")
 
 
 def versions() -> dict[str, str]:

@@ -15,6 +15,8 @@ TEACHER_GROUPS = ("proprio", "extero", "privileged")
 """Observation groups of the Teacher, in the order in which its networks take them."""
 STUDENT_GROUPS = ("proprio_noisy", "extero_noisy")
 """Observation groups of the Student, in the order in which its network takes them."""
+LEAST_LEARNING_RATE = 1e-5
+"""With which a training goes on from a trained policy."""
 PAPER_ITERATION = 250_000  # samples: 1000 robots x 250 steps (Miki, Tables S1 and S3)
 
 

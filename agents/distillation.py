@@ -14,13 +14,16 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 
 from agents import distributed
-from agents.averaging import running_mean
-from agents.config import PAPER_ITERATION
+from agents.averaging import go_on_from, running_mean
+from agents.config import LEAST_LEARNING_RATE, PAPER_ITERATION
 from agents.precision import bf16
 from agents.rollout import rollout_samples
 from agents.student import FrozenTeacher, StudentModel
 from anymal_policy import layout
 from anymal_policy.student import StudentOutput
+
+TENFOLD = 300_000
+"""Samples in which the learning rate of a Student that started from another one may rise tenfold."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ class BeliefDistillation(Distillation):
         super().__init__(*args, **kwargs)
         self.num_mini_batches, self.reconstruction, self.lr_decay = num_mini_batches, reconstruction, lr_decay
         self.initial_learning_rate = self.learning_rate
+        self.averaging, self.gentle = averaging, False
         self.first_hidden = self.student.hidden.clone()
         self.samples = 0
         self.averaged = running_mean(self.student.network, averaging, rollout_samples(self.storage))
@@ -126,9 +130,12 @@ class BeliefDistillation(Distillation):
         self.teacher_loaded = True
 
     def begin_with(self, network: dict[str, Tensor]) -> None:
-        """Let the Student start from the network of another one."""
+        """Let the Student start from the network of another one, gently: at first Adam's steps would have full size
+        whatever the gradient, and its mean has seen nothing else yet (decision 38)."""
         self.student.network.load_state_dict(network)
-        self.averaged.module.load_state_dict(network)
+        go_on_from(self.averaged, network, self.averaging, rollout_samples(self.storage))
+        self.gentle = True
+        self._decay_learning_rate()
 
     def update(self) -> dict[str, float]:
         """Learn from the stored rollout by truncated backpropagation through time; returns the mean losses."""
@@ -177,12 +184,19 @@ class BeliefDistillation(Distillation):
         losses = {"total": loss.item(), **parts, "gate": output.gate.mean().item()}
         return output.hidden.detach().float(), losses
 
+    def broadcast_parameters(self) -> None:
+        """Let all ranks begin with the first one's networks."""
+        distributed.agree(x for model in (self.student, self.teacher) for x in model.state_dict().values())
+
     def reduce_parameters(self) -> None:
         """Average the gradients over the ranks."""
         distributed.average_gradients(self.student.parameters())
 
     def _decay_learning_rate(self) -> None:
         self.learning_rate = self.initial_learning_rate * self.lr_decay ** (self.samples / PAPER_ITERATION)
+        if self.gentle:
+            gentle = LEAST_LEARNING_RATE * 10 ** (self.samples / TENFOLD)
+            self.learning_rate = min(self.learning_rate, gentle)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
 
@@ -193,12 +207,16 @@ class BeliefDistillation(Distillation):
 
     def save(self) -> dict:
         """Student, its mean, Teacher, optimiser and the sample count; hidden states belong to the robots, not here."""
-        return super().save() | {"samples": self.samples, "averaged": self.averaged.state_dict()}
+        return super().save() | {
+            "samples": self.samples,
+            "averaged": self.averaged.state_dict(),
+            "gentle": self.gentle,
+        }
 
     def load(self, loaded_dict: dict, load_cfg: dict | None = None, strict: bool = True) -> bool:
         """Take up exactly where `save` was called."""
         super().load(loaded_dict, load_cfg, strict)
-        self.samples = loaded_dict["samples"]
+        self.samples, self.gentle = loaded_dict["samples"], loaded_dict.get("gentle", False)
         self.averaged.load_state_dict(loaded_dict["averaged"])
         self._decay_learning_rate()
         return True

@@ -7,9 +7,11 @@ process alone there is one rank, and everything here changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import timedelta
+from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeVar
 
@@ -19,10 +21,13 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from agents import exchange
 from agents.exchange import Exchange, LostRank
+from system import shell
 
 Value = TypeVar("Value")
 
-OWN_LAUNCH = "train.py"  # TORCHELASTIC_RUN_ID of ranks that train.py has started
+TRAIN = Path(__file__).parents[1] / "train.py"
+MEETING = "ANYMAL_MEETING"  # environment variable: the folder where ranks meet that train.py has started
+FIRST = "ANYMAL_FIRST_RANK"  # environment variable: the process that has started them
 SEED_STEP = 1_000_003  # between the seeds of two ranks: so far that the seeds of two runs do not meet
 
 neighbours: Exchange | None = None
@@ -30,43 +35,71 @@ neighbours: Exchange | None = None
 
 
 @contextmanager
-def connected() -> Iterator[None]:
-    """Context in which all ranks, where there are several, are joined; only the first prints."""
+def connected(coming: Callable[[], bool] = lambda: True) -> Iterator[None]:
+    """Context in which all ranks, where there are several, are joined; only the first prints.
+
+    `coming` tells the first rank whether all those that it has started still run.
+    """
     if not launched():
         yield
         return
+    with ExitStack() as stack:
+        if rank() > 0:
+            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
+        if _by_torch():
+            stack.enter_context(_process_group())
+        with together():
+            stack.enter_context(_neighbours(coming))
+        yield
+
+
+@contextmanager
+def _process_group() -> Iterator[None]:
+    """Context in which torch joins the ranks."""
     timeout = timedelta(seconds=exchange.TIMEOUT)
     if device() == "cpu":
         dist.init_process_group("gloo", timeout=timeout)
     else:
         torch.cuda.set_device(device())
         dist.init_process_group("cpu:gloo,cuda:nccl", timeout=timeout)
-    with ExitStack() as stack:
-        stack.callback(dist.destroy_process_group)
-        if rank() > 0:
-            stack.enter_context(redirect_stdout(stack.enter_context(open(os.devnull, "w"))))
-        with together():
-            stack.enter_context(_neighbours())
+    try:
         yield
+    finally:
+        dist.destroy_process_group()
 
 
 @contextmanager
-def _neighbours() -> Iterator[None]:
+def _neighbours(coming: Callable[[], bool]) -> Iterator[None]:
     """Context in which ranks that are all on this machine, and learn on its CPU, need not go through gloo."""
     global neighbours
-    if size() == 1 or device() != "cpu" or local_size() < size():
+    ranks = int(os.environ["WORLD_SIZE"])
+    if ranks == 1 or device() != "cpu" or local_size() < ranks:
         yield
         return
-    with exchange.joined(rank(), size(), gather) as neighbours:
+    with ExitStack() as stack:
+        folder = os.environ.get(MEETING) or gather(_folder_of_first(stack))[0]
+        if rank() > 0 and not _by_torch():
+            coming = _first_runs
+        neighbours = stack.enter_context(exchange.joined(rank(), ranks, Path(folder), coming))
         try:
             yield
         finally:
             neighbours = None
 
 
+def _first_runs() -> bool:
+    """Whether the first rank, which has started this one, still runs."""
+    return os.getppid() == int(os.environ[FIRST])
+
+
+def _folder_of_first(stack: ExitStack) -> str:
+    """Where the first rank meets those that torch.distributed.run has started."""
+    return stack.enter_context(tempfile.TemporaryDirectory(prefix="anymal-")) if rank() == 0 else ""
+
+
 def launched() -> bool:
     """Whether this process was started as one of several ranks."""
-    return dist.is_torchelastic_launched()
+    return MEETING in os.environ or dist.is_torchelastic_launched()
 
 
 def rank() -> int:
@@ -76,6 +109,8 @@ def rank() -> int:
 
 def size() -> int:
     """Number of ranks."""
+    if neighbours is not None:
+        return neighbours.ranks
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
@@ -96,13 +131,14 @@ def own_seed(seed: int) -> int:
     return seed + SEED_STEP * rank()
 
 
-def command(ranks: int) -> str:
-    """What starts a training of this many ranks in a shell, the way this one was started."""
-    return f"python -m torch.distributed.run --nproc_per_node={ranks} train.py" if _by_torch() else "python train.py"
+def command(ranks: int, *arguments: Path | str) -> str:
+    """What starts train.py with this many ranks in the present shell, the way it was started before."""
+    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={ranks}"] if _by_torch() else []
+    return shell.command(TRAIN, arguments, launcher)
 
 
 def _by_torch() -> bool:
-    return launched() and os.environ["TORCHELASTIC_RUN_ID"] != OWN_LAUNCH
+    return launched() and MEETING not in os.environ
 
 
 def total(x: torch.Tensor) -> torch.Tensor:
@@ -127,6 +163,14 @@ def gather(value: Value) -> list[Value]:
     if size() > 1:
         dist.all_gather_object(values, value)
     return values
+
+
+def agree(tensors: Iterable[torch.Tensor]) -> None:
+    """Put the first rank's values into the tensors of all."""
+    own = list(tensors)
+    first = gather([x.cpu() for x in own] if rank() == 0 else [])[0]
+    for x, value in zip(own, first, strict=True):
+        x.copy_(value)
 
 
 def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import socket
-import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
@@ -18,10 +18,15 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from system.files import naming
+
 Value = TypeVar("Value")
 
 TIMEOUT = 600.0  # s of waiting for a message of a rank that hangs; one that dies is noticed at once
-JOINING = 60.0  # s of waiting for a rank to join, where one that dies is not noticed
+JOINING = 600.0  # s of waiting for a rank to join
+GLANCE = 0.05  # s between two looks whether it has come
+MEETING = "meeting"  # name of the socket where the ranks come together
+BACKLOG = 1024  # ranks that may knock at once
 PAGE = 4096  # bytes, of which the room for a tensor is a multiple
 
 
@@ -77,7 +82,8 @@ class Exchange:
         room = (1 + nbytes // PAGE) * PAGE
         path, size = self.folder / "memory", 2 * self.ranks * room
         if self.rank == 0:
-            path.write_bytes(bytes(size))  # so that a full disk is noticed here
+            with naming(path):
+                path.write_bytes(bytes(size))  # so that a full disk is noticed here
         self.gather(None)
         memory = torch.from_file(str(path), shared=True, size=size, dtype=torch.uint8)
         self.memory = memory.view(2, self.ranks, room)
@@ -103,59 +109,70 @@ def _receive(connection: Connection) -> Any:
 
 
 @contextmanager
-def joined(rank: int, ranks: int, gather: Callable[[Any], list[Any]]) -> Iterator[Exchange]:
-    """Context in which the ranks of this machine are joined; `gather` tells them where to meet.
+def joined(rank: int, ranks: int, folder: Path, coming: Callable[[], bool]) -> Iterator[Exchange]:
+    """Context in which the ranks of this machine are joined, whatever the order in which they come to `folder`.
 
     Raises:
-        LostRank: if one of them does not come within `JOINING`.
-        OSError: if the folder for temporary files cannot be used; the first rank tells.
+        LostRank: if one of them does not come within `JOINING`, or `coming` says that it never will.
+        OSError: if the folder cannot be used; the first rank tells.
     """
+    patience = _Patience(coming)
     with ExitStack() as stack:
         if rank == 0:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            with _door(_meeting(folder)) as door:
-                gather(folder)
-                guests = [stack.enter_context(_guest(door)) for _ in range(1, ranks)]
+            with _door(folder / MEETING) as door:
+                guests = [stack.enter_context(_guest(door, patience)) for _ in range(1, ranks)]
             numbered = {_receive(guest): guest for guest in guests}
             connections = [numbered[number] for number in sorted(numbered)]
         else:
-            folder = gather(None)[0]
-            connections = [stack.enter_context(_host(_meeting(folder)))]
+            connections = [stack.enter_context(_host(folder / MEETING, patience))]
             _send(connections[0], rank)
         yield Exchange(rank, ranks, connections, folder)
 
 
-def _meeting(folder: Path) -> str:
-    return str(folder / "meeting")
+class _Patience:
+    """How long it makes sense to wait for somebody."""
+
+    def __init__(self, coming: Callable[[], bool]) -> None:
+        self.coming, self.end = coming, time.monotonic() + JOINING
+
+    def wait(self) -> None:
+        """Wait for a moment; a LostRank if there is no sense in it any more."""
+        if not self.coming() or time.monotonic() > self.end:
+            raise LostRank
+        time.sleep(GLANCE)
 
 
-def _door(meeting: str) -> socket.socket:
+def _door(meeting: Path) -> socket.socket:
     """Where the others come in."""
     door = socket.socket(socket.AF_UNIX)
     try:
-        door.bind(meeting)
+        door.bind(str(meeting))
     except OSError as error:
         door.close()
         raise OSError(f"no socket can be made at {meeting} ({error}); set TMPDIR to another, short folder.") from error
-    door.settimeout(JOINING)
-    door.listen()
+    door.setblocking(False)
+    door.listen(BACKLOG)
     return door
 
 
-def _guest(door: socket.socket) -> Connection:
-    try:
-        guest, _ = door.accept()
-    except OSError as error:
-        raise LostRank from error
-    guest.setblocking(True)
-    return Connection(guest.detach())
+def _guest(door: socket.socket, patience: _Patience) -> Connection:
+    while True:
+        try:
+            guest, _ = door.accept()
+        except BlockingIOError:
+            patience.wait()
+            continue
+        guest.setblocking(True)
+        return Connection(guest.detach())
 
 
-def _host(meeting: str) -> Connection:
-    host = socket.socket(socket.AF_UNIX)
-    try:
-        host.connect(meeting)
-    except OSError as error:
-        host.close()
-        raise LostRank from error
-    return Connection(host.detach())
+def _host(meeting: Path, patience: _Patience) -> Connection:
+    while True:
+        host = socket.socket(socket.AF_UNIX)
+        try:
+            host.connect(str(meeting))
+        except OSError:
+            host.close()
+            patience.wait()
+            continue
+        return Connection(host.detach())

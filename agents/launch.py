@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 
 from agents import distributed
 
 PATIENCE = 60.0  # s for the others to end after the first rank has
+HASTE = 1.0  # s for that when the first rank was interrupted
 
 
 class Others:
@@ -30,13 +31,26 @@ class Others:
         self.running.append(subprocess.Popen(command, env=os.environ | shared | own, stderr=notes))
         self.notes.append(notes)
 
-    def end(self) -> None:
-        """Wait until they have ended, and end those that do not."""
+    def all_run(self) -> bool:
+        """Whether none has ended."""
+        return all(process.poll() is None for process in self.running)
+
+    def end(self, patience: float = PATIENCE) -> None:
+        """Wait for s until they have ended, and end those that do not."""
+        deadline = time.monotonic() + patience
         for process in self.running:
             try:
-                process.wait(PATIENCE)
+                process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
+                process.wait()
+
+    def hurry(self) -> None:
+        """End them soon: they are told to, and need not finish anything."""
+        for process in self.running:
+            with suppress(ProcessLookupError):
+                process.terminate()
+        self.end(HASTE)
 
     def messages(self) -> str:
         """What they wrote to stderr until they ended, by rank."""
@@ -56,26 +70,23 @@ def processes(count: int, command: Sequence[str]) -> Iterator[Others]:
     if count == 1 or distributed.launched():
         yield others
         return
-    shared = {
-        "TORCHELASTIC_RUN_ID": distributed.OWN_LAUNCH,
-        "WORLD_SIZE": str(count),
-        "LOCAL_WORLD_SIZE": str(count),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(_free_port()),
-    }
     with ExitStack() as stack:
+        shared = {
+            distributed.MEETING: stack.enter_context(tempfile.TemporaryDirectory(prefix="anymal-")),
+            distributed.FIRST: str(os.getpid()),
+            "WORLD_SIZE": str(count),
+            "LOCAL_WORLD_SIZE": str(count),
+        }
         stack.callback(others.end)
-        for rank in range(1, count):
-            others.start(rank, [sys.executable, *command], shared, stack.enter_context(tempfile.TemporaryFile()))
-        stack.callback(_restore, {name: os.environ.get(name) for name in (*shared, "RANK", "LOCAL_RANK")})
-        os.environ.update(shared | {"RANK": "0", "LOCAL_RANK": "0"})
-        yield others
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        try:
+            for rank in range(1, count):
+                others.start(rank, [sys.executable, *command], shared, stack.enter_context(tempfile.TemporaryFile()))
+            stack.callback(_restore, {name: os.environ.get(name) for name in (*shared, "RANK", "LOCAL_RANK")})
+            os.environ.update(shared | {"RANK": "0", "LOCAL_RANK": "0"})
+            yield others
+        except BaseException:
+            others.hurry()
+            raise
 
 
 def _restore(variables: dict[str, str | None]) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
-import math
-import os
+import time
 from collections import deque
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import torch
 from rsl_rl.utils.logger import Logger
 
 from agents import distributed
+from agents.checkpoint import CURVES_FILE
+from agents.curves import Curves
+from agents.events import Events
 from anymal_policy.layout import POLICY_DT
+from system.console import tell
+from system.files import Troubles
 
 LoggerName = Literal["tensorboard", "wandb"]
-CURVES_FILE = "curves.csv"
 HEADER_EVERY = 25  # lines
 COLUMNS = (  # title, width, metric, format
     ("samples", 8, "train/samples", "{:.2f}M"),
@@ -41,13 +43,18 @@ def require_logger(logger: LoggerName) -> None:
 class RunLog(Logger):
     """rsl_rl's logger interface with our metrics; its `writer` stays None, so that the runner alone saves."""
 
-    def __init__(self, env: Any, cfg: dict, run_dir: Path, total_iterations: int, logger: LoggerName) -> None:
-        """Log into `run_dir`; files are opened at the first iteration."""
+    def __init__(
+        self, env: Any, cfg: dict, run_dir: Path, total_iterations: int, logger: LoggerName, troubles: Troubles
+    ) -> None:
+        """Log into `run_dir`; files are opened at the first iteration, and may fail to be written for a while."""
         super().__init__(str(run_dir), cfg, env.cfg, env.num_envs, False, 1, 0, "cpu")
         self.env, self.run_dir, self.backend = env, run_dir, logger
         self.total_iterations = total_iterations
         self.seconds = 0.0
-        self.scalars: Any = None
+        self.began = self.stepped = time.monotonic()
+        self.troubles = troubles
+        self.wandb: Any = None
+        self.events: Events | None = None
         self.curves: Curves | None = None
         self.rewards: list[torch.Tensor] = []
         self.recent_seconds: deque[float] = deque(maxlen=20)
@@ -58,22 +65,20 @@ class RunLog(Logger):
         if distributed.rank() > 0:
             return
         self.curves = Curves(self.run_dir / CURVES_FILE, iteration)
+        self.events = Events(self.run_dir, iteration)
+        with self.troubles.tolerated(CURVES_FILE):
+            self.curves.flush()
         if self.backend == "wandb":
             from rsl_rl.utils.wandb_log_writer import WandbLogWriter
 
-            self.scalars = WandbLogWriter(str(self.run_dir), project_name="anymal")
-            self.scalars.store_config(self.env_cfg, self.cfg)
-        else:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.scalars = SummaryWriter(str(self.run_dir), purge_step=iteration + 1, flush_secs=10)
+            self.wandb = WandbLogWriter(str(self.run_dir), project_name="anymal")
+            self.wandb.store_config(self.env_cfg, self.cfg)
 
     def close(self) -> None:
-        """Flush and close every file."""
-        if self.scalars is not None:
-            self.scalars.close()
-            if self.backend == "wandb":
-                self.scalars.stop()
+        """Close what is not closed after every iteration."""
+        if self.wandb is not None:
+            self.wandb.close()
+            self.wandb.stop()
 
     def init_logging_writer(self) -> None:
         """Nothing: rsl_rl calls this at every `learn`, the files are opened once."""
@@ -81,9 +86,15 @@ class RunLog(Logger):
     def process_env_step(self, rewards: torch.Tensor, *_: Any) -> None:
         """Note the mean reward of one policy step."""
         self.rewards.append(rewards.mean())
+        self.stepped = time.monotonic()
 
-    def log(self, it: int, collect_time: float, learn_time: float, loss_dict: dict, **values: Any) -> None:
+    def begin(self) -> None:
+        """An iteration begins now; rsl_rl's own clock is the day's, which may be set."""
+        self.began = time.monotonic()
+
+    def log(self, it: int, loss_dict: dict, **values: Any) -> None:
         """Write one finished iteration (rsl_rl counts from 0, the files from 1), as the mean of all ranks."""
+        collect_time, learn_time = self.stepped - self.began, time.monotonic() - self.stepped
         iteration_time = collect_time + learn_time
         samples = self.num_envs * self.cfg["num_steps_per_env"] * distributed.size()
         self.seconds += iteration_time
@@ -106,15 +117,20 @@ class RunLog(Logger):
             self._write(it + 1, metrics)
 
     def _write(self, iteration: int, metrics: dict[str, float]) -> None:
-        for name, value in metrics.items():
-            self.scalars.add_scalar(name, value, iteration)
+        if self.wandb is not None:
+            for name, value in metrics.items():
+                self.wandb.add_scalar(name, value, iteration)
+        if self.events is not None:
+            with self.troubles.tolerated(self.events.path.name):
+                self.events.append(iteration, metrics)
         if self.curves is not None:
-            self.curves.append({"iteration": iteration, **metrics})
+            with self.troubles.tolerated(CURVES_FILE):
+                self.curves.append({"iteration": iteration, **metrics})
         if self.lines % HEADER_EVERY == 0:
-            print(header(self.total_iterations), flush=True)
+            tell(header(self.total_iterations))
         self.lines += 1
         remaining = (self.total_iterations - iteration) * sum(self.recent_seconds) / len(self.recent_seconds)
-        print(line(iteration, self.total_iterations, metrics, remaining), flush=True)
+        tell(line(iteration, self.total_iterations, metrics, remaining))
 
 
 def header(total: int) -> str:
@@ -136,41 +152,3 @@ def line(iteration: int, total: int, metrics: dict[str, float], remaining: float
 
 def _counter_width(total: int) -> int:
     return max(len("iteration"), 2 * len(str(total)) + 1)
-
-
-class Curves:
-    """A CSV file of one row per iteration, whose columns grow when a new metric appears."""
-
-    def __init__(self, path: Path, iteration: int) -> None:
-        """Continue the file after `iteration`."""
-        self.path = path
-        self.columns: list[str] = []
-        rows: list[dict[str, Any]] = []
-        if path.is_file():
-            with path.open(newline="") as file:
-                rows = [row for row in csv.DictReader(file) if int(row["iteration"]) <= iteration]
-        self._rewrite(rows)
-
-    def append(self, row: dict[str, float]) -> None:
-        """Add one iteration, to six digits."""
-        text = {name: f"{value:.6g}" if isinstance(value, float) else str(value) for name, value in row.items()}
-        if not set(text) <= set(self.columns):
-            with self.path.open(newline="") as file:
-                rows = list(csv.DictReader(file))
-            self._rewrite([*rows, text])
-            return
-        with self.path.open("a", newline="") as file:
-            self._writer(file).writerow(text)
-
-    def _rewrite(self, rows: list[dict[str, Any]]) -> None:
-        self.columns = list(dict.fromkeys(name for row in rows for name in row))
-        temporary = self.path.with_suffix(".tmp")
-        with temporary.open("w", newline="") as file:
-            if rows:
-                writer = self._writer(file)
-                writer.writeheader()
-                writer.writerows(rows)
-        os.replace(temporary, self.path)
-
-    def _writer(self, file: TextIO) -> csv.DictWriter:
-        return csv.DictWriter(file, self.columns, restval=math.nan, lineterminator="\n")

@@ -20,6 +20,8 @@ from torch import Tensor
 from agents import archive
 from agents.archive import CheckpointError
 from agents.checkpoint import read_policy
+from system import stopping
+from system.shell import quoted
 
 AVERAGED = ("network", "critic")
 """Tensors of a policy record whose mean is taken."""
@@ -44,6 +46,7 @@ class Args:
     """Share of each policy in the mean, together 1; default equal shares."""
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Average as the command line says; exit code 0 when done, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="agents.mean")
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as failure:
         print(f"agents.mean: {failure}", file=sys.stderr)
         return 2
-    print(f"{args.out} written: the mean of {len(args.policies)} policies.")
+    print(f"The mean of {len(args.policies)} policies.\nWrote {quoted(args.out)}")
     return 0
 
 

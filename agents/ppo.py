@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from agents import distributed
 from agents.averaging import running_mean
-from agents.config import PAPER_ITERATION
+from agents.config import LEAST_LEARNING_RATE, PAPER_ITERATION
 from agents.precision import bf16
 from agents.rollout import Rollout, rollout_samples
 
@@ -22,7 +22,6 @@ TOLERANCE = 1.5
 """Factor by which an update's KL divergence may miss the desired one before the learning rate follows."""
 ADAPTATION = 1.2
 """Factor on the learning rate when it follows."""
-LEAST_LEARNING_RATE = 1e-5
 STATISTICS_STEPS = 8
 """Steps of a rollout whose statistics are taken at once, in double precision: more would only need more memory."""
 
@@ -83,6 +82,10 @@ class TeacherPPO(PPO):
         self._adapt_learning_rate(change["kl"])
         self.averaged.update_parameters(self.networks())
         return losses | change
+
+    def broadcast_parameters(self) -> None:
+        """Let all ranks begin with the first one's networks."""
+        distributed.agree(x for model in (self.actor, self.critic) for x in model.state_dict().values())
 
     def reduce_parameters(self) -> None:
         """Average the gradients over the ranks."""

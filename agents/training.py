@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 import time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,12 +15,13 @@ from rsl_rl.runners import OnPolicyRunner
 from agents import archive, checkpoint, distributed
 from agents.archive import CheckpointError
 from agents.config import StudentTrainingConfig, TeacherConfig
+from agents.exchange import LostRank
 from agents.interrupt import StopRequest
 from agents.log import LoggerName, RunLog
 from agents.rng import restore_rng, rng_state
+from agents.saves import Saves
 
 StageConfig = TeacherConfig | StudentTrainingConfig
-SAVE_SECONDS = 30.0
 
 
 class Training(OnPolicyRunner):
@@ -47,10 +47,10 @@ class Training(OnPolicyRunner):
             super().__init__(env, rsl_rl_config, device=distributed.device())
         if distributed.size() > 1:
             self.alg.broadcast_parameters()
-        self.logger = RunLog(env, self.cfg, run_dir, cfg.max_iterations, logger)
+        self.saves = Saves(run_dir)
+        self.logger = RunLog(env, self.cfg, run_dir, cfg.max_iterations, logger, self.saves.troubles)
         self.versions = checkpoint.versions()
         self.fresh = True
-        self.saved_at = -SAVE_SECONDS
 
     @property
     def iteration(self) -> int:
@@ -60,29 +60,49 @@ class Training(OnPolicyRunner):
     @distributed.together()
     def train(self) -> bool:
         """Run to the configured iteration or to the first signal, saving on the way; whether it is finished."""
-        total = self.agent_cfg.max_iterations
         with StopRequest(abort=distributed.size() == 1) as stop, contextlib.closing(self.logger):
-            if self.fresh:
-                self.warm_up()
-                self.fresh = False
-            self.save(str(self.run_dir / checkpoint.RESUME_FILE))
-            self.logger.open(self.iteration)
-            while self.iteration < total and not distributed.any_rank(stop.requested):
-                started = time.monotonic()
-                self.learn(1)
-                self.current_learning_iteration += 1
-                self._save_if_due(time.monotonic() - started)
-            self.save(str(self.run_dir / checkpoint.RESUME_FILE))
-            distributed.wait()
-        return self.iteration >= total
+            try:
+                self._train(stop)
+            except LostRank:
+                if stop.requested:  # the others were told to stop, too, and have been faster
+                    raise stop.stopped() from None
+                raise
+        return self.iteration >= self.agent_cfg.max_iterations
+
+    def _train(self, stop: StopRequest) -> None:
+        if self.fresh:
+            self.warm_up()
+            self.fresh = False
+            self.saves.write(*self._records())
+        self.logger.open(self.iteration)
+        while self.iteration < self.agent_cfg.max_iterations and not distributed.any_rank(stop.requested):
+            started = time.monotonic()
+            self.logger.begin()
+            self.learn(1)
+            self.current_learning_iteration += 1
+            self._save_if_due(time.monotonic() - started)
+        self.saves.write_at_last(*self._records(), stop)
+        distributed.wait()
+
+    def _records(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What resume.pt and policy.pt hold; all ranks take part.
+
+        Raises:
+            FloatingPointError: if weights or their optimiser are not finite.
+        """
+        record = self.resume_record()
+        if not checkpoint.finite(record["algorithm"]):
+            raise FloatingPointError(
+                f"training diverged, weights are not finite; {self.run_dir} still holds the last save from before."
+            )
+        return record, self.policy_record()
 
     def save(self, path: str, infos: dict | None = None) -> None:
         """Write the state to resume from to `path`, and the policy beside it; rank 0 does, for all."""
-        record = self.resume_record()
+        record, policy = self._records()
         if distributed.rank() == 0:
             archive.write(Path(path), record)
-            archive.write(Path(path).with_name(checkpoint.POLICY_FILE), self.policy_record())
-        self.saved_at = time.monotonic()
+            archive.write(Path(path).with_name(checkpoint.POLICY_FILE), policy)
 
     def load(
         self, path: str, load_cfg: dict | None = None, strict: bool = True, map_location: str | None = None
@@ -97,7 +117,7 @@ class Training(OnPolicyRunner):
         if len(saved) != distributed.size():
             raise CheckpointError(
                 f"This training ran in {len(saved)} processes, not {distributed.size()}: "
-                f"continue it with {distributed.command(len(saved))} --resume {self.run_dir}."
+                f"continue it with: {distributed.command(len(saved), '--resume', self.run_dir)}"
             )
         own = saved[distributed.rank()]
         try:
@@ -164,16 +184,14 @@ class Training(OnPolicyRunner):
         self.cfg["multi_gpu"] = distributed.rsl_rl_ranks()
 
     def _save_if_due(self, iteration_seconds: float) -> None:
-        """Save if the next chance would come later than 30 s after the last save; a full disk must not end the run."""
+        """Save, and keep the policies that stay; a full disk must not end the run."""
+        if self.saves.due(iteration_seconds):
+            self.saves.try_to_write(*self._records())
         keep_every = self.agent_cfg.keep_every
-        due = distributed.any_rank(time.monotonic() - self.saved_at + iteration_seconds >= SAVE_SECONDS)
-        try:
-            if due:
-                self.save(str(self.run_dir / checkpoint.RESUME_FILE))
-            if keep_every and self.iteration % keep_every == 0 and distributed.rank() == 0:
-                archive.write(self.run_dir / f"policy_{self.iteration}.pt", self.policy_record())
-        except OSError as error:
-            print(f"warning: could not save ({error}); trying again after the next iteration.", file=sys.stderr)
+        if distributed.rank() == 0:
+            if keep_every and self.iteration % keep_every == 0:
+                self.saves.keep(self.iteration, self.policy_record())
+            self.saves.write_kept()
 
 
 def spread_episodes(env: VecEnv) -> None:

@@ -3,7 +3,7 @@
     runner = Runner("student.json")
     target = runner.step(measurement, command=(0.5, 0.0, 0.0), height=elevation_map)
 
-On the robot itself nothing else of this project is needed: this file, contract.py and layout.py import no torch.
+On the robot itself nothing else of this project is needed: this file and what it imports know no torch.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from anymal_policy import contract, layout
 from anymal_policy.kinematics import foot_positions, rotation_matrix
+from anymal_policy.plausible import refuse_implausible
 
 HeightQuery = Callable[[NDArray[np.float64]], ArrayLike]
 """Height of the ground (k,) m at world points (k, 2) m; NaN where the map knows none."""
 
+LARGEST = 1e9
+"""Of any measurement or command; what is larger has no place in the network's float32."""
+CHECKED = 1.0
+"""s of an episode in which measurements are checked by default."""
 SHORTEST = 0.1
 """Length under which an orientation says nothing."""
 SIZES = {
@@ -59,9 +64,13 @@ class Measurement:
 class Runner:
     """An exported Student and its memory of one robot."""
 
-    def __init__(self, path: Path | str, threads: int = 1) -> None:
-        """Load the policy whose contract is at `path` (ContractError if anything is wrong); begins an episode."""
-        path = Path(path)
+    def __init__(self, path: Path | str, threads: int = 1, check: bool | None = None) -> None:
+        """Load the policy whose contract is at `path` (ContractError if anything is wrong); begins an episode.
+
+        `check` refuses measurements that contradict each other or that no ANYmal has (anymal_policy/plausible.py):
+        always, never, or, by default, in the first second of an episode, when nothing has gone wrong yet.
+        """
+        path, self.check, self.steps = Path(path), check, 0
         self.contract = contract.read(path)
         self.session = _session(path.parent / self.contract["onnx"]["file"], threads)
         self.outputs: dict[str, NDArray[np.float32]] = {}
@@ -73,21 +82,24 @@ class Runner:
 
     def reset(self) -> None:
         """Forget everything: the next step begins an episode with all feet on the ground."""
-        self.outputs, self.memory = {}, {}
+        self.outputs, self.memory, self.steps = {}, {}, 0
 
     def step(self, measurement: Measurement, command: ArrayLike, height: HeightQuery) -> NDArray[np.float32]:
         """Joint targets (12,) rad to track for the next 20 ms.
 
         `command` is forward and lateral velocity over the ground in m/s and yaw rate in rad/s. After it, `outputs`
-        holds everything that the policy gave: estimates, gate, action. A measurement that is not finite is refused
-        with a ValueError and changes nothing.
+        holds everything that the policy gave: estimates, gate, action. A measurement that is not finite, or fails the
+        check, is refused with a ValueError and changes nothing.
         """
         measured = self._measured(measurement, command, height)
         memory = self.memory or self.start(measured)
         results = self.session.run(self.names, {**measured, **memory})
         outputs = dict(zip(self.names, results, strict=True))
+        if not all(np.isfinite(values).all() for values in results):
+            raise ValueError("The policy gave numbers that are not finite, so there is no target; nothing has changed.")
         self.memory = {name: outputs.pop(f"next_{name}") for name in memory}
         self.outputs = {name: values[0] for name, values in outputs.items()}
+        self.steps += 1
         return self.outputs["joint_target"].copy()
 
     def _measured(self, m: Measurement, command: ArrayLike, height: HeightQuery) -> dict[str, NDArray[np.float32]]:
@@ -97,11 +109,14 @@ class Runner:
         rotation = rotation_matrix(_unit("base_quaternion", values["base_quaternion"]))
         down = -rotation[2] if m.gravity_b is None else _finite("gravity_b", m.gravity_b, 3)
         values["gravity_b"] = _unit("gravity_b", down)
-        values["heights"] = self._heights(values, rotation, height)
+        heights = self._heights(values, rotation, height)
+        if self.check or (self.check is None and self.steps < CHECKED / layout.POLICY_DT):
+            refuse_implausible({**values, "heights": heights}, rotation)
+        values["heights"] = layout.usable_heights(heights)
         return {name: values[name].astype(np.float32)[None] for name in self.contract["inputs"]}
 
     def _heights(self, m: Mapping[str, NDArray], rotation: NDArray, height: HeightQuery) -> NDArray[np.float64]:
-        """Height samples (208,) m relative to the soles, as far as they are known and of use."""
+        """Heights of the ground (208,) m relative to the soles; NaN where the map knows none."""
         feet = m["base_position_w"] + foot_positions(m["joint_position"], self.chain) @ rotation.T
         heading = math.atan2(rotation[1, 0], rotation[0, 0])
         c, s = math.cos(heading), math.sin(heading)
@@ -110,7 +125,7 @@ class Runner:
         if ground.shape != (points.size // 2,):
             raise ValueError(f"The height query gave {ground.shape} for {points.size // 2} points: one each is needed.")
         soles = np.repeat(feet[:, 2] - self.foot_radius, len(self.offsets))
-        return layout.usable_heights(ground - soles)
+        return ground - soles
 
     def start(self, measured: Mapping[str, NDArray]) -> dict[str, NDArray[np.float32]]:
         """Memory at the start of an episode: numbers of the contract, and histories that hold the present."""
@@ -124,7 +139,7 @@ class Runner:
 def _finite(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     """The value as `size` finite numbers."""
     array = np.asarray(value, np.float64)
-    if array.shape != (size,) or not math.isfinite(array.sum()):
+    if array.shape != (size,) or not np.abs(array).max() <= LARGEST:
         raise ValueError(f"{name} must be {size} finite numbers, not {value}.")
     return array
 

@@ -2,4 +2,8 @@
 
 import os
 
+from system.early import at_once_if_a_module_starts
+
+at_once_if_a_module_starts()
+
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # as in train.py

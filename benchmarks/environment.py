@@ -10,6 +10,7 @@ into each of these states and given these targets.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -152,4 +153,4 @@ def sides(arguments: Arguments) -> Iterator[tuple[str, Side]]:
 
 
 if __name__ == "__main__":
-    run("environment", Arguments, main, __doc__)
+    sys.exit(run("environment", Arguments, main, __doc__))

@@ -7,13 +7,17 @@ they do nothing else, gloo's threads never wait for a core.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed import FileStore  # pyright: ignore[reportPrivateImportUsage]
 
 from agents import distributed
 from agents.models import ActorNetwork, CriticNetwork
@@ -46,6 +50,9 @@ def main(arguments: Arguments) -> None:
     with ranks("exchange", arguments.processes, arguments.threads) as reports:
         if distributed.neighbours is None:
             raise ValueError("Ranks of one machine are measured, at least two: give --processes 2.")
+        meeting = distributed.gather(mkdtemp())[0]
+        store = FileStore(f"{meeting}/gloo", arguments.processes)
+        dist.init_process_group("gloo", store=store, rank=distributed.rank(), world_size=arguments.processes)
         networks = nn.ModuleList([ActorNetwork(layout.size(layout.ACTION)), CriticNetwork()])
         gradients = torch.zeros(sum(parameter.numel() for parameter in networks.parameters()))
         kinds = {"exchange": distributed.neighbours.total, "gloo": distributed.all_reduce}
@@ -70,4 +77,4 @@ def rate(total: Callable[[Tensor], Tensor], x: Tensor) -> float:
 
 
 if __name__ == "__main__":
-    run("exchange", Arguments, main, __doc__)
+    sys.exit(run("exchange", Arguments, main, __doc__))

@@ -7,6 +7,7 @@ elevation map; 99 of 100 steps should stay within 300 us.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,4 +142,4 @@ def main(arguments: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run("inference", Arguments, main, __doc__)
+    sys.exit(run("inference", Arguments, main, __doc__))

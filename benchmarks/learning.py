@@ -122,4 +122,4 @@ def main(arguments: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run_benchmark("learning", Arguments, main, __doc__)
+    sys.exit(run_benchmark("learning", Arguments, main, __doc__))

@@ -8,6 +8,7 @@ the pretrained Teacher had led. EnvPool is installed into an environment of its 
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 import venv
 from dataclasses import dataclass, replace
@@ -125,4 +126,4 @@ def main(arguments: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run("peers", Arguments, main, __doc__)
+    sys.exit(run("peers", Arguments, main, __doc__))

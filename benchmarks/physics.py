@@ -7,6 +7,7 @@ from the same poses over their ground and follow the same joint targets.
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,4 +137,4 @@ def main(arguments: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run("physics", Arguments, main, __doc__)
+    sys.exit(run("physics", Arguments, main, __doc__))

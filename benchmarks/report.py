@@ -16,6 +16,8 @@ import tyro
 
 from agents.distributed import LostRank
 from evaluation.args import require_writable
+from system import stopping
+from system.files import write
 
 PACKAGES = ("mujoco", "numba", "numpy", "torch", "rsl-rl-lib")
 """Packages whose versions a result names."""
@@ -24,7 +26,8 @@ Arguments = TypeVar("Arguments")
 Rates = dict[str, list[float]]
 
 
-def run(name: str, arguments: type[Arguments], main: Callable[[Arguments], None], about: str | None) -> None:
+@stopping.stoppable
+def run(name: str, arguments: type[Arguments], main: Callable[[Arguments], None], about: str | None) -> int:
     """Measure what the command line asks for; a request that cannot be met ends in one sentence and exit code 2."""
     try:
         given = tyro.cli(arguments, description=about, prog=f"python -m benchmarks.{name}")
@@ -32,7 +35,8 @@ def run(name: str, arguments: type[Arguments], main: Callable[[Arguments], None]
         main(given)
     except (ValueError, OSError, LostRank) as error:
         print(f"benchmarks.{name}: {error}", file=sys.stderr)
-        sys.exit(2)
+        return 2
+    return 0
 
 
 def check(values: Mapping[str, Any]) -> None:
@@ -89,4 +93,4 @@ def report(
             "versions": {"python": platform.python_version()}
             | {package: version(package) for package in (*PACKAGES, *packages)},
         }
-        file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write(file, json.dumps(result, indent=2) + "\n")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import resource
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
@@ -108,4 +109,4 @@ def main(arguments: Arguments) -> None:
 
 
 if __name__ == "__main__":
-    run("scaling", Arguments, main, __doc__)
+    sys.exit(run("scaling", Arguments, main, __doc__))

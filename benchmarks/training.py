@@ -7,6 +7,7 @@ each iteration are played once more from the same state through `env.step` alone
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,4 +118,4 @@ def measure(name: str, stage: Stage, iterations: int) -> Rates:
 
 
 if __name__ == "__main__":
-    run("training", Arguments, main, __doc__)
+    sys.exit(run("training", Arguments, main, __doc__))

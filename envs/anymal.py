@@ -18,7 +18,7 @@ from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
 from envs.metrics import Metrics
-from envs.per_episode import PerEpisode
+from envs.per_episode import OwnGenerator, PerEpisode
 from envs.placement import make_placement
 from envs.ranks import ALONE, Ranks
 from envs.senses import make_senses
@@ -59,6 +59,7 @@ class AnymalEnv(VecEnv):
             cfg.shapes,
             longest_delay=cfg.latency.action[1],
         )
+        self.drives = OwnGenerator(cfg.seed, stream=5)
         self.delay = PerEpisode(cfg.latency.action, cfg.num_envs, cfg.seed, stream=2)
         self.stiffness = PerEpisode(cfg.solver.stiffness, cfg.num_envs, cfg.seed, stream=3)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
@@ -87,8 +88,12 @@ class AnymalEnv(VecEnv):
     @one_torch_thread()
     @torch.no_grad()
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict[str, Any]]:
-        """Act (n, 16) for 20 ms -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself."""
+        """Act (n, 16) for 20 ms -> observations, reward (n,), done (n,), {"time_outs", "falls"}; resets by itself.
+
+        Entries that are no numbers act as 0, infinite ones as the limit; `metrics` counts the robots.
+        """
         with torch.inference_mode(False):
+            wild = ~actions.isfinite().all(-1)
             self._act(actions.clone().nan_to_num_(0.0).clamp_(-self.cfg.action_limit, self.cfg.action_limit))
             failed = self.simulation.failed.clone()
             causes = torch.stack([*(term(self.state) for term in terminations.TERMS.values()), failed])
@@ -97,7 +102,7 @@ class AnymalEnv(VecEnv):
             terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt, self.cfg.linear_variance)
             reward = (terms.sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
             done = fell | time_outs
-            self.metrics_since.add_step(self.state, terms, reward, causes, fell)
+            self.metrics_since.add_step(self.state, terms, reward, causes, fell, wild)
             self.placement.observe(self.state)
             ended = torch.nonzero(done).squeeze(-1)
             self._finish(ended, fell)
@@ -163,7 +168,7 @@ class AnymalEnv(VecEnv):
             return
         s, m = self.state, len(rows)
         cfg, factor = self.cfg.randomization, s.randomization_factor
-        events.new_bodies(s, self.simulation, rows, cfg, self.generator)
+        events.new_bodies(s, self.simulation, rows, cfg, self.generator, self.drives.generator)
         phase = start_phase(m, self.generator)
         target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
         start, heading = self.placement.start(rows)
@@ -222,6 +227,7 @@ class AnymalEnv(VecEnv):
             "samples": self.samples,
             "generator": self.generator.get_state(),
             "simulation": self.simulation.state_dict(),
+            "drives": self.drives.state_dict(),
             "delay": self.delay.state_dict(),
             "stiffness": self.stiffness.state_dict(),
             "commands": self.commands.state_dict(),
@@ -233,7 +239,7 @@ class AnymalEnv(VecEnv):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`; the next step has the same bits as if the environment had gone on."""
         self.simulation.load_state_dict(state["simulation"])
-        for drawn in (name for name in ("delay", "stiffness") if name in state):
+        for drawn in (name for name in ("drives", "delay", "stiffness") if name in state):
             getattr(self, drawn).load_state_dict(state[drawn])
         self.commands.load_state_dict(state["commands"])
         self.placement.load_state_dict(state["placement"])

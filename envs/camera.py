@@ -12,8 +12,8 @@ from envs.terrains import Surface
 class FollowCamera:
     """A camera beside the robot that follows its base smoothly and rises where terrain would hide it."""
 
-    distance = 3.0
-    """m from the point it looks at."""
+    distance = 2.2
+    """m from the point it looks at: the robot fills a third of the width."""
     bearing = {"level or rising": 70.0, "falling": 110.0}
     """Degrees from the robot's first heading to the direction of view: what rises ahead of it is best seen from behind,
     what falls from ahead."""
@@ -72,5 +72,5 @@ class FollowCamera:
 class SideCamera(FollowCamera):
     """Closer to the robot and nearly square to its way, from where heights are told apart best."""
 
-    distance = 2.5
+    distance = 2.1
     bearing = {"level or rising": 80.0, "falling": 100.0}

@@ -28,9 +28,17 @@ BESIDE = 0.58
 
 
 def new_bodies(
-    s: State, simulation: Simulation, rows: Tensor, cfg: RandomizationConfig, generator: torch.Generator
+    s: State,
+    simulation: Simulation,
+    rows: Tensor,
+    cfg: RandomizationConfig,
+    generator: torch.Generator,
+    drives: torch.Generator,
 ) -> None:
-    """New masses, motors, feet and external wrenches for the robots in these rows, in the state and in the physics."""
+    """New masses, motors, feet and external wrenches for the robots in these rows, in the state and in the physics.
+
+    The dynamics of the drives are drawn with `drives`, so that robots of any drive are the same otherwise.
+    """
     m, factor = len(rows), s.randomization_factor
 
     def uniform(columns: int, width: float) -> Tensor:
@@ -44,7 +52,7 @@ def new_bodies(
     simulation.set_mass(rows, cfg.payload + uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
     strength = 1 + uniform(12, cfg.motor_strength)
     if simulation.drives_have_dynamics:
-        simulation.set_drives(rows, strength, randomization.drives(cfg, m, factor, generator))
+        simulation.set_drives(rows, strength, randomization.drives(cfg, m, factor, drives))
     else:
         simulation.set_strength(rows, strength)
     simulation.set_friction(rows, s.friction[rows])

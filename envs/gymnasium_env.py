@@ -18,6 +18,7 @@ from torch import Tensor
 from anymal_policy import layout
 from envs import observations
 from envs.anymal import AnymalEnv
+from envs.camera import FollowCamera
 from envs.config import EnvConfig
 from envs.rendering import Renderer
 from envs.state import State
@@ -45,7 +46,7 @@ class EpisodicEnv(AnymalEnv):
     def restart(self, seed: int) -> None:
         """New episodes for all robots, drawn with this seed; those they were in count as timed out."""
         self.generator.manual_seed(seed)
-        for drawing in (self.senses, self.delay, self.stiffness):
+        for drawing in (self.senses, self.drives, self.delay, self.stiffness):
             drawing.seed(seed)
         rows, fell = torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool)
         self.placement.finish(rows, fell, ~self.senses.map_failed())
@@ -82,7 +83,8 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
     time. Terminations are falls; truncations are time-outs and robots that have crossed their tile.
     """
 
-    metadata = {"render_modes": [], "render_fps": 50, "autoreset_mode": AutoresetMode.SAME_STEP}
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 50, "autoreset_mode": AutoresetMode.SAME_STEP}
+    autoreset_mode = AutoresetMode.SAME_STEP
 
     def __init__(
         self,
@@ -90,10 +92,16 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
         task: str = "anymal_rough",
         cfg: EnvConfig | None = None,
         tiles: Sequence[Tile] | None = None,
+        render_mode: str | None = None,
     ) -> None:
-        """The task's environment, or one with the configuration `cfg`; `tiles` take the place of the curriculum's."""
+        """The task's environment, or one with the configuration `cfg`; `tiles` take the place of the curriculum's.
+
+        With the render mode "rgb_array" a camera follows each robot.
+        """
         cfg = replace(task_config(task) if cfg is None else cfg, num_envs=num_envs)
-        self.env, self.num_envs = EpisodicEnv(cfg, tiles), num_envs
+        self.env, self.num_envs, self.render_mode = EpisodicEnv(cfg, tiles), num_envs, render_mode
+        self.renderer: Renderer | None = None
+        self.cameras = [FollowCamera(self.env.surface, cfg.dt) for _ in range(num_envs)]
         self.single_observation_space, self.single_action_space = observation_space(cfg), action_space(cfg)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -117,6 +125,8 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
         actions = np.array(actions, np.float32)
         if actions.shape != self.action_space.shape:
             raise ValueError(f"Actions must have the shape {self.action_space.shape}, not {actions.shape}.")
+        if not (finite := np.isfinite(actions).all(-1)).all():
+            raise ValueError(f"Actions must be finite numbers; that of robot {int(finite.argmin())} is not.")
         groups, reward, done, extras = self.env.step(torch.from_numpy(actions))
         infos: dict[str, Any] = {}
         for number, row in enumerate(torch.nonzero(done).squeeze(-1).tolist()):
@@ -124,6 +134,24 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
             infos = self._add_info(infos, {"final_obs": final, "final_info": {}}, row)
         terminations, truncations = extras["falls"].numpy().copy(), extras["time_outs"].numpy().copy()
         return arrays(groups), reward.double().numpy(), terminations, truncations, infos
+
+    def render(self) -> tuple[NDArray[np.uint8], ...] | None:
+        """Every robot from the side, (720, 1280, 3) RGB each; after an episode's last step already in the next one."""
+        if self.render_mode is None:
+            return None
+        if self.renderer is None:
+            self.renderer = Renderer(self.env)
+        return tuple(self._picture(self.renderer, row) for row in range(self.num_envs))
+
+    def _picture(self, renderer: Renderer, row: int) -> NDArray[np.uint8]:
+        renderer.row, renderer.camera = row, self.cameras[row]
+        return renderer.draw()
+
+    def close_extras(self, **_: Any) -> None:
+        """Give back what drawing holds."""
+        if self.renderer is not None:
+            self.renderer.close()
+            self.renderer = None
 
 
 class AnymalGymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
@@ -140,11 +168,10 @@ class AnymalGymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
     ) -> None:
         """As of `AnymalVectorEnv`; with the render mode "rgb_array" a camera follows the robot."""
         cfg = replace(task_config(task) if cfg is None else cfg, threads=1)
-        self.robots = AnymalVectorEnv(1, task, cfg, tiles)
+        self.robots = AnymalVectorEnv(1, task, cfg, tiles, render_mode)
         self.observation_space = self.robots.single_observation_space
         self.action_space = self.robots.single_action_space
         self.render_mode = render_mode
-        self.renderer: Renderer | None = None
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -162,17 +189,12 @@ class AnymalGymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
 
     def render(self) -> NDArray[np.uint8] | None:
         """The robot from the side, (720, 1280, 3) RGB; after an episode's last step already in the next one."""
-        if self.render_mode is None:
-            return None
-        if self.renderer is None:
-            self.renderer = Renderer(self.robots.env)
-        return self.renderer.draw()
+        pictures = self.robots.render()
+        return None if pictures is None else pictures[0]
 
     def close(self) -> None:
         """Give back what drawing holds."""
-        if self.renderer is not None:
-            self.renderer.close()
-            self.renderer = None
+        self.robots.close()
 
 
 def arrays(groups: Any) -> Observation:

@@ -25,15 +25,16 @@ class Metrics:
         self._sums[name] += total
         self._weights[name] += weight
 
-    def add_step(self, s: State, terms: Tensor, reward: Tensor, causes: Tensor, fell: Tensor) -> None:
+    def add_step(self, s: State, terms: Tensor, reward: Tensor, causes: Tensor, fell: Tensor, wild: Tensor) -> None:
         """One step of n robots: rewards per second by term (k, n), tracking, falls per minute by cause.
 
-        `causes` (c + 1, n) are the terminations in their order, and robots whose physics was not finite.
+        `causes` (c + 1, n) are the terminations in their order, and robots whose physics was not finite; `wild` (n,)
+        are those whose action was not.
         """
         n = len(reward)
         seconds = n * self._dt
         once = torch.stack([reward, rewards.linear_tracking(s), rewards.angular_tracking(s), fell])
-        sums = iter(torch.cat([terms, once, causes]).sum(-1).tolist())
+        sums = iter(torch.cat([terms, once, causes, wild.unsqueeze(0)]).sum(-1).tolist())
         for name in (*self._terms, "total"):
             self._add(f"reward/{name}", next(sums), seconds)
         self._add("tracking/linear", next(sums), n)
@@ -41,8 +42,9 @@ class Metrics:
         self._add("falls_per_minute", next(sums), seconds / 60)
         for name in terminations.TERMS:
             self._add(f"falls_per_minute/{name}", next(sums), seconds / 60)
-        self._sums["physics/non_finite"] += next(sums)
-        self._weights["physics/non_finite"] = 1
+        for name in ("physics/non_finite", "actions/non_finite"):
+            self._sums[name] += next(sums)
+            self._weights[name] = 1
 
     def add_episodes(self, seconds: Tensor, fell: Tensor) -> None:
         """Episodes that ended: how long they were, (m,) s, and whether by a fall, (m,)."""

@@ -12,22 +12,35 @@ Bounds = tuple[float, float]
 """Least and largest value; equal for a constant."""
 
 
-class PerEpisode:
-    """One number for each of n robots, uniform within bounds, anew in every episode.
+class OwnGenerator:
+    """A generator for one kind of thing, so that drawing more or fewer of it changes nothing else that is drawn."""
 
-    Its own generator, so that switching it on changes nothing else that is drawn; a constant draws nothing.
-    """
-
-    def __init__(self, bounds: Bounds, num_envs: int, seed: int, stream: int) -> None:
+    def __init__(self, seed: int, stream: int) -> None:
         """`stream` tells apart what is drawn with one seed; 1 are the senses' errors."""
-        self.low, self.high, self.stream = *bounds, stream
-        self.values = torch.full((num_envs,), float(self.low))
-        self.generator = torch.Generator()
+        self.stream, self.generator = stream, torch.Generator()
         self.seed(seed)
 
     def seed(self, seed: int) -> None:
         """Draw from here on with this seed."""
         self.generator.manual_seed(stream_seed(seed, self.stream))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that resuming needs."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`."""
+        self.generator.set_state(state["generator"])
+
+
+class PerEpisode(OwnGenerator):
+    """One number for each of n robots, uniform within bounds, anew in every episode; a constant draws nothing."""
+
+    def __init__(self, bounds: Bounds, num_envs: int, seed: int, stream: int) -> None:
+        """The lower bound until the first draw."""
+        super().__init__(seed, stream)
+        self.low, self.high = bounds
+        self.values = torch.full((num_envs,), float(self.low))
 
     def draw(self, rows: Tensor) -> Tensor:
         """Values of the episodes that start in these rows, (m,)."""
@@ -38,11 +51,11 @@ class PerEpisode:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that resuming needs."""
-        return {"generator": self.generator.get_state(), "values": self.values.clone()}
+        return {**super().state_dict(), "values": self.values.clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`."""
-        self.generator.set_state(state["generator"])
+        super().load_state_dict(state)
         self.values = state["values"].clone()
 
 

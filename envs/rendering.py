@@ -27,12 +27,16 @@ LARGEST = 4096
 """Pixels, longest side that software renderers can draw."""
 BACKENDS = {"linux": "egl", "darwin": "cgl"}
 """Module of mujoco with the OpenGL that needs no screen, by platform; glfw elsewhere."""
-SHADOW_RADIUS, SHADOW_TEXELS = 6.0, 4096
-"""Region around the robot that is in the shadow map, in extents of the model, and the map's side."""
+SHADOW_RADIUS, SHADOW_TEXELS = 6.0, {"hardware": 4096, "software": 1024}
+"""Region around the robot that is in the shadow map, in extents of the model, and the map's side by who draws it."""
+SOFTWARE = ("llvmpipe", "softpipe", "swrast", "swiftshader")
+"""What OpenGL calls itself where a processor draws, in small letters."""
 SUN_DISTANCE = 4.0
 """m from the robot to the centre of the sun's shadow map."""
 FLOOR_DEPTH = 0.005
 """m of the endless floor below the terrain's lowest point."""
+FLOOR_TINT = np.array([0.62, 0.68, 0.78, 1.0], np.float32)
+"""Colour by which the floor's texture is multiplied: bluer and darker than any terrain, which is thus seen to end."""
 FLOOR_SIZE = np.array([300.0, 300.0, 1.0])
 """m, half sides of the floor along x and y: as far as the camera can see; the third is not used."""
 SPARE_GEOMS = 1000
@@ -57,7 +61,6 @@ class Renderer:
         self.data = mujoco.MjData(self.model)
         self.model.vis.global_.offwidth, self.model.vis.global_.offheight = size
         self.model.vis.map.shadowclip = SHADOW_RADIUS
-        self.model.vis.quality.shadowsize = SHADOW_TEXELS
         self.camera = camera(env.surface, env.cfg.dt)
         self.floor_w = float(env.surface.map.heights.min()) - FLOOR_DEPTH
         self.option = mujoco.MjvOption()
@@ -109,8 +112,8 @@ class Renderer:
     def _add_floor(self) -> None:
         """Put a floor under the terrain; it exists in the picture only."""
         floor = self.scene.geoms[self.scene.ngeom]
-        plane, centre, white = mujoco.mjtGeom.mjGEOM_PLANE, np.array([0.0, 0.0, self.floor_w]), np.ones(4, np.float32)
-        mujoco.mjv_initGeom(floor, plane.value, FLOOR_SIZE, centre, np.eye(3).ravel(), white)
+        plane, centre = mujoco.mjtGeom.mjGEOM_PLANE, np.array([0.0, 0.0, self.floor_w])
+        mujoco.mjv_initGeom(floor, plane.value, FLOOR_SIZE, centre, np.eye(3).ravel(), FLOOR_TINT)
         floor.matid = self.model.material("ground").id
         floor.specular = floor.shininess = floor.reflectance = 0.0
         self.scene.ngeom += 1
@@ -154,6 +157,7 @@ def open_context(model: mujoco.MjModel, size: tuple[int, int]) -> tuple[Any, Any
     try:
         gl = importlib.import_module(f"mujoco.{backend}").GLContext(*size)
         gl.make_current()
+        model.vis.quality.shadowsize = SHADOW_TEXELS[who_draws()]
         context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
         mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, context)
     except Exception as error:  # missing libraries and drivers show as a dozen types, down to AttributeError
@@ -163,3 +167,11 @@ def open_context(model: mujoco.MjModel, size: tuple[int, int]) -> tuple[Any, Any
             "on Debian or Ubuntu install the package libegl1 and set MUJOCO_GL=egl."
         ) from error
     return gl, context
+
+
+def who_draws() -> str:
+    """Whether graphics hardware or software draws in the present OpenGL context."""
+    name = importlib.import_module("OpenGL.GL").glGetString(0x1F01)  # GL_RENDERER
+    return (
+        "software" if any(word in (name or b"").decode(errors="replace").lower() for word in SOFTWARE) else "hardware"
+    )

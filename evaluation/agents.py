@@ -11,6 +11,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor
 
+from agents import checkpoint
 from agents.checkpoint import Policy, load_policy
 from agents.config import STUDENT_GROUPS, restore
 from anymal_policy import layout
@@ -26,6 +27,10 @@ ACTS_THROUGH = ("gait", "action_limit", "drive")
 """Settings of an environment that give a policy's actions their meaning."""
 TOLD = (*ACTS_THROUGH, "decimation")
 """Those that a policy tells of its training."""
+
+
+class NotFiniteError(ValueError):
+    """A policy gives actions that are no numbers; the message is one sentence for the user."""
 
 
 class Agent(Protocol):
@@ -105,8 +110,11 @@ class TrainedAgent:
         self.policy.reset(torch.ones(num_robots, dtype=torch.bool))
 
     def act(self, obs: TensorDict) -> Tensor:
-        """The policy's mean actions (n, 16)."""
-        return self.policy.act(obs)
+        """The policy's mean actions (n, 16); a NotFiniteError for others than numbers."""
+        actions = self.policy.act(obs)
+        if not actions.isfinite().all():
+            raise NotFiniteError(f"{self.name} gives actions that are not finite numbers, so it cannot be judged.")
+        return actions
 
     def reset(self, done: Tensor) -> None:
         """Forget the robots whose episode is over, (n,) bool."""
@@ -137,10 +145,7 @@ def find_teacher(path: Path | None = None) -> Agent | None:
     """The Teacher in that file or run directory; for None the pretrained one, or None if there is none."""
     if path is None and not (ROOT / TEACHER).is_file():
         return None
-    agent = TrainedAgent(str(path or TEACHER), load_policy(path or ROOT / TEACHER))
-    if agent.env.noisy_groups:
-        raise ValueError(f"{agent.name} is a Student; name its Teacher with --teacher.")
-    return agent
+    return TrainedAgent(str(path or TEACHER), load_policy(path or ROOT / TEACHER, checkpoint.TEACHER))
 
 
 def find_pretrained() -> str:

@@ -20,7 +20,7 @@ class Args:
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero or random evaluates that control alone; it needs no checkpoint."""
     terrains: str = "flat,rough,slope_up,slope_down,step_up,step_down,stairs_up,stairs_down"
-    """Terrain families (python -m envs.terrains draws them), or heightmap files (.npy, .png)."""
+    """Terrain families (python -m envs.terrains draws them), or heightmap files (.npy, .npz, .png, .tif)."""
     noise: str = "nominal"
     """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered; or how they
     fail: blank, invented, plane, elsewhere, frozen, stuck, jump, wall, corridor, holes, partial, late, drift, shadow,
@@ -55,6 +55,10 @@ class Args:
     """m between the samples of a heightmap file; default 0.05."""
     scale: float | None = None
     """m, height of full white in a PNG heightmap."""
+    start: tuple[float, float] | None = None
+    """m, where robots start on a heightmap file, from its corner of least x and y; default in its middle."""
+    heading: str = "0"
+    """Degrees from +x towards +y, in which they start there, a row of results each; any: a new one in each episode."""
     episodes: int | None = None
     """Episodes of each policy on each ground; default 100, in a suite each experiment's own number."""
     physics: Physics = Physics()

@@ -43,16 +43,20 @@ class BeliefView:
     """The belief of an environment's first robot as dots in the world and a legend."""
 
     def __init__(self, env: AnymalEnv, policy: StudentPolicy, noise: str) -> None:
-        """Look at `policy` whenever it has acted on the observations of `env`, whose noise has this name."""
+        """Note what `policy` believes whenever it has acted on the observations of `env`, whose noise has this name."""
         self.env, self.policy, self.noise = env, policy, noise
         self.steps = round(STRIP_SECONDS / env.cfg.dt)
         self.openness: deque[float] = deque(maxlen=self.steps)
 
+    def note(self) -> None:
+        """Remember how open the gate is; once for each step."""
+        openness = read_belief(self.env, self.policy).openness
+        if openness is not None:
+            self.openness.append(openness)
+
     def look(self, height: int) -> tuple[list[Dots], Image]:
-        """Dots at every height sample, and the legend of a picture of `height` pixels; once for each step."""
+        """Dots at every height sample, and the legend of a picture of `height` pixels, for what was noted last."""
         belief = read_belief(self.env, self.policy)
-        if belief.openness is not None:
-            self.openness.append(belief.openness)
         dots = [Dots(sample_points(self.env.state, heights), COLOURS[kind]) for kind, heights in belief.heights.items()]
         return dots, paint_legend(self._key(belief), self._strip(), height)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.terrains import FAMILIES, Tile, make_tile, parameters
+from envs.terrains.rasters import READERS
 from envs.terrains.table import family_named
 from envs.terrains.tile import WALLS, put_between_walls
 from envs.terrains.user import load_heightmap
@@ -17,11 +19,14 @@ TILES = 8
 """Tiles per cell, of equal parameters and different seeds."""
 TILE_SIZE = (12.0, 12.0)
 """m, sides of a tile that is walked from its middle: room for the distance in every direction."""
-SMALLEST_HEIGHTMAP = 11.0
-"""m, shortest side of a user's heightmap that has this room."""
+ROOM = 5.5
+"""m that a user's heightmap needs ahead of the start: for the distance, its border and the spread of the starts."""
 FIRST_SEED = 2**32
 """Smallest seed of an evaluation's tiles; those of training are smaller, so that no policy has seen them."""
-HEIGHTMAPS = (".npy", ".png")
+HEIGHTMAPS = tuple(READERS)
+"""Endings of files of heights."""
+ANY = None
+"""Heading of robots of which each begins every episode in another direction."""
 PARAMETERS = (
     *("height", "depth", "width", "slope", "amplitude", "feature", "levels", "density", "direction"),
     *("wall", "drop"),
@@ -42,7 +47,7 @@ class Cell:
     difficulty: float | None = None
     """0..1, None where it would change nothing."""
     parameters: dict[str, float] = field(default_factory=dict)
-    """Every parameter of the family; of a heightmap, how its file was read."""
+    """Every parameter of the family; of a heightmap, how its file was read, and where the robots start."""
     heightmap: Tile | None = None
     """The tile from the file."""
     walls: Walls | None = None
@@ -78,23 +83,28 @@ def make_cells(
     resolution: float | None = None,
     scale: float | None = None,
     walls: Walls | None = None,
+    start: tuple[float, float] | None = None,
+    headings: Sequence[float | None] = (0.0,),
 ) -> list[Cell]:
     """Every terrain at every difficulty and combination of explicit values, each different ground once.
 
-    An explicit parameter goes to the terrains that have it, `walls` beside all of them, which must be lanes. What
-    cannot be made is refused here, with a ValueError.
+    Heightmaps are walked from `start` (m) in each of the `headings` (degrees). An explicit parameter goes to the
+    terrains that have it, `walls` beside all of them, which must be lanes. What cannot be made is refused here, with a
+    ValueError.
     """
     files = [name for name in terrains if Path(name).suffix.lower() in HEIGHTMAPS]
     families = [name for name in terrains if name not in files]
-    if not files and (resolution is not None or scale is not None):
-        raise ValueError("--resolution and --scale describe a heightmap file; name one in --terrains.")
+    if not files and (resolution, scale, start, tuple(headings)) != (None, None, None, (0.0,)):
+        flags = "--resolution, --scale, --start and --heading"
+        raise ValueError(f"{flags} describe a heightmap file; name one in --terrains.")
     refuse_unused(families, explicit)
     if files and walls is not None:
         raise ValueError(f"--walls stand beside lanes (step_up, stairs_up, ...); {files[0]} is none.")
     cells = [cell for name in dict.fromkeys(families) for cell in family_cells(name, difficulties, explicit, walls)]
     for cell in cells:
         cell.tile(FIRST_SEED)
-    return cells + [heightmap_cell(name, resolution, scale) for name in dict.fromkeys(files)]
+    ways = product(dict.fromkeys(files), dict.fromkeys(headings))
+    return cells + [heightmap_cell(name, resolution, scale, start, heading) for name, heading in ways]
 
 
 def refuse_unused(families: Sequence[str], explicit: Values) -> None:
@@ -123,11 +133,31 @@ def family_cells(
     return cells
 
 
-def heightmap_cell(path: str, resolution: float | None, scale: float | None) -> Cell:
-    """A user's heightmap, walked from its middle in any direction."""
-    tile = load_heightmap(path, resolution, scale)
-    if min(tile.size) < SMALLEST_HEIGHTMAP:
-        size = f"{tile.size[0]:g} x {tile.size[1]:g} m"
-        raise ValueError(f"{path} is {size}, but an evaluation needs {SMALLEST_HEIGHTMAP:g} m along both sides.")
+def heightmap_cell(
+    path: str,
+    resolution: float | None = None,
+    scale: float | None = None,
+    start: tuple[float, float] | None = None,
+    heading: float | None = 0.0,
+) -> Cell:
+    """A user's heightmap, walked from its middle or from `start` (m) along a heading (degrees), or any."""
+    tile = load_heightmap(path, resolution, scale, start, heading)
+    for direction in range(0, 360, 15) if heading is None else (heading,):
+        if (room := room_ahead(tile, math.radians(direction))) < ROOM:
+            size = f"{tile.size[0]:g} x {tile.size[1]:g} m"
+            raise ValueError(
+                f"{path} is {size}, and ends {room:.3g} m ahead of the start at {tile.start[0]:g} {tile.start[1]:g} "
+                f"with heading {direction:g}, but an evaluation needs {ROOM:g} m: choose --start and --heading."
+            )
     given = {"resolution": resolution, "scale": scale}
-    return Cell(path, parameters={name: value for name, value in given.items() if value is not None}, heightmap=tile)
+    read = {name: value for name, value in given.items() if value is not None}
+    return Cell(path, parameters=read | tile.parameters, heightmap=tile)
+
+
+def room_ahead(tile: Tile, heading: float) -> float:
+    """m from the tile's start to its end along a heading in rad."""
+    distances = []
+    for direction, place, side in zip((math.cos(heading), math.sin(heading)), tile.start, tile.size, strict=True):
+        if abs(direction) > 1e-9:
+            distances.append((side - place if direction > 0 else place) / abs(direction))
+    return min(distances)

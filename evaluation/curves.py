@@ -7,10 +7,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
 from numpy.typing import NDArray
+
+from agents.checkpoint import CURVES_FILE, stage_directories
+from system import stopping
+from system.files import whole
+from system.shell import quoted
 
 PANELS = {
     "tracking reward, 0..1": ("tracking/",),
@@ -23,6 +29,8 @@ PANELS = {
     "environment steps per second": ("perf/steps_per_second",),
 }
 """Title of each panel, and the beginnings of the names of the metrics that it shows; each metric is shown once."""
+DASHES = ("-", "--", ":", "-.")
+"""Of the first ten curves of a panel, the next ten, and so on."""
 SMOOTHING = 15
 """Iterations over which a curve is averaged."""
 
@@ -32,7 +40,7 @@ class Args:
     """Draw the curves that training wrote."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
-    """Run directories, in the order in which each went on from the one before."""
+    """Run directories, in the order in which each went on from the one before; all stages of each."""
     out: Path = Path("curves.png")
     """Picture to write."""
 
@@ -41,8 +49,8 @@ def read_curves(runs: Sequence[Path]) -> dict[str, NDArray[np.float64]]:
     """Metrics by name, all of one length; samples count on from run to run, missing values are NaN."""
     rows: list[dict[str, str]] = []
     offset, samples = 0.0, []
-    for run in runs:
-        path = run / "curves.csv"
+    for place in (place for run in runs for place in stage_directories(run)):
+        path = place / CURVES_FILE
         if not path.is_file():
             raise ValueError(f"There is no {path}: name the directory of a training run.")
         with path.open(newline="") as file:
@@ -66,6 +74,11 @@ def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
 
 
+def look(number: int) -> dict[str, Any]:
+    """Colour and dashes of the curve of this number in a panel: no two of forty are the same."""
+    return {"color": f"C{number % 10}", "linestyle": DASHES[number // 10 % len(DASHES)], "linewidth": 1.6}
+
+
 def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
     """Write the picture."""
     from matplotlib.figure import Figure
@@ -73,17 +86,19 @@ def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
     figure = Figure(figsize=(15, 18), layout="constrained")
     shown: set[str] = set()
     for axes, (title, beginnings) in zip(figure.subplots(4, 2).flat, PANELS.items(), strict=True):
-        for name, values in curves.items():
-            if name.startswith(beginnings) and name not in shown:
-                shown.add(name)
-                axes.plot(curves["train/samples"] / 1e6, smooth(values), label=name.split("/")[-1], linewidth=1.2)
+        names = [name for name in curves if name.startswith(beginnings) and name not in shown]
+        shown.update(names)
+        for number, name in enumerate(names):
+            axes.plot(curves["train/samples"] / 1e6, smooth(curves[name]), label=name.split("/")[-1], **look(number))
         axes.set(title=title, xlabel="million samples")
         axes.grid(alpha=0.3)
         if axes.lines:
-            axes.legend(fontsize=7, ncols=2)
-    figure.savefig(out, dpi=80)
+            axes.legend(fontsize=9, ncols=2)
+    with whole(out) as part:
+        figure.savefig(part, dpi=80)
 
 
+@stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Draw; exit code 2 for runs that cannot be read."""
     args = tyro.cli(Args, args=argv, prog="evaluation.curves")
@@ -92,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"evaluation.curves: {error}", file=sys.stderr)
         return 2
-    print(f"Wrote {args.out}")
+    print(f"Wrote {quoted(args.out)}")
     return 0
 
 

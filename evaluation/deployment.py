@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
+from system.files import naming
 
 MODEL, CONTRACT = "student.onnx", "student.json"
 TOLERANCE = 1e-4
@@ -39,14 +41,21 @@ def require_packages() -> None:
 
 
 def deploy(policy: StudentPolicy, out: Path) -> float:
-    """Write both files and compare them with the policy; rad, largest difference of a joint target."""
+    """Write both files or none, and compare them with the policy; rad, largest difference of a joint target.
+
+    The contract is written for the network beside it.
+    """
     module = deployed(policy)
     out.mkdir(parents=True, exist_ok=True)
-    write_onnx(module, out / MODEL)
-    error = difference(module, out / MODEL)
-    if error > TOLERANCE:
-        raise ValueError(f"{out / MODEL} differs from its policy by {error:.1e} rad: use the pinned onnx packages.")
-    contract.write(out / CONTRACT, describe(policy, module))
+    with naming(out), TemporaryDirectory(prefix=".export-", dir=out) as unfinished:
+        made = Path(unfinished)
+        write_onnx(module, made / MODEL)
+        error = difference(module, made / MODEL)
+        if not error <= TOLERANCE:
+            raise ValueError(f"{MODEL} differs from its policy by {error:.1e} rad: use the pinned onnx packages.")
+        contract.write(made / CONTRACT, describe(policy, module))
+        for name in (MODEL, CONTRACT):
+            (made / name).replace(out / name)
     return error
 
 

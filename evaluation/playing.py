@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -13,6 +15,9 @@ from envs.state import State
 from evaluation.agents import Agent
 from evaluation.recording import Screen
 
+SAID_EVERY = 5.0
+"""s between two lines of progress where no terminal shows them."""
+
 
 @dataclass
 class Walk:
@@ -22,6 +27,8 @@ class Walk:
     """s, one step."""
     steps: int = 0
     falls: int = 0
+    crossings: int = 0
+    """Times that the robot has crossed the ground's border and was put back to the start."""
     distance: float = 0.0
     """m, travelled along the command."""
     commanded: float = 0.0
@@ -34,9 +41,11 @@ class Walk:
     """Steps that ended in the episode in which they began."""
 
     def add(self, s: State, command: Tensor, done: bool, fell: bool) -> None:
-        """One step under `command` (3,) that led to `s`, or, if `done`, to the next episode."""
+        """One step under `command` (3,) that led to `s`, or, if `done`, to the next episode: after a fall, or at the
+        ground's border, since no play is as long as an episode."""
         self.steps += 1
         self.falls += fell
+        self.crossings += done and not fell
         if done:
             return
         velocity, wanted = s.linear_velocity_yaw[0, :2], command[:2]
@@ -49,11 +58,12 @@ class Walk:
 
     def __str__(self) -> str:
         """Distance, falls and mean errors, a line each."""
+        border = f"; crossed the ground's border and began anew: {self.crossings}" if self.crossings else ""
         n, distance = max(self.measured, 1), round(self.distance, 2) + 0.0  # no "-0.00"
         return (
             f"Distance: {distance:.2f} m along the command, {self.commanded:.2f} m asked for, "
             f"in {self.steps * self.dt:.2f} s\n"
-            f"Falls: {self.falls}\n"
+            f"Falls: {self.falls}{border}\n"
             f"Mean velocity error: {self.velocity_error / n:.3f} m/s, {self.yaw_rate_error / n:.3f} rad/s"
         )
 
@@ -63,7 +73,7 @@ def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) ->
 
     Each state is shown once the agent has chosen what to do in it, so that the screen may show what it makes of it.
     """
-    walk, obs = Walk(env.cfg.dt), env.get_observations()
+    walk, obs, progress = Walk(env.cfg.dt), env.get_observations(), Progress(env.cfg.dt)
     agent.start(env.num_envs, seed)
     with StopRequest(abort=False, notice="ending the walk") as stop:  # an exception within a picture breaks the video
         while walk.steps < steps and not stop.requested:
@@ -73,12 +83,31 @@ def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) ->
             obs, _, done, extras = env.step(actions)
             agent.reset(done)
             walk.add(env.state, command, bool(done[0]), bool(extras["falls"][0]))
-            say(f"\r{walk.steps * walk.dt:.2f} s of {steps * walk.dt:.2f} s")
-    say("\n")
+            progress.tell(walk.steps, steps)
+    progress.end()
     return walk
 
 
-def say(progress: str) -> None:
-    """Tell somebody who waits at a terminal."""
-    if sys.stderr.isatty():
-        print(progress, end="", file=sys.stderr, flush=True)
+class Progress:
+    """Tells somebody who waits how far a walk is and how long it still takes, at a terminal in one line."""
+
+    def __init__(self, dt: float, now: Callable[[], float] = time.monotonic) -> None:
+        """Steps of `dt` s."""
+        self.dt, self.now, self.terminal = dt, now, sys.stderr.isatty()
+        self.every = 0.2 if self.terminal else SAID_EVERY
+        self.begin = self.said = now()
+
+    def tell(self, steps: int, of: int) -> None:
+        """Say it if it is time to."""
+        now = self.now()
+        if now - self.said < self.every:
+            return
+        self.said = now
+        left = (now - self.begin) / steps * (of - steps)
+        line = f"{steps * self.dt:.2f} s of {of * self.dt:.2f} s, {left:.0f} s left"
+        print(f"\r{line} " if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Leave the line at a terminal."""
+        if self.terminal:
+            print(file=sys.stderr)

@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
@@ -26,7 +26,10 @@ from envs.dots import add_dots
 from envs.rendering import Renderer, pose, visual_model
 from evaluation.belief import BeliefView
 from evaluation.legend import inset
+from system.files import whole
 
+RATE = 25
+"""Pictures per second of a video: every other step of 20 ms."""
 QUALITY = 6
 """Of the video, 1 to 10; still clean at 6."""
 LEGEND_FOR = 720
@@ -45,23 +48,39 @@ class Recorder:
     """Draws the robot into a video, a folder of pictures, or both."""
 
     def __init__(
-        self, renderer: Renderer, rate: int, video: Path | None, frames: Path | None, belief: BeliefView | None
+        self,
+        renderer: Renderer,
+        rate: int,
+        video: Path | None,
+        frames: Path | None,
+        belief: BeliefView | None,
+        name: Path | None,
     ) -> None:
-        """Open the files for `rate` pictures per second: an .mp4, and a folder for frame_00000.png and so on."""
-        self.renderer, self.frames, self.belief, self.count = renderer, frames, belief, 0
-        for folder in (video.parent if video else None, frames):
-            if folder is not None:
-                folder.mkdir(parents=True, exist_ok=True)
-        self.path, self.video = video, open_video(video, renderer.size, rate) if video else None
+        """Open the files for `rate` steps per second: an .mp4, and a folder for frame_00000.png and so on.
+
+        The user knows the video by its `name`.
+        """
+        self.renderer, self.frames, self.belief, self.count, self.steps = renderer, frames, belief, 0, 0
+        self.every = max(1, round(rate / RATE))
+        self.path, self.name, self.video = video, name, None
+        if video is not None:
+            with said_in_one_sentence(name):
+                self.video = open_video(video, renderer.size, round(rate / self.every))
 
     def show(self) -> bool:
-        """Add a picture of the robot as it is now."""
+        """Add a picture of the robot as it is now, if one is due."""
+        if self.belief is not None:
+            self.belief.note()
+        self.steps += 1
+        if (self.steps - 1) % self.every:
+            return True
         picture = self._draw()
         if self.video is not None:
-            with said_in_one_sentence(self.path):
+            with said_in_one_sentence(self.name):
                 self.video.send(picture)
         if self.frames is not None:
-            Image.fromarray(picture).save(self.frames / f"frame_{self.count:05d}.png")
+            with whole(self.frames / f"frame_{self.count:05d}.png") as part:
+                Image.fromarray(picture).save(part)
         self.count += 1
         return True
 
@@ -80,9 +99,8 @@ class Recorder:
 
 def open_video(path: Path, size: tuple[int, int], rate: int) -> Any:
     """A generator to send RGB pictures of `size` pixels to, which writes them as H.264 at `rate` per second."""
-    with said_in_one_sentence(path):
-        writer = imageio_ffmpeg.write_frames(path, size, fps=rate, codec="libx264", quality=QUALITY, macro_block_size=2)
-        writer.send(None)
+    writer = imageio_ffmpeg.write_frames(path, size, fps=rate, codec="libx264", quality=QUALITY, macro_block_size=2)
+    writer.send(None)
     return writer
 
 
@@ -110,11 +128,30 @@ def recording(
         raise ValueError(f"Frames need a folder, and {frames} is a file.")
     rate = round(1 / env.cfg.dt)
     camera = FollowCamera if belief is None else SideCamera
-    with (
-        closing(Renderer(env, size, camera=camera)) as renderer,
-        closing(Recorder(renderer, rate, video, frames, belief)) as recorder,
-    ):
-        yield recorder
+    for folder in (video.parent if video else None, frames):
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+    with whole(video) if video else nullcontext() as part:
+        with (
+            closing(Renderer(env, size, camera=camera)) as renderer,
+            closing(Recorder(renderer, rate, part, frames, belief, video)) as recorder,
+        ):
+            yield recorder
+        if part is not None and part.is_file() and not is_complete(part):
+            with said_in_one_sentence(video):
+                raise OSError("ffmpeg does not say")
+
+
+def is_complete(video: Path) -> bool:
+    """Whether an .mp4 has its index, which ffmpeg writes last, and no box of it is cut off."""
+    boxes, content = set[bytes](), video.read_bytes()
+    place = 0
+    while place + 8 <= len(content):
+        size, name = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8]
+        size = int.from_bytes(content[place + 8 : place + 16]) if size == 1 else size or len(content) - place
+        boxes.add(name)
+        place += max(size, 8)
+    return b"moov" in boxes and place == len(content)
 
 
 class Window:
@@ -148,6 +185,7 @@ class Window:
 
     def _overlay(self, belief: BeliefView) -> None:
         """Put the robot's belief into the window, its legend into the lower left corner."""
+        belief.note()
         dots, legend = belief.look(LEGEND_FOR)
         self.handle.user_scn.ngeom = 0
         add_dots(self.handle.user_scn, dots)

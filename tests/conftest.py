@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,12 @@ from envs.config import EnvConfig
 from envs.rendering import Renderer, RenderingError
 from envs.tasks import TASKS
 from evaluation import agents as evaluated
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heeding_signals() -> None:
+    """Ctrl-C as at a terminal, also where the tests run behind a shell that switched it off for them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

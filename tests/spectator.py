@@ -9,8 +9,8 @@ from pathlib import Path
 from envs.anymal import AnymalEnv
 from evaluation.belief import BeliefView
 
-SHORT = ["--seconds", "0.06", "--terrain", "flat", "--size", "64", "48"]
-"""Flags of a play of three steps."""
+SHORT = ["--viewer", "video", "--seconds", "0.06", "--terrain", "flat", "--size", "64", "48"]
+"""Flags of a play of three steps that is recorded."""
 
 
 class Spectator:

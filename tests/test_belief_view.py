@@ -132,7 +132,9 @@ def test_only_what_a_student_has_is_shown(
     belief = read_belief(env, policy)
     assert list(belief.heights) == kinds
     assert (belief.openness is not None) == gate
-    dots, legend = BeliefView(env, policy, "large").look(320)
+    view = BeliefView(env, policy, "large")
+    view.note()
+    dots, legend = view.look(320)
     assert [group.colour for group in dots] == [COLOURS[kind] for kind in kinds]
     for kind, colour in COLOURS.items():
         assert (legend == colour).all(-1).any() == (kind in kinds)

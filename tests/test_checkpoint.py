@@ -138,8 +138,9 @@ def test_bombs_of_small_files_are_refused(tmp_path: Path) -> None:
         refused(tmp_path / "policy.pt")
 
 
-def test_kinds_are_not_mixed_up(run_dir: Path) -> None:
-    assert "holds a resume" in refused(run_dir / "resume.pt")
+def test_kinds_are_not_mixed_up(run_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "renamed.pt").write_bytes((run_dir / "resume.pt").read_bytes())
+    assert "holds a resume" in refused(tmp_path / "renamed.pt")
     assert "holds a teacher" in refused(run_dir / "policy.pt", read_resume)
 
 
@@ -152,6 +153,23 @@ def test_network_of_another_shape_is_refused(run_dir: Path, tmp_path: Path) -> N
     del record["critic"]
     archive.write(tmp_path / "policy.pt", record)
     assert "lacks critic" in refused(tmp_path / "policy.pt")
+
+
+@pytest.mark.parametrize("part", ["network", "normalizer", "std", "critic"])
+def test_weights_that_are_not_finite_are_refused(run_dir: Path, tmp_path: Path, part: str) -> None:
+    record = read_policy(run_dir)
+    del record["hash"]
+    next(tensor for tensor in record[part].values() if tensor.is_floating_point()).view(-1)[0] = torch.nan
+    archive.write(tmp_path / "policy.pt", record)
+    assert "not finite" in refused(tmp_path / "policy.pt")
+
+
+def test_a_training_whose_weights_are_not_finite_is_refused(run_dir: Path, tmp_path: Path) -> None:
+    record = read_resume(run_dir)
+    del record["hash"]
+    record["algorithm"]["actor_state_dict"]["mlp.teacher.head.0.bias"] = torch.tensor([torch.inf])
+    archive.write(tmp_path / "resume.pt", record)
+    assert "not finite" in refused(tmp_path, read_resume)
 
 
 def test_directory_of_a_run_stands_for_its_policy(run_dir: Path) -> None:

@@ -263,7 +263,7 @@ def test_ranks_learn_on_gpus_where_each_has_its_own(gpus: int, device: str, monk
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert distributed.device() == device
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", distributed.OWN_LAUNCH)
+    monkeypatch.setenv(distributed.MEETING, "x")
     assert distributed.device() == "cpu"  # train.py on its own stays there
 
 

@@ -13,7 +13,7 @@ from drive_worlds import ActuatorNetwork, hanging, inputs, numbers, scripted
 from einops import rearrange
 from torch import Tensor
 from torch.testing import assert_close
-from worlds import DEFAULT, plane_tile, pose, put, simulation
+from worlds import DEFAULT, environment, plane_tile, pose, put, simulation
 
 from envs.config import as_recorded
 from envs.drives import ANYDRIVE, PD, DriveConfig
@@ -218,6 +218,13 @@ def test_drives_of_half_the_strength_give_half_the_torque_and_limit(cfg: DriveCo
             sim.settle(torch.tensor([0]))
         assert torques(strong).abs().min() > 1
         assert_close(torques(weak), 0.5 * torques(strong), atol=1e-4, rtol=0)
+
+
+def test_robots_of_any_drives_are_the_same_otherwise() -> None:
+    real, ideal = environment(5, seed=3), environment(5, seed=3, drive=PD)
+    for name in ("mass", "friction", "qpos", "qvel"):
+        assert np.array_equal(getattr(real.simulation, name), getattr(ideal.simulation, name))
+    assert not np.array_equal(real.simulation.dynamics, environment(5, seed=4).simulation.dynamics)
 
 
 def test_user_actuators_of_other_models_are_left_alone() -> None:

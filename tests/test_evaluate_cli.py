@@ -114,9 +114,10 @@ def test_same_seed_gives_the_same_file_at_any_thread_count() -> None:
 def test_a_users_heightmap_can_be_evaluated() -> None:
     np.save("course.npy", np.zeros((120, 130)))
     command = ["--agent", "zero", "--terrains", "course.npy", "--resolution", "0.1", "--episodes", "2"]
+    used = {"resolution": 0.1, "start_x": 6.5, "start_y": 6.0, "heading": 0.0}
     assert evaluate.main([*command, "--json", "out.json"]) == 0
     cell = json.loads(Path("out.json").read_text())["cells"][0]
-    assert (cell["terrain"], cell["parameters"]) == ("course.npy", {"resolution": 0.1})
+    assert (cell["terrain"], cell["parameters"]) == ("course.npy", used)
 
 
 def test_every_parameter_of_every_family_has_a_flag() -> None:
@@ -162,7 +163,7 @@ def test_what_cannot_be_met_is_refused_in_one_sentence(
 def test_a_heightmap_without_room_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     np.save("small.npy", np.zeros((100, 100)))
     assert evaluate.main(["--agent", "zero", "--terrains", "small.npy"]) == 2
-    assert "needs 11 m" in capsys.readouterr().err
+    assert "needs 5.5 m" in capsys.readouterr().err
 
 
 def test_without_any_policy_it_says_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:

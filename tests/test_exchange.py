@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import socket
-import tempfile
+import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import TypeVar
@@ -88,40 +88,42 @@ def test_a_rank_that_hangs_is_missed_in_the_end(tmp_path: Path, monkeypatch: pyt
         Exchange(0, 2, [Pipe()[0]], tmp_path).gather(None)
 
 
-def test_ranks_meet_whatever_the_order_in_which_they_come() -> None:
-    meeting: Future[Path] = Future()
+def always() -> bool:
+    return True
 
-    def gather(folder: Path | None) -> list[Path]:
-        if folder is not None:
-            meeting.set_result(folder)
-        return [meeting.result(timeout=60)]
 
+def test_ranks_meet_whatever_the_order_in_which_they_come(tmp_path: Path) -> None:
     def work(own: int) -> list[int]:
-        with joined(own, 4, gather) as rank:
+        with joined(own, 4, tmp_path, always) as rank:
             return rank.gather(own)
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, (3, 2, 1, 0), timeout=60)) == [[0, 1, 2, 3]] * 4
-    assert not meeting.result().exists()
 
 
-@pytest.mark.parametrize("comes", [True, False])
-def test_a_rank_that_ends_while_it_joins_is_missed(comes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("own", [0, 1])
+def test_a_rank_that_does_not_come_is_missed(tmp_path: Path, own: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "JOINING", 0.1)
-
-    def gather(folder: Path) -> list[Path]:
-        if comes:
-            with socket.socket(socket.AF_UNIX) as guest:
-                guest.connect(str(folder / "meeting"))
-        return [folder]
-
-    with pytest.raises(LostRank), joined(0, 2, gather):
+    with pytest.raises(LostRank), joined(own, 2, tmp_path, always):
         pass
 
 
-def test_nobody_stays_where_the_first_rank_has_left(tmp_path: Path) -> None:
-    with pytest.raises(LostRank), joined(1, 2, lambda _: [tmp_path / "gone"]):
+@pytest.mark.parametrize("own", [0, 1])
+def test_a_rank_that_never_will_come_is_missed_at_once(tmp_path: Path, own: int) -> None:
+    with pytest.raises(LostRank), joined(own, 2, tmp_path, lambda: False):
         pass
+
+
+def test_a_rank_that_ends_while_it_joins_is_missed(tmp_path: Path) -> None:
+    def guest() -> None:
+        with socket.socket(socket.AF_UNIX) as own:
+            while own.connect_ex(str(tmp_path / "meeting")):
+                time.sleep(0.01)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(guest)
+        with pytest.raises(LostRank), joined(0, 2, tmp_path, always):
+            pass
 
 
 def test_only_memory_that_is_used_is_kept(tmp_path: Path) -> None:
@@ -129,10 +131,8 @@ def test_only_memory_that_is_used_is_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_whose_name_is_too_long_for_a_socket_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 100)))
-    Path(tempfile.gettempdir()).mkdir()
-    with pytest.raises(OSError, match="set TMPDIR to another, short folder"), joined(0, 2, lambda folder: [folder]):
+def test_a_folder_whose_name_is_too_long_for_a_socket_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / ("x" * 100)
+    place.mkdir()
+    with pytest.raises(OSError, match="set TMPDIR to another, short folder"), joined(0, 2, place, always):
         pass

@@ -88,7 +88,7 @@ def test_pickled_array_is_refused_and_not_executed(tmp_path):
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("name", ["map.npy", "map.png"])
+@pytest.mark.parametrize("name", ["map.npy", "map.npz", "map.png", "map.tif"])
 def test_garbage_and_missing_files_are_named(tmp_path, name):
     path = tmp_path / name
     with pytest.raises(ValueError, match="There is no heightmap"):
@@ -126,6 +126,7 @@ def test_wrong_use_gets_one_clear_sentence(tmp_path):
     colour = save(tmp_path, np.zeros((80, 80, 3), np.uint8), "colour.png")
     grey, array = save(tmp_path, np.zeros((80, 80), np.uint8), "grey.png"), save(tmp_path, GOOD)
     (tmp_path / "map.tif").touch()
+    (tmp_path / "map.jpg").touch()
     for arguments, message in [
         ((colour, None, 1.0), "greyscale"),
         ((grey, None, None), "scale"),
@@ -133,7 +134,8 @@ def test_wrong_use_gets_one_clear_sentence(tmp_path):
         ((array, None, 1.0), "PNG only"),
         ((array, 0.0), "resolution"),
         ((array, float("nan")), "resolution"),
-        ((tmp_path / "map.tif",), "must be a .npy or .png"),
+        ((tmp_path / "map.tif",), "not a readable TIFF"),
+        ((tmp_path / "map.jpg",), "must be one of .npy, .npz"),
         ((tmp_path,), "no heightmap file"),
     ]:
         with pytest.raises(ValueError, match=message):

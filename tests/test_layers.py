@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 OURS = {
+    "system",
     "anymal_policy",
     "agents",
     "envs",
     "evaluation",
+    "viewer",
     "train",
     "train_args",
     "train_stages",
@@ -21,12 +24,15 @@ OURS = {
     "evaluate",
     "export",
     "benchmarks",
+    "tools",
 }
 ALLOWED = {
     "anymal_policy": ("anymal_policy",),
-    "agents": ("agents", "anymal_policy"),
-    "envs": ("envs", "anymal_policy.gait", "anymal_policy.layout"),
-    "evaluation": ("evaluation", "agents", "envs", "anymal_policy"),
+    "system": ("system",),
+    "agents": ("agents", "anymal_policy", "system"),
+    "envs": ("envs", "anymal_policy.gait", "anymal_policy.layout", "system"),
+    "evaluation": ("evaluation", "agents", "envs", "anymal_policy", "system"),
+    "viewer": ("viewer", "evaluation", "agents", "envs", "anymal_policy", "system"),
 }
 SIMULATOR_AND_TRAINER = {"mujoco", "rsl_rl", "gymnasium", "tensordict", "numba", "scipy", "tyro", "matplotlib"}
 
@@ -74,3 +80,8 @@ def test_the_layout_needs_numpy_alone() -> None:
 def test_agents_know_tensors_but_no_physics() -> None:
     for path in files("agents"):
         assert "mujoco" not in {name.split(".")[0] for name in imports(path)}, path
+
+
+def test_the_system_needs_the_standard_library_alone() -> None:
+    for path in files("system"):
+        assert {name.split(".")[0] for name in imports(path)} <= {*sys.stdlib_module_names, "system"}, path

@@ -21,6 +21,7 @@ from envs.height_noise import LEVELS
 from envs.tasks import TASKS
 from envs.terrains import FAMILIES
 from evaluation.playing import Walk
+from viewer.web import Visit
 
 ROOT = Path(__file__).parents[1]
 
@@ -91,13 +92,13 @@ def test_command_reaches_the_robot_and_may_be_negative(spectator: Spectator) -> 
 def test_nothing_is_random_about_the_robot(spectator: Spectator) -> None:
     poses = []
     for seed in ("1", "2"):
-        assert play.main(["--agent", "zero", "--seed", seed, *SHORT[:2], "--terrain", "step_up"]) == 0
+        assert play.main(["--agent", "zero", "--seed", seed, *SHORT[:4], "--terrain", "step_up"]) == 0
         poses.append(spectator.env.state.base_position_w)
     assert poses[0].numpy() == pytest.approx(poses[1].numpy(), abs=0.02)
 
 
 def test_explicit_parameters_replace_those_of_the_difficulty(spectator: Spectator) -> None:
-    flags = ["--terrain", "stairs_up", "--difficulty", "1", "--depth", "0.4", "--seconds", "0.02"]
+    flags = ["--viewer", "video", "--terrain", "stairs_up", "--difficulty", "1", "--depth", "0.4", "--seconds", "0.02"]
     assert play.main(["--agent", "zero", *flags]) == 0
     (tile,) = spectator.env.placement.map.tiles
     assert (tile.family, tile.parameters) == ("stairs_up", {"height": 0.22, "depth": 0.4})
@@ -112,7 +113,7 @@ def test_heightmap_files_are_walked_on(spectator: Spectator) -> None:
     np.save("slope.npy", slope)
     Image.fromarray((255 * slope).astype(np.uint8)).save("slope.png")
     for flags in (["slope.npy"], ["slope.png", "--scale", "1", "--resolution", "0.05"]):
-        assert play.main(["--agent", "zero", "--seconds", "0.02", "--terrain", *flags]) == 0
+        assert play.main(["--agent", "zero", "--viewer", "video", "--seconds", "0.02", "--terrain", *flags]) == 0
         climb = spectator.env.surface.height(np.array([[-1.0, 0.0], [1.0, 0.0]]))
         assert climb[1] - climb[0] == pytest.approx(2.0 / 3.95, abs=0.02)
 
@@ -125,7 +126,7 @@ def test_interruption_ends_the_play_with_its_result(
         return True
 
     monkeypatch.setattr(spectator, "show", interrupted)
-    assert play.main(["--agent", "zero", "--terrain", "flat"]) == 0
+    assert play.main(["--agent", "zero", "--viewer", "video", "--terrain", "flat"]) == 0
     assert "in 0.02 s" in capsys.readouterr().out
 
 
@@ -146,13 +147,19 @@ def test_interruption_ends_the_play_with_its_result(
         (["--seconds", "0"], "--seconds"),
         (["--seconds", "inf"], "--seconds"),
         (["--seed", "-1"], "--seed"),
-        (["--size", "63", "48"], "63 x 48"),
+        (["--viewer", "video", "--size", "63", "48"], "63 x 48"),
         (["--video", "out.gif"], ".mp4"),
         (["--frames", "file"], "folder"),
         (["--checkpoint", "file"], "zero"),
         (["--agent", "policy", "--checkpoint", "file"], "damaged"),
         (["--agent", "policy", "--checkpoint", "nowhere"], "nowhere"),
-        (["--agent", "policy", "--checkpoint", "a", "b"], "one policy"),
+        (["--viewer", "video", "--agent", "policy", "--checkpoint", "a", "b"], "--viewer web"),
+        (["--viewer", "video", "--follow"], "--viewer web"),
+        (["--follow"], "--checkpoint"),
+        (["--viewer", "window"], "no screen"),
+        (["--viewer", "web", "--video", "out.mp4"], "--viewer web"),
+        (["--port", "70000"], "port"),
+        (["--host", "192.0.2.1"], "--port"),
     ],
 )
 def test_requests_that_cannot_be_met_get_one_sentence_and_exit_code_2(
@@ -203,5 +210,44 @@ def test_walk_measures_along_the_command_and_skips_the_steps_that_end_episodes()
 
 def test_task_of_the_policy_does_not_choose_the_world(spectator: Spectator, project: Path) -> None:
     write_policy(project / "pretrained" / "teacher.pt", TASKS["anymal_flat"])
-    assert play.main(["--terrain", "step_up", "--seconds", "0.02"]) == 0
+    assert play.main(["--viewer", "video", "--terrain", "step_up", "--seconds", "0.02"]) == 0
     assert [tile.family for tile in spectator.env.placement.map.tiles] == ["step_up"]
+
+
+@pytest.fixture
+def visitor(monkeypatch: pytest.MonkeyPatch) -> list[Visit]:
+    """What would have been shown on a page."""
+    visits: list[Visit] = []
+
+    def visit(request: Visit) -> Walk:
+        visits.append(request)
+        return Walk(dt=0.02)
+
+    monkeypatch.setattr("viewer.web.visit", visit)
+    return visits
+
+
+def test_without_a_screen_a_page_for_this_computer_alone_is_the_default(visitor: list[Visit]) -> None:
+    assert play.main(["--agent", "zero", "--terrain", "stairs_up", "--height", "0.1", "--command", "1", "0", "0"]) == 0
+    (visit,) = visitor
+    assert (visit.host, visit.port, visit.terrain, visit.command) == ("127.0.0.1", 8080, "stairs_up", (1.0, 0.0, 0.0))
+    assert visit.ground.parameters["height"] == 0.1
+    assert not list(Path().glob("*.mp4"))
+
+
+def test_a_page_shows_several_policies_and_follows_a_training(visitor: list[Visit]) -> None:
+    write_student(Path("runs/mine/policy.pt"), EnvConfig())
+    write_policy(Path("teacher.pt"), EnvConfig())
+    assert play.main(["--checkpoint", "runs/mine", "teacher.pt", "zero", "--follow", "--noise", "covered"]) == 0
+    (visit,) = visitor
+    assert [agent.name for agent in visit.agents] == ["runs/mine", "teacher.pt", "zero"]
+    assert (visit.follow, visit.noise) == (Path("runs/mine"), "covered")
+
+
+def test_without_viser_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "viewer"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "viser", None)
+    assert play.main(["--agent", "zero"]) == 2
+    message = capsys.readouterr().err
+    assert "viser" in message and "pip install" in message and message.count("\n") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,14 @@ from typing import Any
 import pytest
 import torch
 from fake_run import rows, start_student, teacher_record, training_hash
+from torch import Tensor
 
+import evaluate
+import train
 from agents.archive import CheckpointError
 from agents.checkpoint import load_policy, read_policy, read_resume
+from agents.config import LEAST_LEARNING_RATE
+from agents.distillation import TENFOLD
 from agents.policies import StudentPolicy
 from agents.runner import StudentRunner
 from anymal_policy.student import StudentConfig
@@ -154,3 +160,73 @@ def test_what_cannot_be_taught_is_refused(tmp_path: Path) -> None:
         start_student(tmp_path, 1, num_mini_batches=9)
     with pytest.raises(ValueError, match="multiple of gradient_length"):
         start_student(tmp_path, 1, num_steps_per_env=9)
+
+
+def begun(path: Path, iterations: int, **settings: Any) -> StudentRunner:
+    """A Student that goes on from one which has learnt something."""
+    if not (path / "first").exists():
+        start_student(path / "first", 3, averaging=1).train()
+    runner = start_student(path / "second", iterations, **settings)
+    assert runner.init_from(read_policy(path / "first")) == []
+    return runner
+
+
+def weights(runner: StudentRunner) -> Tensor:
+    return torch.cat([weight.detach().flatten().clone() for weight in runner.alg.student.network.parameters()])
+
+
+def test_a_student_that_goes_on_from_another_begins_with_small_steps(tmp_path: Path) -> None:
+    """Adam's first steps have the size of the learning rate, whatever the gradient."""
+    runner, steps = begun(tmp_path, 1), 2 * 4 * 2  # passes, groups of robots, parts of the rollout
+    before = weights(runner)
+    runner.train()
+    change = (weights(runner) - before).abs().max()
+    assert 0 < change < 1.1 * steps * LEAST_LEARNING_RATE
+    anew = start_student(tmp_path / "anew", 1)
+    before = weights(anew)
+    anew.train()
+    assert (weights(anew) - before).abs().max() > 10 * change
+
+
+def test_its_learning_rate_rises_with_samples_up_to_the_schedule(tmp_path: Path) -> None:
+    alg, rates = begun(tmp_path, 1).alg, []
+    for alg.samples in (0, TENFOLD, 10 * TENFOLD):
+        alg._decay_learning_rate()
+        rates.append(alg.optimizer.param_groups[0]["lr"])
+    assert rates == pytest.approx([1e-5, 1e-4, 5e-4 * 0.97 ** (10 * TENFOLD / 250_000)])
+
+
+def test_its_policy_is_the_mean_of_a_window_that_begins_with_the_other(tmp_path: Path) -> None:
+    runner = begun(tmp_path, 1, averaging=6400)
+    runner.train()
+    old, new = read_policy(tmp_path / "first")["network"], runner.alg.student.network.state_dict()
+    for name, mean in read_policy(tmp_path / "second")["network"].items():
+        torch.testing.assert_close(mean, torch.lerp(old[name], new[name], 8 * 8 / 6400), rtol=0, atol=1e-7)
+
+
+def test_going_on_gently_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
+    begun(tmp_path, 2).train()
+    resumed = start_student(tmp_path / "second", 4, seed=99)
+    resumed.restore(read_resume(tmp_path / "second"))
+    resumed.train()
+    parts = training_hash(tmp_path / "second")
+    begun(tmp_path, 4).train()
+    assert training_hash(tmp_path / "second") == parts
+
+
+@pytest.mark.slow
+def test_the_shipped_student_is_no_worse_after_a_few_iterations(tmp_path: Path) -> None:
+    """On stairs of 0.15 m, with the weights as they are after every update and as policy.pt averages them."""
+    root = Path(train.__file__).parent
+    teacher, student = (str(root / "pretrained" / f"{name}.pt") for name in ("teacher", "student"))
+    runs = [str(tmp_path / name) for name in ("mean", "last")]
+    for run, averaging in zip(runs, ("4000000", "1"), strict=True):
+        size = (
+            f"--preset smoke --max-iterations 4 --processes 1 --student.averaging {averaging} --run-dir {run}".split()
+        )
+        assert train.main(["--stage", "student", "--teacher", teacher, "--init-from", student, *size]) == 0
+    table = tmp_path / "table.json"
+    ground = ["--terrains", "stairs_up", "--height", "0.15", "--episodes", "40"]
+    assert evaluate.main(["--checkpoint", student, *runs, *ground, "--json", str(table)]) == 0
+    before, mean, last = (row["success"] for row in json.loads(table.read_text())["cells"])
+    assert mean >= before - 0.026 and last >= before - 0.051  # one and two of 40

@@ -22,6 +22,7 @@ from agents.config import PRESETS, TeacherConfig, differences, restore
 from envs.config import EnvConfig
 from envs.curriculum import CurriculumConfig, curriculum_factor
 from envs.tasks import TASKS
+from system import shell
 from train_args import usable_cores
 
 SIZE = "--num-envs 4 --threads 1 --agent.num-steps-per-env 4 --agent.warm-up-steps 2"
@@ -143,7 +144,9 @@ def test_impossible_requests_are_refused_in_one_sentence(run_dir: Path, tmp_path
     assert "contradict" in refusal(capsys, "--num-envs", "5", "--env.num-envs", "6", *new)
     assert "already holds a run" in refusal(capsys, *TINY, "--run-dir", str(run_dir))
     assert "no checkpoint" in refusal(capsys, *TINY, "--init-from", str(tmp_path / "none.pt"), *new)
-    assert "holds a resume" in refusal(capsys, *TINY, "--init-from", str(run_dir / "resume.pt"), *new)
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "policy.pt").write_bytes((run_dir / "policy.pt").read_bytes())
+    assert "start from it with --init-from" in refusal(capsys, "--resume", str(tmp_path / "alone" / "policy.pt"))
     assert "holds no resume.pt" in refusal(capsys, "--resume", str(tmp_path))
     assert not (tmp_path / "new").exists()
 
@@ -204,5 +207,5 @@ def test_terminated_process_saves_exits_cleanly_and_says_how_to_go_on(tmp_path: 
         time.sleep(0.2)
     os.kill(process.pid, signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
-    assert process.returncode == 0 and f"python train.py --resume {path}" in output
+    assert process.returncode == 0 and shell.command("train.py", ["--resume", path]) in output
     assert read_resume(path)["iteration"] == load_policy(path).meta["iteration"] > 0

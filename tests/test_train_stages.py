@@ -198,7 +198,6 @@ def test_what_cannot_be_distilled_is_refused_in_one_sentence(whole: Path, tmp_pa
     assert "no checkpoint" in refusal(capsys, *stage, "--teacher", "nowhere.pt", *new)
     student = str(whole / "student")
     assert "holds a student, but a teacher" in refusal(capsys, *stage, "--teacher", student, *new)
-    assert "holds a resume" in refusal(capsys, *stage, "--teacher", str(whole / "teacher" / "resume.pt"), *new)
     assert "--stage student" in refusal(capsys, "--teacher", str(whole), *new)
     assert "--stage student" in refusal(capsys, "--stage", "teacher", "--teacher", str(whole), *new)
     taught = ["--teacher", str(whole), "--num-envs", "4", "--threads", "1"]

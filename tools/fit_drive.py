@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from envs.drives import ANYDRIVE, DriveConfig
 from envs.drives.network import DriveNetwork, load
 from evaluation.agents import TEACHER, load_agent
+from system import stopping
+from system.files import whole
 from tools.drive_recordings import WALKS, bench, walking
 
 STUDENT = "pretrained/student.pt"
@@ -164,7 +166,8 @@ def step_table(truth: Drive, drive: Drive) -> str:
 def save(drive: Drive, path: Path) -> None:
     """Write the numbers by the names of torch.nn.LSTM."""
     tensors = {name.replace(".", "_"): tensor.numpy() for name, tensor in drive.state_dict().items()}
-    np.savez(path, allow_pickle=False, **tensors)
+    with whole(path) as part:
+        np.savez(part, allow_pickle=False, **tensors)
 
 
 def recordings(agent: str, arguments: Arguments, seed: int) -> dict[str, list[NDArray[np.float32]]]:
@@ -180,7 +183,8 @@ def recordings(agent: str, arguments: Arguments, seed: int) -> dict[str, list[ND
     return seen
 
 
-def main(arguments: Arguments) -> None:
+@stopping.stoppable
+def main(arguments: Arguments) -> int:
     """Record, fit, test, save."""
     truth = in_torch(load(Path(arguments.network)))
     walks = [
@@ -197,7 +201,8 @@ def main(arguments: Arguments) -> None:
         error, torque = root_mean_square(drive, sequences)
         print(f"{name}: error {error:.2f} of {torque:.1f} N m RMS")
     print(step_table(truth, drive))
+    return 0
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Arguments, description=__doc__))
+    sys.exit(main(tyro.cli(Arguments, description=__doc__)))

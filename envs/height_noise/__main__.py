@@ -18,6 +18,10 @@ from envs.height_noise import LEVELS, NEVER, HeightNoise, HeightNoiseConfig, Map
 from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
 from envs.senses import ring_points
 from envs.terrains import Surface, build_map, make_tile
+from system import stopping
+from system.console import say
+from system.files import whole
+from system.shell import quoted
 
 PANELS = {
     "none": "none: perfect map",
@@ -134,7 +138,8 @@ def draw(seed: int) -> Figure:
     return figure
 
 
-def main(out: Path = Path("height_noise.png"), seed: int = 0) -> None:
+@stopping.stoppable
+def main(out: Path = Path("height_noise.png"), seed: int = 0) -> int:
     """Draw what the four feet's height samples say about stairs at every noise level and failure of the map.
 
     Args:
@@ -142,12 +147,14 @@ def main(out: Path = Path("height_noise.png"), seed: int = 0) -> None:
         seed: Seed of the noise.
     """
     try:
-        draw(seed).savefig(out)
+        with whole(out) as part:
+            draw(seed).savefig(part)
     except (OSError, ValueError) as error:
-        print(f"Cannot write {out}: {error}", file=sys.stderr)
-        sys.exit(2)
-    print(f"Wrote {out}.")
+        say(f"Cannot write {out}: {error}")
+        return 2
+    print(f"Wrote {quoted(out)}")
+    return 0
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    sys.exit(tyro.cli(main))

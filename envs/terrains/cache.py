@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import numpy as np
 
 from envs.terrains.grid import Heights, Risers, Size, shape_of
 from envs.terrains.tile import Tile, assemble, generate
+from system.console import say
+from system.files import whole
 
 SOURCES = ("grid.py", "natural.py", "blocks.py", "stairs.py", "paths.py", "table.py", "tile.py")
 """Files whose content decides what a tile looks like."""
@@ -68,13 +69,22 @@ def read(path: Path, shape: tuple[int, int, int]) -> tuple[Heights, Risers] | No
 
 
 def write(path: Path, heights: Heights, risers: Risers) -> None:
-    """Write heights and risers to a file in one move, or leave it if the directory cannot be written."""
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with suppress(OSError):
+    """Keep heights and risers in a file, if the disk has room for it."""
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with part.open("wb") as file:
-                np.savez_compressed(file, heights=heights, risers=risers)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole(path) as part:
+            np.savez_compressed(part, heights=heights, risers=risers)
+    except OSError as error:
+        do_without(error)
+
+
+warned = False
+"""Whether `do_without` has said it."""
+
+
+def do_without(error: OSError) -> None:
+    """Say once why what was made cannot be kept on the disk, which is no reason to stop."""
+    global warned
+    if not warned:
+        say(f"warning: {error}: every start takes longer without a cache; XDG_CACHE_HOME names another place for it.")
+    warned = True

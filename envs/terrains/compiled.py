@@ -7,7 +7,7 @@ after that has changed: heights and contacts would no longer agree.
 from __future__ import annotations
 
 import hashlib
-import os
+import tempfile
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from typing import Any, Literal, TypeVar, cast
 
 from numba import config, njit
 
-from envs.terrains.cache import cache_directory
+from envs.terrains.cache import cache_directory, do_without
+from envs.terrains.code_cache import CodeCache
 
 PACKAGES = ("terrains", "collider", "drives")
 """Packages of envs whose functions and constants end up in machine code."""
@@ -41,14 +42,16 @@ def compiled(function: Function, inline: Literal["never", "always"] = "never") -
 
     What is not inlined here LLVM may still inline.
     """
+    dispatcher: Any = njit(nogil=True, error_model="numpy", inline=inline)(function)
     chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
     folder = Path(chosen or cache_directory()) / FOLDER
-    config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
-    try:
-        kept = writable(folder)
-        return cast(Function, njit(cache=kept, nogil=True, error_model="numpy", inline=inline)(function))
-    finally:
-        config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
+    if writable(folder):
+        config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            dispatcher._cache = CodeCache(function)
+        finally:
+            config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
+    return cast(Function, dispatcher)
 
 
 @cache
@@ -56,9 +59,11 @@ def writable(folder: Path) -> bool:
     """Whether machine code can be kept there; where not, every process compiles for itself."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        do_without(error)
         return False
-    return os.access(folder, os.W_OK)
 
 
 inlined = partial(compiled, inline="always")

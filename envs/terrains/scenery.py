@@ -1,80 +1,72 @@
-"""How a terrain looks where treads overhang: the lower ground as MuJoCo's heightfield, and the treads as boxes over it.
-
-In pictures the heightfield's risers lean over one sample spacing, so boxes reach half a spacing into what they join.
-"""
+"""How a terrain looks in MuJoCo's pictures: the mesh of the ground, its walls darker than what one walks on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-
 import mujoco
 import numpy as np
+from einops import rearrange
 from numpy.typing import NDArray
 
-from envs.terrains.grid import PLATE, RESOLUTION, Heights
+from envs.terrains.mesh import Triangles, ground_mesh
 from envs.terrains.surface import Surface
 
-Block = tuple[int, int, int, int]
-"""First and last sample of a rectangle, along x, then along y."""
+WALL = (0.30, 0.32, 0.37, 1.0)
+"""Colour of risers and of the undersides of treads: bluish and darker than any tread, lit or not."""
+BANDS, DARKEST = 8, 0.66
+"""Shades by height of what one walks on, and the brightness of the lowest, so that up and down differ at a look."""
+FULL_RANGE = 0.3
+"""m of height that take all shades; flatter ground takes fewer."""
 
 
 class Scenery:
     """A surface as it looks, to be built into a model that is drawn and not simulated."""
 
     def __init__(self, surface: Surface) -> None:
-        """`surface` itself if nothing overhangs."""
-        terrain = surface.map
-        self.map, self.lower = terrain, surface
-        if terrain.floor is not None:
-            self.lower = Surface(replace(terrain, heights=terrain.floor, floor=None), "stock")
+        """All of it that is seen."""
+        self.mesh = ground_mesh(surface)
 
     def add_to_spec(self, spec: mujoco.MjSpec) -> None:
-        """Add the ground and the plates over it to the world."""
-        self.lower.add_to_spec(spec)
-        if self.map.floor is None:
-            return
-        for block in plates(self.map.heights, self.map.floor):
-            low, high = extent(block, self.map.heights, self.map.floor)
-            top = float(self.map.heights[block[2], block[0]])
-            centre, half = (low + high) / 2 + self.map.origin_w, (high - low) / 2
-            spec.worldbody.add_geom(
-                type=mujoco.mjtGeom.mjGEOM_BOX,
-                pos=[*centre, top - PLATE / 2],
-                size=[*half, PLATE / 2],
-                contype=0,
-                conaffinity=0,
-                material="ground",
-            )
+        """Add the ground to the world."""
+        spec.add_material(name="wall", rgba=WALL, specular=0.0, shininess=0.0)
+        if len(self.mesh.walls):
+            add_mesh(spec, "walls", self.mesh.walls, "wall")
+        band = bands(self.mesh.tops)
+        for shade in np.unique(band).tolist():
+            add_mesh(spec, f"tops_{shade}", self.mesh.tops[band == shade], add_shade(spec, shade))
 
     def write_to_model(self, model: mujoco.MjModel) -> None:
-        """Write the ground's heights into a compiled model."""
-        self.lower.write_to_model(model)
+        """Nothing: a mesh is compiled with its heights."""
 
 
-def plates(heights: Heights, floor: Heights) -> Iterator[Block]:
-    """Rectangles of plates of equal height that make up all plates, widest along x."""
-    level = np.where(floor < heights, heights, np.nan)
-    growing: dict[tuple[int, int, float], int] = {}
-    for iy, row in enumerate(np.vstack((level, np.full(level.shape[1], np.nan)))):
-        first = np.flatnonzero(np.concatenate(([True], row[1:] != row[:-1])))
-        runs = [(int(ix), int(end) - 1, float(row[ix])) for ix, end in zip(first, [*first[1:], len(row)], strict=True)]
-        here = {run: growing.get(run, iy) for run in runs if not np.isnan(run[2])}
-        for run, since in growing.items():
-            if run not in here:
-                yield run[0], run[1], since, iy - 1
-        growing = here
+def bands(tops: Triangles) -> NDArray[np.int64]:
+    """Band of height (k,) of each triangle, 0 for the lowest."""
+    height = tops[..., 2].mean(1)
+    low, high = float(height.min()), float(height.max())
+    share = (height - low) / max(high - low, FULL_RANGE)
+    return np.minimum((share * BANDS).astype(int), BANDS - 1)
 
 
-def extent(block: Block, heights: Heights, floor: Heights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The corners (x, y) of a plate of least and of largest x and y, m from the first sample of the map."""
-    west, east, south, north = block
-    ix, iy = (west + east) // 2, (south + north) // 2
+def add_shade(spec: mujoco.MjSpec, band: int) -> str:
+    """Add the material of a band of height, and return its name."""
+    brightness = DARKEST + (1.0 - DARKEST) * band / (BANDS - 1)
+    material = spec.add_material(
+        name=f"ground_{band}", rgba=(*(brightness,) * 3, 1.0), specular=0.0, shininess=0.0, texrepeat=(1.0, 1.0)
+    )
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "ground"
+    return material.name
 
-    def reach(row: int, column: int) -> float:
-        joins = heights[south, west] in (heights[row, column], floor[row, column])
-        return 1.0 if joins else 0.5
 
-    low = np.array([west - reach(iy, west - 1), south - reach(south - 1, ix)])
-    high = np.array([east + reach(iy, east + 1), north + reach(north + 1, ix)])
-    return low * RESOLUTION, high * RESOLUTION
+def add_mesh(spec: mujoco.MjSpec, name: str, triangles: Triangles, material: str) -> None:
+    """Add triangles to the world that are seen and never touched, with the texture's squares 1 m wide."""
+    vertices = rearrange(triangles, "k corner xyz -> (k corner) xyz")
+    spec.add_mesh(
+        name=name,
+        uservert=vertices.ravel(),
+        userface=np.arange(len(vertices), dtype=np.int32),
+        usertexcoord=vertices[:, :2].astype(np.float32).ravel(),
+        userfacetexcoord=np.arange(len(vertices), dtype=np.int32),
+        inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL,
+    )
+    spec.worldbody.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_MESH, name=name, meshname=name, contype=0, conaffinity=0, material=material
+    )

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from agents.checkpoint import STUDENT, versions
+from agents.checkpoint import stage_directories, versions
 from evaluation.curves import SMOOTHING, read_curves, smooth
 from evaluation.experiments.experiment import Experiment, Request, Row
 from evaluation.experiments.plots import finish
@@ -28,8 +28,7 @@ SAMPLES = "train/samples"
 
 def read(run: Path) -> dict[str, NDArray[np.float64]]:
     """Samples and losses by iteration of the Student's training in a run directory."""
-    place = run / STUDENT if (run / STUDENT).is_dir() else run
-    curves = read_curves([place])
+    curves = read_curves([stage_directories(run)[-1]])
     if LOSSES["behaviour"][0] not in curves:
         raise ValueError(f"{run} holds no training of a Student: name the directory of one with --runs.")
     unknown = np.full(len(curves[SAMPLES]), np.nan)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 
 from envs.terrains import RESOLUTION
 from evaluation.cells import make_cells
@@ -20,6 +21,8 @@ from evaluation.tables import Column, markdown_table, success
 NOISES = ("nominal",)
 EPISODES = 50
 HEIGHT = "height"
+LETTERS = 12
+"""Points of numbers and titles: legible where the picture is as wide as a page of text."""
 
 
 @dataclass(frozen=True)
@@ -95,31 +98,32 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def draw(rows: Sequence[Row]) -> Figure:
-    """A heat map for each policy and map, with success and its interval in percent in each cell."""
+    """A heat map for each policy and map, with success in percent in each cell; the tables have its intervals."""
     maps = maps_in(rows)
     figure = Figure(figsize=(7 * len(MAPS_OF), 6 * len(maps)), layout="constrained")
     panels = figure.subplots(len(maps), len(MAPS_OF), squeeze=False)
     for line, (name, own) in zip(panels, maps.items(), strict=True):
         for axes, (each, cells) in zip(line, own, strict=True):
-            heat(axes, each, cells)
-            axes.set_title(f"{name}: {each.terrain}", fontsize=9)
+            image = heat(axes, each, cells)
+            axes.set_title(f"{name}: {each.terrain}", fontsize=LETTERS)
+        figure.colorbar(image, ax=line[-1], label="success")
     return figure
 
 
-def heat(axes: Axes, each: Map, rows: Sequence[Row]) -> None:
+def heat(axes: Axes, each: Map, rows: Sequence[Row]) -> AxesImage:
     """One heat map."""
     heights, sides = axes_of(each, rows)
     image = np.zeros((len(heights), len(sides)))
     for row in rows:
         y, x = heights.index(row["parameters"][HEIGHT]), sides.index(row["parameters"][each.side])
         image[y, x] = row["success"]
-        lo, hi = row["ci95"]
-        text = f"{100 * row['success']:.0f}\n{100 * lo:.0f}-{100 * hi:.0f}"
-        axes.text(x, y, text, ha="center", va="center", fontsize=6, color="black" if row["success"] > 0.5 else "white")
-    axes.imshow(image, origin="lower", vmin=0, vmax=1, cmap="viridis", aspect="auto")
-    axes.set_xticks(range(len(sides)), [f"{side:g}" for side in sides])
+        ink = "black" if row["success"] > 0.5 else "white"
+        axes.text(x, y, f"{100 * row['success']:.0f}", ha="center", va="center", fontsize=LETTERS, color=ink)
+    shown = axes.imshow(image, origin="lower", vmin=0, vmax=1, cmap="viridis", aspect="auto")
+    axes.set_xticks(range(len(sides)), [f"{side:g}" for side in sides], rotation=45)
     axes.set_yticks(range(len(heights)), [f"{height:g}" for height in heights])
     axes.set(xlabel=f"{each.side} (m)", ylabel="height (m)")
+    return shown
 
 
 MAPS = Experiment("maps", settings, run, markdown, draw)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +18,8 @@ from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.steps import STEPS
 from evaluation.experiments.transfer import TRANSFER
+from system.files import whole, write
+from system.folders import taken
 
 OF_THE_PAPER = (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)
 EXPERIMENTS = {each.name: each for each in (REFERENCE, TRANSFER, GAIT, *OF_THE_PAPER)}
@@ -72,16 +73,20 @@ def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def run_suite(experiments: Sequence[Experiment], request: Request, out: Path) -> None:
-    """Make the experiments; each one's results are written when it is complete, the JSON last."""
-    out.mkdir(parents=True, exist_ok=True)
-    for experiment in experiments:
-        settings, versions = split(experiment.settings(request))
-        rows = experiment.run(request)
-        results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
-        text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
-        (out / f"{experiment.name}.md").write_text(text)
-        experiment.draw(rows).savefig(out / f"{experiment.name}.png", dpi=100)
-        part = out / f"{experiment.name}.json.part"
-        part.write_text(json.dumps(results, indent=2, allow_nan=False) + "\n")
-        os.replace(part, out / f"{experiment.name}.json")
-        print(text)
+    """Make the experiments that are missing, as the only one who writes to `out`."""
+    with taken(out):
+        for experiment in remaining(experiments, request, out):
+            make(experiment, request, out)
+
+
+def make(experiment: Experiment, request: Request, out: Path) -> None:
+    """Write one experiment's results when it is complete, the JSON last."""
+    settings, versions = split(experiment.settings(request))
+    rows = experiment.run(request)
+    results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
+    text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
+    write(out / f"{experiment.name}.md", text)
+    with whole(out / f"{experiment.name}.png") as part:
+        experiment.draw(rows).savefig(part, dpi=100)
+    write(out / f"{experiment.name}.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
+    print(text)

@@ -1,0 +1,61 @@
+"""A moving picture for a page of text from a video: `python -m evaluation.moving VIDEO.mp4 PICTURE.webp`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+import tyro
+from PIL import Image
+
+
+@dataclass(frozen=True)
+class Args:
+    """Write a video as a WebP that browsers show and repeat by themselves."""
+
+    video: tyro.conf.Positional[Path]
+    """Video to read (.mp4)."""
+    picture: tyro.conf.Positional[Path]
+    """Moving picture to write (.webp)."""
+    every: int = 2
+    """Take one of so many pictures."""
+    quality: int = 55
+    """0 to 100; more is larger."""
+
+
+def read_pictures(video: Path, every: int) -> tuple[list[Image.Image], float]:
+    """Every so many-th picture of a video, and how many of them make a second."""
+    if not video.is_file():
+        raise ValueError(f"There is no video {video}.")
+    frames: Iterator[bytes | dict] = imageio_ffmpeg.read_frames(video)
+    meta = next(frames)
+    assert isinstance(meta, dict)
+    pictures = [
+        Image.frombytes("RGB", meta["size"], frame)
+        for number, frame in enumerate(frames)
+        if number % every == 0 and isinstance(frame, bytes)
+    ]
+    return pictures, meta["fps"] / every
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Convert; exit code 2 for a video that cannot be read."""
+    args = tyro.cli(Args, args=argv, prog="evaluation.moving")
+    try:
+        pictures, rate = read_pictures(args.video, args.every)
+        first, *others = pictures
+        first.save(
+            args.picture, save_all=True, append_images=others, duration=round(1000 / rate), loop=0, quality=args.quality
+        )
+    except (ValueError, OSError, RuntimeError) as error:
+        print(f"evaluation.moving: {error}", file=sys.stderr)
+        return 2
+    print(f"Wrote {args.picture}, {args.picture.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

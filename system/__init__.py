@@ -1,0 +1,1 @@
+"""What every command needs of the operating system: files, folders, signals, the shell. Standard library alone."""

@@ -1,0 +1,105 @@
+"""Files that are written whole or not at all, and what is said of those that cannot be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from system.console import say
+
+_unfinished: set[Path] = set()
+
+
+def forget_unfinished() -> None:
+    """Remove what `whole` is writing, for a process that ends without coming back there."""
+    for part in tuple(_unfinished):
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Context for writing a new file of the same ending in the same folder, which takes the place of `path` afterwards.
+
+    Whole or not at all, whenever process or machine stops. What is no file (/dev/stdout) is written as it is.
+
+    Raises:
+        OSError: named after `path`, if it cannot be written; what was begun is gone.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        with naming(path):
+            yield path
+        return
+    part = target.with_name(f".{target.stem}.{uuid4().hex[:12]}{target.suffix}")
+    _unfinished.add(part)
+    with naming(path):
+        try:
+            yield part
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
+            _unfinished.discard(part)
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file by this text; raises as `whole` does."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def append(path: Path, content: bytes) -> None:
+    """Add to the end of a file, all of it or nothing; raises an OSError named after `path`."""
+    with naming(path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            before = os.fstat(descriptor).st_size
+            left = memoryview(content)
+            try:
+                while left:
+                    left = left[os.write(descriptor, left) :]
+            except BaseException:
+                os.ftruncate(descriptor, before)
+                raise
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Context whose OSErrors name this path, whatever the system call was that failed."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None or error.strerror is None:
+            raise OSError(f"{path} cannot be written: {error}") from error
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+class Troubles:
+    """Files that cannot be written for the moment: said when that begins, and when all are complete again."""
+
+    def __init__(self, consequence: str) -> None:
+        """`consequence` tells the user what that means."""
+        self.consequence = consequence
+        self.names: set[str] = set()
+
+    @contextmanager
+    def tolerated(self, name: str) -> Iterator[None]:
+        """Context in which the file of this name may fail to be written."""
+        try:
+            yield
+        except OSError as error:
+            if not self.names:
+                say(f"warning: {error}; {self.consequence}")
+            self.names.add(name)
+            return
+        if self.names:
+            self.names.discard(name)
+            if not self.names:
+                say("All files are complete again.")

@@ -1,0 +1,87 @@
+"""numba's cache, damaged, full or not to be written: the function runs all the same."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import numba
+import pytest
+
+from envs.terrains import cache, compiled
+
+
+def square_of(number: float) -> float:
+    return number * number
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    monkeypatch.setattr(cache, "warned", False)
+    return tmp_path / "anymal" / compiled.FOLDER
+
+
+def in_a_new_process() -> Any:
+    """The function as another process would find it."""
+    function: Any = compiled.compiled(square_of)
+    assert function(3.0) == 9.0
+    return function.stats
+
+
+def files(folder: Path, ending: str) -> list[Path]:
+    return sorted(folder.rglob(f"*{ending}"))
+
+
+def test_machine_code_is_found_again(folder: Path) -> None:
+    assert sum(in_a_new_process().cache_misses.values()) == 1
+    assert sum(in_a_new_process().cache_hits.values()) == 1
+    assert len(files(folder, ".nbi")) == len(files(folder, ".nbc")) == 1
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+@pytest.mark.parametrize("damage", ["shorter", "empty", "flipped", "foreign"])
+def test_damaged_machine_code_is_made_anew(folder: Path, ending: str, damage: str) -> None:
+    in_a_new_process()
+    (file,) = files(folder, ending)
+    content = file.read_bytes()
+    flipped = content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+    file.write_bytes({"shorter": content[:50], "empty": b"", "flipped": flipped, "foreign": b"nothing\n"}[damage])
+    assert not in_a_new_process().cache_hits
+    assert in_a_new_process().cache_hits
+
+
+def test_a_full_disk_is_said_once_and_leaves_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("system.files.os.fsync", full)
+    for _ in range(2):
+        in_a_new_process()
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and "No space left on device" in message and str(folder) in message
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_cache_that_may_not_be_made_is_said_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder.parent).write_text("a file in the way")
+    for _ in range(2):
+        in_a_new_process()
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1 and str(folder) in message
+
+
+def test_an_interrupted_write_leaves_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(file: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("system.files.os.fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_a_new_process()
+    assert not [path for path in folder.rglob("*") if path.is_file()]

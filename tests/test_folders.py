@@ -1,0 +1,93 @@
+"""One process works in a folder at a time: trainings and suites of experiments."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from refusals import refusal
+
+import train
+from agents import run_dir
+from agents.checkpoint import read_resume
+from system.folders import LOCK, FolderInUse, free_folder, taken
+
+TINY = "--stage teacher --task anymal_flat --num-envs 4 --threads 1 --agent.num-steps-per-env 4 --agent.warm-up-steps 2"
+HOLD = "import sys; from pathlib import Path; from system.folders import taken\nwith taken(Path(sys.argv[1])): {}"
+ROOT = Path(train.__file__).parent
+
+
+def started(folder: Path, work: str) -> subprocess.Popen[str]:
+    """A process that works in the folder."""
+    command = [sys.executable, "-c", HOLD.format(work), str(folder)]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_folder_is_in_use_until_its_process_ends_however_it_does(tmp_path: Path) -> None:
+    process = started(tmp_path / "run", "print('taken', flush=True); input()")
+    assert process.stdout is not None and process.stdout.readline() == "taken\n"
+    with pytest.raises(FolderInUse, match=f"run is in use by process {process.pid} of "), taken(tmp_path / "run"):
+        pass
+    process.kill()
+    process.wait()
+    with taken(tmp_path / "run"):
+        assert (tmp_path / "run" / LOCK).exists()
+    process.communicate()
+
+
+def test_a_folder_that_stays_empty_goes_and_one_with_results_stays_without_the_lock(tmp_path: Path) -> None:
+    with taken(tmp_path / "a" / "empty"):
+        pass
+    with taken(tmp_path / "full"):
+        (tmp_path / "full" / "file").touch()
+    assert {path.name for path in tmp_path.rglob("*")} == {"a", "full", "file"}
+
+
+def test_a_name_that_somebody_has_gets_a_number(tmp_path: Path) -> None:
+    assert [free_folder(tmp_path / "run").name for _ in range(3)] == ["run", "run_2", "run_3"]
+
+
+def test_trainings_that_begin_in_the_same_second_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime(2026, 1, 1)
+
+    monkeypatch.setattr(run_dir, "datetime", Stopped)
+    monkeypatch.chdir(tmp_path)
+    with run_dir.owned(None, None, "task", None) as one, run_dir.owned(None, None, "task", None) as other:
+        assert one != other and one.parent == other.parent
+
+
+def test_a_folder_in_which_a_training_begins_is_refused_to_another(tmp_path: Path, capsys: Any) -> None:
+    with taken(tmp_path / "run"):
+        assert "in use by process" in refusal(capsys, *TINY.split(), "--run-dir", str(tmp_path / "run"))
+
+
+def test_a_training_under_way_is_not_resumed_by_another(tmp_path: Path, capsys: Any) -> None:
+    path = str(tmp_path / "run")
+    assert train.main([*TINY.split(), "--run-dir", path, "--max-iterations", "1"]) == 0
+    assert [file.name for file in (tmp_path / "run").iterdir() if file.name == LOCK] == []
+    with taken(tmp_path / "run"):
+        assert "in use by process" in refusal(capsys, "--resume", path, "--max-iterations", "2")
+    args = train.parse(["--resume", path, "--max-iterations", "2"])
+    assert train.main(["--resume", path, "--max-iterations", "2"]) == 0  # meanwhile somebody else went on
+    assert train.stages(args) == 2 and "has gone on since" in capsys.readouterr().err
+    assert read_resume(path)["iteration"] == 2
+
+
+def test_a_run_that_ends_before_its_first_save_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        assert (tmp_path / "runs" / "a" / "plan.pt").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.TeacherRunner, "train", interrupted)
+    size = ["--task", "anymal_flat", "--num-envs", "4", "--threads", "1", "--agent.num-steps-per-env", "4"]
+    assert train.main([*size, "--run-dir", str(tmp_path / "runs" / "a")]) == 130
+    assert list((tmp_path / "runs").iterdir()) == []

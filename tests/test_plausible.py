@@ -1,0 +1,111 @@
+"""What the robot's runner refuses when it is asked to check: wrong units, orders, signs and frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from anymal_policy import layout
+from anymal_policy.runtime import Measurement, Runner
+
+STANDING = Measurement(
+    joint_position=layout.DEFAULT_JOINT_POSITION,
+    joint_velocity=np.zeros(12),
+    base_position_w=(0.0, 0.0, 0.55),
+    base_quaternion=(1.0, 0.0, 0.0, 0.0),
+    linear_velocity_b=np.zeros(3),
+    angular_velocity_b=np.zeros(3),
+)
+AHEAD = (0.5, 0.0, 0.0)
+SIDEWAYS = (0.7071, 0.7071, 0.0, 0.0)
+
+
+def flat(points: NDArray) -> NDArray:
+    return np.zeros(len(points))
+
+
+WRONG = {
+    "gravity that points up": (replace(STANDING, gravity_b=(0, 0, 1)), "gravity_b and base_quaternion are 180 degrees"),
+    "gravity of another attitude": (replace(STANDING, gravity_b=(0.5, 0, -0.8)), "gravity_b and base_quaternion"),
+    "x, y, z, w": (replace(STANDING, base_quaternion=(0.0, 0.0, 0.841, 0.54)), "w, x, y, z"),
+    "lying": (replace(STANDING, base_quaternion=SIDEWAYS), "tilts the robot by 90 degrees"),
+    "degrees": (replace(STANDING, joint_position=np.degrees(layout.DEFAULT_JOINT_POSITION)), "rad beyond its range"),
+    "another order": (
+        replace(STANDING, joint_position=np.roll(layout.DEFAULT_JOINT_POSITION, 1)),
+        "rad beyond its range",
+    ),
+    "degrees per second": (replace(STANDING, joint_velocity=np.full(12, 57.3)), "joint_velocity of 57.3"),
+    "too fast": (replace(STANDING, linear_velocity_b=(8.0, 0, 0)), "linear_velocity_b of 8 is more than 5 m/s"),
+    "too fast a turn": (replace(STANDING, angular_velocity_b=(0, 0, 90.0)), "angular_velocity_b of 90"),
+    "another frame": (replace(STANDING, base_position_w=(0.0, 0.0, 4.0)), "m below the soles"),
+    "under the map": (replace(STANDING, base_position_w=(0.0, 0.0, -4.0)), "m above the soles"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_no_anymal_measures_is_refused_and_changes_nothing(exported: Path, what: str) -> None:
+    measurement, reason = WRONG[what]
+    runner = Runner(exported / "student.json", check=True)
+    runner.step(STANDING, AHEAD, flat)
+    memory = {name: value.copy() for name, value in runner.memory.items()}
+    with pytest.raises(ValueError, match=reason):
+        runner.step(measurement, AHEAD, flat)
+    assert all(np.array_equal(memory[name], value) for name, value in runner.memory.items())
+    Runner(exported / "student.json", check=False).step(measurement, AHEAD, flat)
+
+
+def test_a_command_beyond_all_speeds_is_refused(exported: Path) -> None:
+    with pytest.raises(ValueError, match="command of 50"):
+        Runner(exported / "student.json").step(STANDING, (50.0, 0, 0), flat)
+
+
+def test_by_default_the_first_second_of_each_episode_is_checked(exported: Path) -> None:
+    runner, wrong = Runner(exported / "student.json"), WRONG["gravity that points up"][0]
+    for _ in range(2):
+        for _ in range(50):
+            with pytest.raises(ValueError, match="gravity_b"):
+                runner.step(wrong, AHEAD, flat)
+            runner.step(STANDING, AHEAD, flat)
+        runner.step(wrong, AHEAD, flat)
+        runner.reset()
+
+
+def test_what_a_robot_on_stairs_measures_is_no_contradiction(exported: Path) -> None:
+    """Pitched by 30 degrees, fast, on ground that ends in a cliff, with unknown heights."""
+
+    def cliff(points: NDArray) -> NDArray:
+        return np.where(points[:, 0] > 0.3, -3.0, np.where(points[:, 1] > 0.5, np.nan, 0.0))
+
+    pitched = (0.9659, 0.0, -0.2588, 0.0)
+    stairs = replace(
+        STANDING, base_quaternion=pitched, linear_velocity_b=(2.0, 0.5, 0.5), joint_velocity=np.full(12, 9.0)
+    )
+    Runner(exported / "student.json", check=True).step(stairs, AHEAD, cliff)
+
+
+def test_targets_that_are_no_numbers_are_not_given(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = Runner(exported / "student.json")
+    runner.step(STANDING, AHEAD, flat)
+    memory, run = dict(runner.memory), runner.session.run
+
+    class Gone:
+        @staticmethod
+        def run(names: list[str], inputs: dict[str, NDArray]) -> list[NDArray]:
+            return [values * np.nan for values in run(names, inputs)]
+
+    runner.session = Gone()
+    with pytest.raises(ValueError, match="not finite"):
+        runner.step(STANDING, AHEAD, flat)
+    assert runner.memory == memory
+
+
+@pytest.mark.parametrize("number", [1e39, -1e300, np.inf, np.nan])
+def test_what_float32_cannot_hold_is_refused(exported: Path, number: float) -> None:
+    position = np.array(layout.DEFAULT_JOINT_POSITION, np.float64)
+    position[3] = number
+    with pytest.raises(ValueError, match="12 finite numbers"):
+        Runner(exported / "student.json", check=False).step(replace(STANDING, joint_position=position), AHEAD, flat)

@@ -1,0 +1,108 @@
+"""The server behind the page: who may talk to it, and about what."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from browser import shown, wait_until
+from viser import __version__
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
+
+from viewer.page import Page
+from viewer.server import UNWANTED, address, comes_from_here, open_server, require_free
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Page]:
+    with shown("flat") as screen:
+        yield screen
+
+
+def talk(screen: Page, origin: str | None = None) -> ClientConnection:
+    """A program that talks to the page as a browser does."""
+    protocol, place = Subprotocol(f"viser-v{__version__}"), address(screen.server).replace("http", "ws")
+    return connect(place, subprotocols=[protocol], origin=Origin(origin) if origin else None, max_size=None)
+
+
+def say(connection: ClientConnection, *messages: dict[str, object]) -> None:
+    for message in messages:
+        connection.send(msgspec.msgpack.encode(message))
+
+
+def hello(screen: Page, connection: ClientConnection) -> None:
+    """Be known as a browser: viser counts one when it has told where its camera is."""
+    before, nothing = len(screen.server.get_clients()), [0.0, 0.0, 0.0]
+    camera = {"wxyz": [1.0, 0.0, 0.0, 0.0], "position": nothing, "look_at": nothing, "up_direction": [0.0, 0.0, 1.0]}
+    lens = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 10, "image_width": 10}
+    say(connection, {"type": "ViewerCameraMessage", **camera, **lens})
+    wait_until(lambda: len(screen.server.get_clients()) > before)
+
+
+def test_only_this_computer_is_listened_to_unless_another_address_is_named() -> None:
+    server = open_server(port=0)
+    assert address(server).startswith("http://127.0.0.1:")
+    server.stop()
+
+
+def test_a_port_in_use_is_said_in_one_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(ValueError, match=f"127.0.0.1:{port} .*--port"):
+            open_server(port=port)
+    require_free("127.0.0.1", port)
+    with pytest.raises(ValueError, match="number"):
+        require_free("127.0.0.1", 70000)
+
+
+def test_pages_of_other_sites_are_turned_away(screen: Page) -> None:
+    with talk(screen, "http://evil.example") as stranger, pytest.raises(ConnectionClosed):
+        while True:
+            stranger.recv(timeout=60)
+    with talk(screen, address(screen.server)) as friend:
+        assert friend.recv(timeout=60)
+
+
+def test_origin_is_compared_with_the_host_that_was_asked() -> None:
+    assert comes_from_here({"Host": "127.0.0.1:8080"})
+    assert comes_from_here({"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:8080"})
+    assert not comes_from_here({"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:80"})
+    assert not comes_from_here({"Host": "127.0.0.1:8080", "Origin": "null"})
+
+
+def test_nobody_is_asked_to_publish_the_page_or_to_take_files(screen: Page) -> None:
+    handlers = screen.server._websock_server._incoming_handlers
+    assert not [message for message in UNWANTED if handlers.get(message)]
+
+
+def test_a_page_chooses_from_the_lists_and_changes_values_alone(screen: Page) -> None:
+    policy, forward = screen.policy.policy._impl, screen.drive.sliders["forward"]._impl
+    with talk(screen) as page:
+        hello(screen, page)
+        say(page, {"type": "GuiUpdateMessage", "uuid": policy.uuid, "updates": {"value": "../secret.pt"}})
+        say(page, {"type": "GuiUpdateMessage", "uuid": policy.uuid, "updates": {"update_cb": []}})
+        say(page, {"type": "GuiUpdateMessage", "uuid": forward.uuid, "updates": {"value": 1e300}})
+        wait_until(lambda: screen.session.wish.forward > 0)
+    assert screen.session.focused.agent.name == "zero"
+    assert policy.update_cb
+    assert screen.session.wish.forward == 1.6
+    screen.session.wish.stop()
+
+
+def test_requests_outside_the_page_find_nothing(screen: Page) -> None:
+    host, port = "127.0.0.1", screen.server.get_port()
+
+    async def ask(path: str) -> bytes:
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = await reader.read(300)
+        writer.close()
+        return answer
+
+    for path in ("/../../../../etc/passwd", "/%2e%2e/%2e%2e/pyproject.toml", "/..%5c..%5csecret", "/nothing"):
+        assert b" 404 " in asyncio.run(ask(path)).splitlines()[0]

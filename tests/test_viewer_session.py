@@ -1,0 +1,192 @@
+"""The robots behind a page: their commands, their ground, their maps and bodies, and who controls them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from policy_files import write_policy, write_student
+
+from agents.policies import StudentPolicy
+from envs.config import EnvConfig
+from envs.height_noise import LEVELS
+from envs.terrains import FAMILIES, load_heightmap, parameters
+from evaluation.agents import TrainedAgent, load_agent
+from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
+from viewer.driving import Wish
+from viewer.policies import Follower, find_policies
+from viewer.session import Session
+from viewer.world import World, choices, equip
+
+STAIRS = World("stairs_up", {"height": 0.1, "depth": 0.4})
+
+
+@pytest.fixture
+def student(tmp_path: Path) -> TrainedAgent:
+    write_student(tmp_path / "student.pt", EnvConfig())
+    agent = load_agent(tmp_path / "student.pt")
+    assert isinstance(agent, TrainedAgent)
+    return agent
+
+
+def zeros(count: int = 1, world: World = STAIRS, **wish: float) -> Session:
+    return Session([load_agent("zero") for _ in range(count)], world, Wish(**wish), {})  # pyright: ignore[reportArgumentType]
+
+
+def advance(session: Session, steps: int) -> None:
+    for _ in range(steps):
+        session.step()
+
+
+def test_the_wish_reaches_the_robot_a_step_later_and_the_heading_is_held() -> None:
+    session = zeros(forward=0.5)
+    session.step()
+    assert session.focused.env.state.command[0, :2].tolist() == pytest.approx([0.5, 0.0])
+    assert bool(session.focused.env.commands.holds_heading[0])
+    session.wish.set("turn", -0.8)
+    session.step()
+    assert session.focused.env.state.command[0].tolist() == pytest.approx([0.5, 0.0, -0.8])
+    session.wish.stop()
+    session.step()
+    assert session.focused.env.state.command[0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_robots_stand_side_by_side_on_the_same_ground() -> None:
+    session = zeros(3)
+    starts = torch.cat([walker.env.state.base_position_w for walker in session.walkers])
+    assert starts[:, 0].tolist() == pytest.approx([float(starts[0, 0])] * 3, abs=0.01)
+    assert (starts[:-1, 1] - starts[1:, 1]).min() > 1.0
+    maps = [walker.env.surface.map.heights for walker in session.walkers]
+    assert all(np.array_equal(maps[0], other) for other in maps)
+
+
+def test_another_ground_takes_the_robots_to_its_start_and_a_wrong_one_changes_nothing() -> None:
+    session = zeros(forward=0.5)
+    advance(session, 20)
+    with pytest.raises(ValueError, match="height"):
+        session.rebuild("stairs_up", {"height": 9.0, "depth": 0.3}, 0)
+    with pytest.raises(ValueError, match="moon"):
+        session.rebuild("moon", {}, 0)
+    assert session.world == STAIRS
+    session.rebuild("rough", parameters("rough", 0.5), 3)
+    assert session.ground.family == session.focused.env.placement.map.tiles[0].family == "rough"
+    assert session.ground.seed == 3
+    session.step()
+    assert session.focused.env.state.command[0, 0] == pytest.approx(0.5)
+
+
+def test_a_heightmap_is_chosen_by_the_name_under_which_it_was_given(tmp_path: Path) -> None:
+    np.save(tmp_path / "mine.npy", np.zeros((100, 100)))
+    tile = load_heightmap(tmp_path / "mine.npy")
+    session = Session([load_agent("zero")], World("mine.npy"), Wish(), {"mine.npy": tile})
+    assert session.ground is tile
+    session.rebuild("flat", {}, 0)
+    session.rebuild("mine.npy", {}, 0)
+    assert session.ground is tile
+    with pytest.raises(ValueError, match="no terrain"):
+        session.rebuild(str(tmp_path / "mine.npy"), {}, 0)
+
+
+@pytest.mark.parametrize("name", [name for name in LEVELS if name != "nominal"])
+def test_every_map_can_be_put_before_a_student_that_walks(student: TrainedAgent, name: str) -> None:
+    session = Session([student], STAIRS, Wish(forward=0.3), {})
+    advance(session, 3)
+    before = session.focused.env.simulation.qpos.copy()
+    session.change(noise=name)
+    assert session.focused.env.cfg.height_noise == LEVELS[name]
+    np.testing.assert_array_equal(session.focused.env.simulation.qpos, before)
+    hidden = student.policy.hidden if isinstance(student.policy, StudentPolicy) else None
+    assert hidden is not None and bool(hidden.any())
+    advance(session, 3)
+
+
+def test_covering_the_sensors_hides_the_stairs_from_the_student_alone(student: TrainedAgent) -> None:
+    session = Session([student], replace(STAIRS, noise="none"), Wish(), {})
+    session.step()
+    error = [float((session.focused.heights()[SEEN] - session.focused.heights()[TRUE]).abs().mean())]
+    session.change(noise="covered")
+    session.step()
+    error.append(float((session.focused.heights()[SEEN] - session.focused.heights()[TRUE]).abs().mean()))
+    assert error[0] < 0.01 < 0.1 < error[1]
+    with pytest.raises(ValueError, match="no map"):
+        session.change(noise="fog")
+    assert session.world.noise == "covered"
+
+
+def test_friction_and_payload_change_the_body_but_not_where_it_is() -> None:
+    session = zeros()
+    advance(session, 5)
+    env = session.focused.env
+    before, mass = env.simulation.qpos.copy(), env.simulation.mass.sum()
+    session.change(friction=0.3, payload=8.0)
+    assert env.simulation.mass.sum() - mass == pytest.approx(8.0)
+    assert env.simulation.friction[0, env.simulation.feet, 0] == pytest.approx([0.3] * 4)
+    np.testing.assert_array_equal(env.simulation.qpos, before)
+    session.change(payload=1e9)
+    assert env.simulation.mass.sum() - mass == pytest.approx(20.0)
+    session.restart()
+    assert session.focused.env.simulation.mass.sum() - mass == pytest.approx(20.0)
+
+
+def test_a_body_that_is_the_same_walks_to_the_same_bits() -> None:
+    plain, equipped = zeros(forward=0.4), zeros(forward=0.4)
+    for _ in range(10):
+        equip(equipped.focused.env, equipped.world)
+        plain.step()
+        equipped.step()
+    np.testing.assert_allclose(equipped.focused.env.simulation.qpos, plain.focused.env.simulation.qpos, atol=1e-3)
+
+
+def test_another_policy_goes_on_where_the_robot_is(student: TrainedAgent) -> None:
+    session = zeros(forward=0.3)
+    advance(session, 10)
+    before = session.focused.env.simulation.qpos.copy()
+    session.swap(0, student)
+    np.testing.assert_array_equal(session.focused.env.simulation.qpos, before)
+    assert session.focused.agent is student
+    assert set(session.focused.heights()) == {TRUE, SEEN, RECONSTRUCTED}
+    advance(session, 3)
+    assert session.focused.walk.steps == 13
+
+
+def test_a_push_adds_its_speed_along_its_direction_from_the_heading() -> None:
+    session = zeros()
+    velocity = session.focused.env.simulation.qvel
+    before = velocity[0, :2].copy()
+    session.push(0.6, np.pi / 2)
+    assert velocity[0, :2] - before == pytest.approx([0.0, 0.6], abs=1e-3)
+
+
+def test_every_parameter_of_every_family_is_offered_within_its_limits() -> None:
+    for family in FAMILIES:
+        for name, (parameter, low, high) in choices(family).items():
+            assert parameter.name == name
+            assert low < high
+            assert low <= parameters(family)[name] <= high
+            for value in (low, high) if not parameter.choices else parameter.choices:
+                assert parameter.check(family, value) == value
+
+
+def test_policies_are_those_given_the_pretrained_the_runs_and_the_controls(project: Path) -> None:
+    write_policy(project / "pretrained" / "teacher.pt", EnvConfig())
+    write_student(project / "runs" / "mine" / "student" / "policy.pt", EnvConfig())
+    (project / "runs" / "empty").mkdir()
+    found = find_policies(("elsewhere/policy.pt",))
+    assert list(found) == ["elsewhere/policy.pt", "pretrained/teacher.pt", "runs/mine", "zero", "random"]
+    assert load_agent(found["runs/mine"]).env.noisy_groups
+
+
+def test_a_training_is_followed_when_it_writes_a_policy(project: Path) -> None:
+    run = project / "runs" / "mine"
+    write_policy(run / "policy.pt", EnvConfig())
+    follower = Follower(run)
+    assert follower.look() is None
+    write_student(run / "policy.pt", EnvConfig())
+    os.utime(run / "policy.pt", (2e9, 2e9))
+    newer = follower.look()
+    assert newer is not None and newer.env.noisy_groups
+    assert follower.look() is None

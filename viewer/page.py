@@ -1,0 +1,107 @@
+"""The page: a server, the scene on it, its controls, and the loop that keeps the robots walking."""
+
+from __future__ import annotations
+
+import time
+
+import viser
+
+from agents.interrupt import StopRequest
+from envs.threads import one_torch_thread
+from viewer.clock import Clock
+from viewer.panels.drive import DrivePanel
+from viewer.panels.policy import PolicyPanel
+from viewer.panels.record import RecordPanel
+from viewer.panels.thoughts import ThoughtsPanel
+from viewer.panels.world import WorldPanel
+from viewer.policies import Follower
+from viewer.session import Session
+from viewer.stage import Stage
+from viewer.wishes import Wishes
+
+PICTURES, TABLES = 25.0, 4.0
+"""Pictures, and updates of plots and controls, per second."""
+LOOKS = 1.0
+"""s between two looks for a newer policy."""
+PATIENCE = 5.0
+"""s after the last browser has gone until the page ends: time enough to load it again."""
+
+
+class Page:
+    """A session that browsers look at and drive."""
+
+    def __init__(
+        self, server: viser.ViserServer, session: Session, given: tuple[str, ...], follower: Follower | None = None
+    ) -> None:
+        """Fill the page; `given` are the policies that play was started with."""
+        self.server, self.session, self.follower = server, session, follower
+        self.clock, self.wishes = Clock(session.dt), Wishes(self.tell)
+        self.stage = Stage(server, session)
+        tabs = server.gui.add_tab_group()
+        with tabs.add_tab("Drive"):
+            self.drive = DrivePanel(self)
+        with tabs.add_tab("World"):
+            self.world = WorldPanel(self)
+        with tabs.add_tab("Policy"):
+            self.policy = PolicyPanel(self, given)
+        with tabs.add_tab("Thoughts"):
+            self.thoughts = ThoughtsPanel(self)
+        with tabs.add_tab("Record"):
+            self.record = RecordPanel(self)
+        self.visited, self.left = False, 0.0
+        self.due = {self.show_picture: 0.0, self.show_numbers: 0.0, self.follow: 0.0}
+        self.every = {self.show_picture: 1 / PICTURES, self.show_numbers: 1 / TABLES, self.follow: LOOKS}
+
+    def tell(self, message: str) -> None:
+        """Say to everybody who looks why something cannot be done."""
+        for client in self.server.get_clients().values():
+            client.add_notification("Not possible", message, auto_close_seconds=8.0)
+
+    def advance(self) -> None:
+        """Do what was asked for and what is due, and wait for what comes next."""
+        self.wishes.grant()
+        if self.clock.due():
+            self.session.step()
+            self.thoughts.note()
+        now = time.monotonic()
+        for action, due in self.due.items():
+            if now >= due:
+                action()
+                self.due[action] = now + self.every[action]
+        time.sleep(self.clock.wait())
+
+    def show_picture(self) -> None:
+        """Draw the scene."""
+        self.stage.draw()
+
+    def show_numbers(self) -> None:
+        """Bring the controls and plots up to date."""
+        for panel in (self.drive, self.world, self.policy, self.thoughts):
+            panel.show()
+
+    def follow(self) -> None:
+        """Take the newest policy of a training that is followed."""
+        agent = self.follower.look() if self.follower is not None else None
+        if agent is not None:
+            self.session.swap(self.session.focus, agent)
+
+    def abandoned(self) -> bool:
+        """Whether somebody has looked, and nobody does any more."""
+        looked_at, now = bool(self.server.get_clients()), time.monotonic()
+        if looked_at or not self.visited:
+            self.visited, self.left = self.visited or looked_at, now
+        return now - self.left > PATIENCE
+
+    def run(self, seconds: float) -> None:
+        """Let the robots walk for so many simulated s, until nobody looks any more, or Ctrl-C."""
+        with one_torch_thread(), StopRequest(abort=False, notice="closing the page") as stop:
+            while not stop.requested and not self.abandoned():
+                self.advance()
+                walk = self.session.focused.walk
+                if walk.steps * walk.dt >= seconds:
+                    break
+
+    def close(self) -> None:
+        """End a recording that runs, and close the server."""
+        self.record.close()
+        self.server.stop()

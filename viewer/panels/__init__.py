@@ -1,0 +1,1 @@
+"""The controls of the page, a tab for each purpose."""

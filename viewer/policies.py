@@ -1,0 +1,54 @@
+"""The policies that a page may choose from, by name, and the newest of a training that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agents.checkpoint import FOLDERS, POLICY_FILE
+from evaluation import agents
+from evaluation.agents import CONTROLS, Agent, load_agent
+
+RUNS, PRETRAINED = "runs", "pretrained"
+STAGES = tuple(dict.fromkeys(folder for folders in FOLDERS.values() for folder in folders))
+"""Folders of a run of all stages that may hold a policy."""
+
+
+def find_policies(given: tuple[str, ...] = ()) -> dict[str, str]:
+    """Name -> file or folder of all that can be chosen: those given, the pretrained, the runs, and the controls."""
+    found = {name: name for name in given}
+    for path in sorted((agents.ROOT / PRETRAINED).glob("*.pt")):
+        found.setdefault(f"{PRETRAINED}/{path.name}", str(path))
+    for folder in sorted(Path(RUNS).glob("*")):
+        if newest(folder) is not None:
+            found.setdefault(str(folder), str(folder))
+    return found | {name: name for name in CONTROLS}
+
+
+def newest(run: Path) -> Path | None:
+    """The policy file in a run, or in one of its stages, that was written last; the file itself if it is none."""
+    if not run.is_dir():
+        return run if run.is_file() else None
+    files = [path for folder in ("", *STAGES) if (path := run / folder / POLICY_FILE).is_file()]
+    return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+class Follower:
+    """Loads the policy of a training again whenever it has been written anew."""
+
+    def __init__(self, run: Path) -> None:
+        """Watch a run directory or a policy file, whose present policy is known."""
+        self.run = run
+        self.known = self._written()
+
+    def _written(self) -> tuple[Path, int] | None:
+        """The newest policy, and when it was written, in ns."""
+        path = newest(self.run)
+        return None if path is None else (path, path.stat().st_mtime_ns)
+
+    def look(self) -> Agent | None:
+        """The newest policy if it is newer than the last one."""
+        written = self._written()
+        if written is None or written == self.known:
+            return None
+        self.known = written
+        return load_agent(written[0])

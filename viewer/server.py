@@ -1,0 +1,83 @@
+"""viser's server as this project opens it: on this computer alone, quiet, and closed to what no page here needs."""
+
+from __future__ import annotations
+
+import io
+import socket
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import viser
+from viser import _messages, infra
+
+HOST, PORT = "127.0.0.1", 8080
+"""Where the page is, unless another place is asked for."""
+NAME = "ANYmal"
+"""Over the panel."""
+KEYS = Path(__file__).with_name("keys.js")
+"""What makes the browser's keys drive the robot and not the camera."""
+UNWANTED = (_messages.ShareUrlRequest, _messages.ShareUrlDisconnect, _messages.FileTransferStartUpload)
+"""What a page could ask of viser that this one never does: to publish it on the internet, and to take files."""
+
+
+def open_server(host: str = HOST, port: int = PORT) -> viser.ViserServer:
+    """A server at this address, or a ValueError if somebody else listens there; port 0 means any that is free."""
+    require_free(host, port)
+    with redirect_stdout(io.StringIO()):
+        server = viser.ViserServer(host=host, port=port, label=NAME, verbose=False)
+    lock_up(server._websock_server)
+    server.gui.configure_theme(dark_mode=False, show_logo=False, show_share_button=False, control_width="medium")
+    server._websock_server.queue_message(_messages.RunJavascriptMessage(KEYS.read_text(encoding="utf-8")))
+    return server
+
+
+def require_free(host: str, port: int) -> None:
+    """Raise a ValueError if nobody can listen at this address: viser would take another port."""
+    if not 0 <= port < 2**16:
+        raise ValueError(f"A port is a number from 0 to {2**16 - 1}, not {port}.")
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"The page cannot listen at {host}:{port} ({error.strerror}): name another with --port."
+        ) from error
+
+
+def lock_up(server: infra.WebsockServer) -> None:
+    """Take no messages but those that this page needs, and none from pages of other sites."""
+    for message in UNWANTED:
+        server._incoming_handlers.pop(message, None)
+    handlers = server._incoming_handlers
+    handlers[_messages.GuiUpdateMessage] = [only_values(handle) for handle in handlers[_messages.GuiUpdateMessage]]
+
+    @server.on_client_connect
+    async def _(client: infra.WebsockClientConnection) -> None:
+        connection = server._live_connections[client.client_id]
+        if connection.request is None or not comes_from_here(connection.request.headers):
+            await connection.close(1008, "This page belongs to another site.")
+
+
+def only_values(handle: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A handler that hears of new values of controls alone: viser would set any attribute of theirs."""
+
+    async def heard(client: Any, message: Any) -> None:
+        if set(message.updates) == {"value"}:
+            await handle(client, message)
+
+    return heard
+
+
+def comes_from_here(headers: Any) -> bool:
+    """Whether the page that opens a connection was sent by this server; programs name no origin."""
+    origin = headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("Host")
+
+
+def address(server: viser.ViserServer) -> str:
+    """Where a browser finds the page."""
+    host = server.get_host()
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{server.get_port()}"

@@ -1,0 +1,138 @@
+"""The robots that a page shows, each with its own policy on the same ground."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from envs.anymal import AnymalEnv
+from envs.rewards import counted, weighted
+from envs.terrains import Tile
+from evaluation.agents import Agent
+from evaluation.belief import SEEN, TRUE, read_belief
+from evaluation.playing import Walk
+from evaluation.reconstruction import student_in
+from viewer.driving import Helm, Wish
+from viewer.world import World, beside, carry_over, equip, make_env, make_ground
+
+
+class Walker:
+    """One robot and who controls it; `actions` are for the state that it is in now."""
+
+    def __init__(self, agent: Agent, env: AnymalEnv) -> None:
+        """Start at the environment's start."""
+        self.agent, self.env, self.helm = agent, env, Helm()
+        self.walk = Walk(env.cfg.dt)
+        self.take(agent, env)
+
+    def take(self, agent: Agent, env: AnymalEnv) -> None:
+        """Go on with this policy in this environment."""
+        changed = agent is not self.agent or self.walk.steps == 0
+        self.agent, self.env = agent, env
+        if changed:
+            agent.start(1, env.cfg.seed)
+        self._think()
+
+    def _think(self) -> None:
+        """Choose what to do in the present state."""
+        self.actions: Tensor = self.agent.act(self.env.get_observations())
+
+    def step(self, wish: Wish, world: World) -> None:
+        """Let 20 ms pass."""
+        self.helm.steer(self.env, wish)
+        command = self.env.state.command[0]
+        _, _, done, extras = self.env.step(self.actions)
+        self.agent.reset(done)
+        self.walk.add(self.env.state, command, bool(done[0]), bool(extras["falls"][0]))
+        if bool(done[0]):
+            self.helm.forget()
+            equip(self.env, world)
+        self._think()
+
+    def heights(self) -> dict[str, Tensor]:
+        """Height samples (208,) m that there are of this robot: true, seen and reconstructed."""
+        student = student_in(self.agent)
+        if student is not None:
+            return read_belief(self.env, student).heights
+        obs = self.env.get_observations()
+        return {TRUE: obs["extero"][0]} | ({SEEN: obs["extero_noisy"][0]} if "extero_noisy" in obs else {})
+
+    def rewards(self) -> dict[str, float]:
+        """What each term of the reward gave in this step, with its weight, per s."""
+        cfg = self.env.cfg
+        terms = weighted(self.env.state, cfg.rewards, 1.0, cfg.linear_variance)[:, 0]
+        return dict(zip(counted(cfg.rewards), terms.tolist(), strict=True))
+
+
+class Session:
+    """All robots, the ground under them and what the user wants of them."""
+
+    def __init__(self, agents: Sequence[Agent], world: World, wish: Wish, heightmaps: Mapping[str, Tile]) -> None:
+        """Robots side by side, one for each agent."""
+        self.ground = make_ground(world, heightmaps)
+        self.world = replace(world, parameters=self.ground.parameters)
+        self.wish, self.heightmaps, self.focus = wish, heightmaps, 0
+        self.walkers = [Walker(agent, self._env(agent, row, len(agents))) for row, agent in enumerate(agents)]
+
+    @property
+    def focused(self) -> Walker:
+        """The robot that is looked at."""
+        return self.walkers[self.focus]
+
+    @property
+    def dt(self) -> float:
+        """s, one step."""
+        return self.focused.env.cfg.dt
+
+    def _env(self, agent: Agent, row: int, count: int) -> AnymalEnv:
+        """The environment of a robot."""
+        return make_env(agent, self.world, beside(self.ground, row, count))
+
+    def step(self) -> None:
+        """Let 20 ms pass for all robots; a goal that the focused one has reached is none any more."""
+        for walker in self.walkers:
+            walker.step(self.wish, self.world)
+        if self.wish.goal_w is not None and not self.focused.env.commands.velocity.any():
+            self.wish.stop()
+
+    def restart(self) -> None:
+        """All robots at the start again."""
+        for row, walker in enumerate(self.walkers):
+            walker.helm.forget()
+            walker.agent.start(1, self.world.seed)
+            walker.take(walker.agent, self._env(walker.agent, row, len(self.walkers)))
+
+    def rebuild(self, terrain: str, parameters: Mapping[str, float], seed: int) -> None:
+        """The same robots at the start of another ground."""
+        world = replace(self.world, terrain=terrain, parameters=parameters, seed=seed)
+        self.ground, self.world = make_ground(world, self.heightmaps), world
+        self.wish.goal_w = None
+        self.restart()
+
+    def change(self, **changes: float | str) -> None:
+        """Another map, friction or payload while the robots walk on."""
+        before, self.world = self.world, self.world.changed(**changes)
+        for row, walker in enumerate(self.walkers):
+            if self.world.noise != before.noise:
+                self._go_on(row, walker.agent)
+            equip(walker.env, self.world)
+
+    def swap(self, row: int, agent: Agent) -> None:
+        """Let another policy go on with the robot in this row, where it is."""
+        self._go_on(row, agent)
+
+    def _go_on(self, row: int, agent: Agent) -> None:
+        """Put a robot into a new environment as its policy and the world need it."""
+        walker, env = self.walkers[row], self._env(agent, row, len(self.walkers))
+        carry_over(walker.env, env)
+        equip(env, self.world)
+        walker.take(agent, env)
+
+    def push(self, speed: float, direction: float) -> None:
+        """Add m/s to every base, `direction` rad from its heading to the left."""
+        for walker in self.walkers:
+            angle = walker.env.state.heading[0] + direction
+            walker.env.simulation.add_velocity(speed * torch.stack([angle.cos(), angle.sin()]).unsqueeze(0))

@@ -1,0 +1,81 @@
+"""Play on a page: open it, say where it is, and let the robots walk until nobody looks any more."""
+
+from __future__ import annotations
+
+import os
+import sys
+import webbrowser
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from envs.terrains import Tile
+from evaluation.agents import Agent
+from evaluation.playing import Walk
+from viewer.driving import Wish
+from viewer.page import Page
+from viewer.policies import Follower
+from viewer.server import address, open_server
+from viewer.session import Session
+from viewer.world import World
+
+MOST = 6
+"""Robots side by side on one page."""
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What play is asked to show on a page."""
+
+    agents: Sequence[Agent]
+    """One for each robot."""
+    ground: Tile
+    """Of a family, or a heightmap."""
+    terrain: str
+    """Name of the family, or file of the heightmap."""
+    noise: str
+    """Errors of the elevation map."""
+    command: tuple[float, float, float]
+    """Forward and lateral velocity in m/s, yaw rate in rad/s, to begin with."""
+    seed: int
+    host: str
+    port: int
+    seconds: float
+    """s to walk at most."""
+    follow: Path | None = None
+    """Run whose newest policy the first robot shall have."""
+    belief: bool = False
+    """Show the height samples from the start."""
+
+
+def visit(request: Visit) -> Walk:
+    """Show it until nobody looks any more, it has lasted, or Ctrl-C; what the robot in focus did."""
+    if len(request.agents) > MOST:
+        raise ValueError(f"A page shows at most {MOST} robots side by side, not {len(request.agents)}.")
+    heightmaps = {} if request.ground.family == request.terrain else {request.terrain: request.ground}
+    world = World(request.terrain, dict(request.ground.parameters), request.noise, seed=request.seed)
+    session = Session(request.agents, world, wish_of(request.command), heightmaps)
+    names = tuple(dict.fromkeys(agent.name for agent in request.agents))
+    server = open_server(request.host, request.port)
+    follower = None if request.follow is None else Follower(request.follow)
+    with closing(Page(server, session, names, follower)) as page:
+        page.stage.shown = dict.fromkeys(page.stage.shown, request.belief)
+        print(f"Drive it in a browser: {address(server)} (Ctrl-C, or closing the last page, ends it)", flush=True)
+        if has_screen():
+            webbrowser.open(address(server))
+        page.run(request.seconds)
+    return session.focused.walk
+
+
+def wish_of(command: tuple[float, float, float]) -> Wish:
+    """To begin with, what the command line says."""
+    wish = Wish()
+    for axis, value in zip(("forward", "lateral", "turn"), command, strict=True):
+        wish.set(axis, value)
+    return wish
+
+
+def has_screen() -> bool:
+    """Whether somebody sits at this computer, so that a browser may be opened."""
+    return sys.platform != "linux" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,113 @@
+"""The ground, the map and the body of the robots, as the page may change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import torch
+from tensordict import TensorDict
+
+from envs.anymal import AnymalEnv
+from envs.commands import CommandConfig
+from envs.config import EnvConfig
+from envs.height_noise import LEVELS
+from envs.randomization import NONE
+from envs.state import State
+from envs.terrains import FAMILIES, Parameter, Tile, make_tile
+from evaluation.agents import Agent
+from evaluation.noise import with_noise
+from viewer.driving import within
+
+EPISODE_SECONDS = 7200.0
+"""s until a robot starts anew though it has not fallen; longer than a page may run."""
+FRICTION, PAYLOAD = (0.1, 1.5), (-5.0, 20.0)
+"""Sliding friction of the feet, and kg on the base, that can be chosen."""
+COVERED = "covered"
+"""Map of which nothing is known: the sensors are covered."""
+APART = 1.2
+"""m between robots side by side."""
+MARGIN = 0.8
+"""m from the side of a tile that robots side by side keep."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Where the robots walk, what they see of it, and what they carry."""
+
+    terrain: str
+    """Name of a family, or of the heightmap that play was started with."""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    """Of the family."""
+    noise: str = "nominal"
+    """Errors of the elevation map that Students get."""
+    friction: float = NONE.friction[0]
+    """Sliding friction of the feet."""
+    payload: float = 0.0
+    """kg on the base."""
+    seed: int = 0
+    """Of terrain and noise."""
+
+    def changed(self, **changes: float | str) -> World:
+        """The world with another map, friction, payload or seed, each within what can be chosen."""
+        world = replace(self, **changes)
+        require_noise(world.noise)
+        return replace(world, friction=within(world.friction, *FRICTION), payload=within(world.payload, *PAYLOAD))
+
+
+def require_noise(name: str) -> None:
+    """Raise a ValueError for a map that there is not."""
+    if name not in LEVELS:
+        raise ValueError(f"There is no map '{name}'; choose from {', '.join(LEVELS)}.")
+
+
+def make_ground(world: World, heightmaps: Mapping[str, Tile]) -> Tile:
+    """The tile of a world: a heightmap by its name, else one of the families."""
+    if world.terrain in heightmaps:
+        return heightmaps[world.terrain]
+    return make_tile(world.terrain, None, world.seed, None, **world.parameters)
+
+
+def choices(family: str) -> dict[str, tuple[Parameter, float, float]]:
+    """Parameters of a family with the smallest and largest value to offer, by name; none for a heightmap."""
+    parameters = FAMILIES[family].parameters if family in FAMILIES else ()
+    return {p.name: (p, p.limits[0], min(p.limits[1], max(2 * p.low, 2 * p.high, p.at(0.5)))) for p in parameters}
+
+
+def beside(tile: Tile, row: int, count: int) -> Tile:
+    """The tile with the start of robot `row` of `count`, which stand side by side."""
+    room = max(0.0, tile.size[1] / 2 - MARGIN)
+    gap = min(APART, 2 * room / max(count - 1, 1))
+    x, y = tile.start
+    return replace(tile, start=(x, y + gap * ((count - 1) / 2 - row)))
+
+
+def make_env(agent: Agent, world: World, tile: Tile) -> AnymalEnv:
+    """An environment of one robot that does what the agent needs, without randomisation."""
+    robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=world.seed), world.noise)
+    cfg: EnvConfig = replace(
+        robot, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)), randomization=NONE, episode_seconds=EPISODE_SECONDS
+    )
+    env = AnymalEnv(cfg, [tile])
+    equip(env, world)
+    return env
+
+
+def equip(env: AnymalEnv, world: World) -> None:
+    """Give the robot its feet and its load: at the start, when they change, and after every fall."""
+    row, physics = torch.zeros(1, dtype=torch.long), env.simulation.batch.state.copy()
+    env.state.friction = torch.full_like(env.state.friction, world.friction)
+    env.simulation.set_friction(row, env.state.friction)
+    env.simulation.set_mass(row, torch.tensor([world.payload]), torch.ones(1, 12))
+    env.simulation.batch.state[:] = physics  # new masses take the robot to its reference pose
+    env.simulation.settle(row)
+
+
+def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
+    """Put the robot of an environment into another one on the same ground: only its senses begin anew."""
+    new.simulation.load_state_dict(old.simulation.state_dict())
+    new.commands.load_state_dict(old.commands.state_dict())
+    new.state = State(**vars(old.state))
+    new.episode_length_buf, new.samples = old.episode_length_buf, old.samples
+    new.senses.reset(torch.zeros(1, dtype=torch.long), new.state)
+    new.observations = TensorDict(new.senses.observe(new.state), [1])
