@@ -1,5 +1,6 @@
 """Physics alone: trotting robots on stairs and on rough ground against a plane, with our collider and with MuJoCo's,
-and with the real robot's drives against ideal PD.
+with the real robot's drives against ideal PD, and with the links' shapes against spheres.
+
 `python -m benchmarks.physics [--json FILE]` prints control steps of 20 ms per second. In every round all sides start
 from the same poses over their ground and follow the same joint targets.
 """
@@ -10,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import mujoco
 import numpy as np
@@ -21,7 +23,7 @@ from anymal_policy.gait import NOMINAL_FOOT_B, GaitConfig, advance, joint_target
 from anymal_policy.layout import DEFAULT_JOINT_POSITION, JOINTS
 from benchmarks.report import medians, ratio, report, run, take_turns
 from envs.drives import PD, DriveConfig
-from envs.robot import STANDING_HEIGHT
+from envs.robot import SHAPES, STANDING_HEIGHT, Shapes
 from envs.simulation import build_model
 from envs.terrains import Surface, build_map, make_tile
 
@@ -91,11 +93,13 @@ def trot(count: int, steps: int) -> list[NDArray[np.float64]]:
 class Side:
     """Robots on one ground, which start over in every round."""
 
-    def __init__(self, ground: Plane | Surface, arguments: Arguments, drive: DriveConfig = PD) -> None:
+    def __init__(
+        self, ground: Plane | Surface, arguments: Arguments, drive: DriveConfig = PD, shapes: Shapes = SHAPES
+    ) -> None:
         """Robots at random places of the middle of the ground, the same for every side."""
         rng = np.random.default_rng(0)
         count, self.settle = arguments.num_envs, arguments.settle
-        model = build_model(ground, drive=drive)
+        model = build_model(ground, drive=drive, shapes=shapes)
         self.batch = Batch(model, count, arguments.threads)
         self.qpos, self.control = self.batch.bind("qpos"), self.batch.bind("ctrl")
         self.actuators = [model.actuator(joint).id for joint in JOINTS]
@@ -122,10 +126,13 @@ def main(arguments: Arguments) -> None:
         for collider in ("exact", "stock"):
             sides[f"{name}, {collider}"] = Side(Surface(build_map([tile]), collider), arguments)
         sides[f"{name}, anydrive"] = Side(Surface(build_map([tile])), arguments, DriveConfig())
+        for shapes in get_args(Shapes):
+            sides[f"{name}, {shapes}"] = Side(Surface(build_map([tile])), arguments, shapes=shapes)
     rates = take_turns({name: side.run for name, side in sides.items()}, arguments.rounds)
     ratios = {f"{name} to plane": ratio(rates, f"{name}, exact", "plane") for name in TERRAINS}
     ratios |= {f"{name} to stock": ratio(rates, f"{name}, exact", f"{name}, stock") for name in TERRAINS}
     ratios |= {f"{name}, anydrive to pd": ratio(rates, f"{name}, anydrive", f"{name}, exact") for name in TERRAINS}
+    ratios |= {f"{name}, links to spheres": ratio(rates, f"{name}, links", f"{name}, spheres") for name in TERRAINS}
     report("physics", ratios, medians(rates), arguments.json)
 
 

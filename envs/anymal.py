@@ -56,6 +56,7 @@ class AnymalEnv(VecEnv):
             cfg.dt,
             cfg.drive,
             cfg.solver,
+            cfg.shapes,
             longest_delay=cfg.latency.action[1],
         )
         self.drives = OwnGenerator(cfg.seed, stream=5)

@@ -14,6 +14,7 @@ from envs.height_noise import HeightNoiseConfig
 from envs.latency import LatencyConfig
 from envs.randomization import RandomizationConfig
 from envs.rewards import TRACKING_VARIANCE, RewardWeights
+from envs.robot import SHAPES, Shapes
 from envs.sensor_noise import SensorNoiseConfig
 from envs.solver import SolverConfig
 from envs.terrains.surface import Collider
@@ -52,6 +53,8 @@ class EnvConfig:
     """Physics steps per policy step: 4 of 5 ms in 20 ms."""
     collider: Collider = "exact"
     """Contacts with the terrain: exact is ours, fast, with upright risers and overhangs; stock is MuJoCo's, without."""
+    shapes: Shapes = SHAPES
+    """What touches the ground besides the feet: links has their shapes (URDF), spheres a few in their place."""
     fall_penalty: float = 1.0
     """Subtracted once from the reward when a robot falls (decision 3)."""
     linear_variance: float = TRACKING_VARIANCE
@@ -102,5 +105,5 @@ class EnvConfig:
 
 
 def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a policy's record; one that names no drives was trained with PD drives."""
-    return {"drive": asdict(PD), **env}
+    """The settings of a policy's record; one that names no drives or shapes had PD drives and spheres."""
+    return {"drive": asdict(PD), "shapes": "spheres", **env}

@@ -9,6 +9,7 @@ drive's `actuator_gainprm` and `actuator_forcerange` by one factor scales its ga
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal, get_args
 
 import mujoco
 import torch
@@ -29,8 +30,13 @@ VELOCITY_LIMIT = 7.5
 STANDING_HEIGHT = FOOT_RADIUS - float(leg_fk(torch.from_numpy(DEFAULT_JOINT_POSITION))[..., 2].min())
 """m, base origin above flat ground in the default pose with unloaded joints."""
 
+Shapes = Literal["links", "spheres"]
+"""What a robot touches the ground with besides its feet: the links' own outlines, or a few spheres in their place."""
+SHAPES: Shapes = "spheres"
+"""What nobody has to ask for."""
 
-def robot_spec(visual: bool = True) -> mujoco.MjSpec:
+
+def robot_spec(visual: bool = True, shapes: Shapes = SHAPES) -> mujoco.MjSpec:
     """The robot alone, with its sensors, drives and lights; the simulation adds the ground.
 
     Without `visual` the compiled model has no geoms for looks, textures or materials: it moves the same, bit for bit,
@@ -38,4 +44,7 @@ def robot_spec(visual: bool = True) -> mujoco.MjSpec:
     """
     spec = mujoco.MjSpec.from_file(str(MODEL_PATH))
     spec.compiler.discardvisual = not visual
+    for geom in [geom for geom in spec.geoms if geom.classname.name in get_args(Shapes)]:
+        if geom.classname.name != shapes:
+            spec.delete(geom)
     return spec

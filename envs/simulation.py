@@ -56,13 +56,19 @@ class Ground(Protocol):
         ...
 
 
-def build_model(ground: Ground, visual: bool = False, drive: DriveConfig = PD, remembered: int = 0) -> mujoco.MjModel:
+def build_model(
+    ground: Ground,
+    visual: bool = False,
+    drive: DriveConfig = PD,
+    remembered: int = 0,
+    shapes: robot.Shapes = robot.SHAPES,
+) -> mujoco.MjModel:
     """The robot in the world on `ground`, compiled; `visual` adds the looks, which change no motion but cost time.
 
     Each drive's targets of the last physics steps are `remembered`, so many, for drives that get them late.
     """
     stop_timers()
-    spec = robot.robot_spec(visual)
+    spec = robot.robot_spec(visual, shapes)
     equip(spec, drive)
     for actuator in spec.actuators:
         actuator.nsample = remembered
@@ -84,6 +90,7 @@ class Simulation:
         policy_dt: float = POLICY_DT,
         drive: DriveConfig = PD,
         solver: SolverConfig = OURS,
+        shapes: robot.Shapes = robot.SHAPES,
         longest_delay: float = 0.0,
     ) -> None:
         """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps.
@@ -93,7 +100,7 @@ class Simulation:
         timestep = policy_dt / decimation
         late = round(longest_delay / timestep)
         remembered = late + 1 if late else 0
-        self.model = build_model(ground, drive=drive, remembered=remembered)
+        self.model = build_model(ground, drive=drive, remembered=remembered, shapes=shapes)
         self.model.opt.timestep = timestep
         set_solver(self.model, solver)
         self.decimation = decimation

@@ -174,6 +174,7 @@ def settings(
         "tile_size": list(TILE_SIZE),
         "batches": batches(episodes),
         "collider": CONDITIONS.collider,
+        "shapes": CONDITIONS.shapes,
         "physics": described(change(CONDITIONS)),
         "c_k": CONDITIONS.curriculum.initial_factor,
         "command": list(CONDITIONS.commands.fixed or ()),

@@ -1,4 +1,4 @@
-"""Scenes for the collider's tests: one sphere over a heightfield, and what touches it there."""
+"""Scenes for the collider's tests: one sphere or capsule over a heightfield, and what touches it there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEP = 0.05
 """m between samples."""
 RADIUS = 0.03
 """m, of the foot."""
-SPHERE = mujoco.mjtGeom.mjGEOM_SPHERE
+SPHERE, CAPSULE = mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_CAPSULE
 
 
 def add_ground(spec, heights, risers=None, exact=True, plate=0.0, name="h", step=(STEP, STEP), **geom):
@@ -33,33 +33,55 @@ def fill(model, heights, name="h"):
     write_heights(model, name, (heights - heights.min()) / model.hfield(name).size[2])
 
 
-def add_sphere(spec, radius=RADIUS, margin=0.0):
+def add_sphere(spec, radius=RADIUS, margin=0.0, half=0.0):
+    """A sphere, or, around an axis that reaches `half` m to either side, a capsule."""
     body = spec.worldbody.add_body()
     body.add_freejoint()
-    body.add_geom(type=SPHERE, size=[radius, 0, 0], mass=1.0, margin=margin)
+    body.add_geom(type=CAPSULE if half else SPHERE, size=[radius, half, 0], mass=1.0, margin=margin)
 
 
-def sphere_on(heights, risers=None, exact=True, radius=RADIUS, margin=0.0, **geom):
+def sphere_on(heights, risers=None, exact=True, radius=RADIUS, margin=0.0, half=0.0, **geom):
     spec = mujoco.MjSpec()
     add_ground(spec, heights, risers, exact, **geom)
-    add_sphere(spec, radius, margin)
+    add_sphere(spec, radius, margin, half)
     model = spec.compile()
     fill(model, heights)
     return model, mujoco.MjData(model)
 
 
-def contacts_at(model, data, position, ground=None):
+def contacts_at(model, data, position, ground=None, quaternion=(1.0, 0.0, 0.0, 0.0)):
     """Depths (k,), normals out of the ground (k, 3) and points (k, 3), deepest first; of one geom if it is named."""
-    data.qpos[:3] = position
+    data.qpos[:3], data.qpos[3:7] = position, quaternion
     mujoco.mj_kinematics(model, data)
     mujoco.mj_collision(model, data)
     order = np.argsort(data.contact.dist)
     if ground is not None:
         order = order[(data.contact.geom[order] == model.geom(ground).id).any(-1)]
-    out = np.where(model.geom_type[data.contact.geom[order, 1:]] == SPHERE, 1.0, -1.0)
+    out = np.where(np.isin(model.geom_type[data.contact.geom[order, 1:]], (SPHERE, CAPSULE)), 1.0, -1.0)
     return -data.contact.dist[order], out * data.contact.frame[order, :3], data.contact.pos[order]
 
 
 def grid(ny=21, nx=21):
     y, x = np.mgrid[:ny, :nx] * STEP
     return x, y
+
+
+def turned(rng):
+    """A random orientation (4,) and where it turns the z axis, (3,)."""
+    quaternion = rng.normal(size=4)
+    quaternion /= np.linalg.norm(quaternion)
+    return quaternion, z_axis(quaternion)
+
+
+def z_axis(quaternion):
+    """Where a quaternion turns the z axis, (3,)."""
+    axis = np.empty(3)
+    mujoco.mju_rotVecQuat(axis, np.array((0.0, 0.0, 1.0)), np.asarray(quaternion, np.float64))
+    return axis
+
+
+def along_axis(axis):
+    """The quaternion (4,) that turns the z axis to a direction (3,)."""
+    quaternion = np.empty(4)
+    mujoco.mju_quatZ2Vec(quaternion, np.asarray(axis, np.float64))
+    return quaternion

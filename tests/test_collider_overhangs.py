@@ -16,14 +16,14 @@ UP, DOWN = (0.0, 0.0, 1.0), (0.0, 0.0, -1.0)
 RECESSES = {"ledged": 0.05, "open": DEPTH * STEP, "deep": 0.5}
 
 
-def overhanging(heights, floor, radius=RADIUS):
-    """A sphere over level pieces whose treads are plates where the lower ground is below them."""
+def overhanging(heights, floor, radius=RADIUS, half=0.0):
+    """A sphere or capsule over level pieces whose treads are plates where the lower ground is below them."""
     heights, risers = level_pieces(heights)
     floor = floor.astype(np.float32)
     low, span = heights.min().astype(float), np.ptp(heights).astype(float)
     spec = mujoco.MjSpec()
     add_ground(spec, heights, risers | covered(heights, floor), plate=PLATE)
-    add_sphere(spec, radius)
+    add_sphere(spec, radius, half=half)
     model = spec.compile()
     write_heights(model, "h", *((layer.astype(float) - low) / span for layer in (heights, floor)))
     return model, mujoco.MjData(model)
@@ -65,6 +65,14 @@ def is_solid(heights, floor, points):
     return (z < base) | ((z < top) & (z >= np.where(base < top, top - PLATE, base)))
 
 
+def any_plates(rng):
+    """Heights and lower ground of level columns, half of them plates over a hollow."""
+    heights = rng.integers(2, 9, (21, 21)).astype(np.float32) * np.float32(0.03)
+    lower = rng.integers(0, 4, (21, 21)).astype(np.float32) * np.float32(0.02)
+    plates = np.pad(rng.random((19, 19)) < 0.5, 1) & (heights - lower > PLATE + 0.01)
+    return heights, np.where(plates, lower, heights)
+
+
 def signed_distance(heights, floor, point):
     """m from a point to the ground, less than 0 in it: the distance to the nearest solid or empty part of a column."""
     bottom = np.where(floor < heights, heights - PLATE, heights)
@@ -102,10 +110,7 @@ def test_overhanging_stairs_touch_like_boxes(kind, radius):
 @pytest.mark.parametrize("radius", [0.03, 0.06])
 def test_distance_is_that_to_the_nearest_column_for_any_plates(radius):
     rng = np.random.default_rng(1)
-    heights = rng.integers(2, 9, (21, 21)).astype(np.float32) * np.float32(0.03)
-    lower = rng.integers(0, 4, (21, 21)).astype(np.float32) * np.float32(0.02)
-    plates = np.pad(rng.random((19, 19)) < 0.5, 1) & (heights - lower > PLATE + 0.01)
-    floor = np.where(plates, lower, heights)
+    heights, floor = any_plates(rng)
     model, data = overhanging(heights, floor, radius)
     touching = buried = 0
     for position in rng.uniform((0.15, 0.15, 0.0), (0.85, 0.85, 0.3), (1500, 3)):

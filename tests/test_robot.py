@@ -12,9 +12,28 @@ from envs import robot
 GRAVITY = 9.81
 
 
-def build(ground_friction: float = 1.0, visual: bool = True) -> tuple[mujoco.MjModel, mujoco.MjData]:
+CYLINDERS = {
+    "base_left": (0.09, 1.049, (0.0, 0.07, 0.0)),
+    "base_right": (0.09, 1.049, (0.0, -0.07, 0.0)),
+    "thigh_knee": (0.05, 0.14, (0.0, 0.0303, -0.285)),
+    "shank_shaft": (0.0175, 0.282504, (0.08795, 0.01305, -0.168985)),
+}
+"""Radius, length and centre in m of cylinders of the URDF, in the frame of the base or of the left front leg's link;
+those of the base from its front face to its rear face."""
+BOXES = {
+    "thigh_bar": ((0.075, 0.06, 0.282627), (0.0, 0.03, -0.1413135)),
+    "shank_arm": ((0.114998, 0.04, 0.0675), (0.057499, 0.02, 0.0)),
+}
+"""Size and centre in m of boxes of the URDF, likewise."""
+DISCS = {"thigh_top": (0.065, (0.0, 0.04, 0.0)), "shank_knee": (0.06, (0.0, 0.02, 0.0))}
+"""Radius and centre in m of short cylinders of the URDF, likewise."""
+
+
+def build(
+    ground_friction: float = 1.0, visual: bool = True, shapes: robot.Shapes = "links"
+) -> tuple[mujoco.MjModel, mujoco.MjData]:
     """The robot in its default pose, its soles on a plane."""
-    spec = robot.robot_spec(visual)
+    spec = robot.robot_spec(visual, shapes)
     spec.worldbody.add_geom(
         name="plane", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], contype=0, conaffinity=1,
         friction=[ground_friction, 0.005, 0.0001],
@@ -134,14 +153,40 @@ def test_base_touches_on_every_side(roll: float):
     assert data.sensor("base_contact").data[0] > 0
 
 
-def test_no_shape_reaches_below_a_standing_robots_feet():
-    model, data = build()
+@pytest.mark.parametrize("shapes", ["links", "spheres"])
+def test_no_shape_reaches_below_a_standing_robots_feet(shapes: robot.Shapes):
+    model, data = build(shapes=shapes)
     mujoco.mj_kinematics(model, data)
-    shapes = np.flatnonzero(model.geom_contype)
-    lowest = {model.geom(g).name: data.geom_xpos[g, 2] - model.geom_size[g, 0] for g in shapes}
-    for name, height in lowest.items():
-        assert height == pytest.approx(0, abs=1e-6) if name.endswith("_foot") else height > 0.03, name
-    assert (model.geom_type[shapes] == mujoco.mjtGeom.mjGEOM_SPHERE).all()
+    for g in np.flatnonzero(model.geom_contype):
+        name, along = model.geom(g).name, model.geom_size[g, 1] * abs(data.geom_xmat[g, 8])
+        height = data.geom_xpos[g, 2] - model.geom_size[g, 0] - along
+        assert height == pytest.approx(0, abs=1e-6) if name.endswith("_foot") else height > 0.015, name
+
+
+@pytest.mark.parametrize("name", [*CYLINDERS, *BOXES, *DISCS])
+@pytest.mark.parametrize("leg", range(4))
+def test_links_have_the_shapes_of_the_urdf(leg: int, name: str):
+    """Round where the URDF has corners, but as long, as thick and in the same place, mirrored from leg to leg."""
+    model, _ = build()
+    mirror = np.array((1 if leg < 2 else -1, 1 if leg % 2 == 0 else -1, 1))
+    geom = model.geom(name) if name.startswith("base") else model.geom(f"{LEGS[leg]}_{name}")
+    axis = np.empty(3)
+    mujoco.mju_rotVecQuat(axis, np.array((0.0, 0.0, 1.0)), geom.quat)
+    radius, length = geom.size[0], 2 * (geom.size[0] + geom.size[1])
+    if name in CYLINDERS:
+        expected, centre = (CYLINDERS[name][:2]), CYLINDERS[name][2]
+        np.testing.assert_allclose((radius, length), expected, atol=1e-4)
+    elif name in DISCS:
+        expected, centre = DISCS[name]
+        assert (radius, geom.size[1]) == (expected, 0.0)
+    else:
+        size, centre = BOXES[name]
+        ahead = int(np.argmax(np.abs(axis)))
+        assert size[ahead] == max(size) and 2 * radius == max(np.delete(size, ahead))
+        end = np.abs(geom.pos)[ahead] + length / 2
+        assert end == pytest.approx(abs(centre[ahead]) + size[ahead] / 2, abs=1e-4)
+        centre = np.where(np.arange(3) == ahead, geom.pos * mirror, centre)
+    np.testing.assert_allclose(geom.pos, centre if name.startswith("base") else centre * mirror, atol=1e-4)
 
 
 def test_the_robot_never_collides_with_itself():

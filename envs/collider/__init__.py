@@ -1,4 +1,4 @@
-"""Our own collision of spheres with the terrain: risers stand vertical, contacts are few, and it is fast.
+"""Our own collision of spheres and capsules with the terrain: risers stand vertical, contacts are few, and it is fast.
 
 `use_exact(geom)` makes a heightfield geom collide by it, `stand_risers(spec, geom, risers)` also makes its risers
 vertical and lets treads overhang; heightfields without either keep MuJoCo's collider. `write_heights(model, name,
@@ -21,12 +21,12 @@ _installed: list[Any] = []
 
 
 def use_exact(geom: mujoco.MjsGeom) -> None:
-    """Let spheres collide with this heightfield geom by our collider, in every model compiled from its spec."""
+    """Let this heightfield geom touch spheres and capsules by our collider, in every model compiled from its spec."""
     _mark(geom)
 
 
 def stand_risers(spec: mujoco.MjSpec, geom: mujoco.MjsGeom, risers: NDArray[np.uint8], plate: float = 0.0) -> None:
-    """Let spheres collide with this heightfield geom by our collider, with vertical walls at its risers.
+    """Let spheres and capsules collide with this heightfield geom by our collider, with upright walls at its risers.
 
     `risers` (ny, nx) has the bits RISER_X, RISER_Y and COVERED of envs.terrains.grid. They travel in the model, as the
     bytes of a custom numeric; behind them is room for bounds on the heights and, if `plate` is not 0, for the lower
@@ -48,7 +48,7 @@ def write_heights(
 ) -> None:
     """Write the heights (ny, nx) of heightfield geom `name`, in 0..1 of its vertical range, into a compiled model.
 
-    If the geom has vertical risers, the bounds by which spheres are found clear of the ground go with them, and if its
+    If the geom has vertical risers, the bounds by which they are found clear of the ground go with them, and if its
     treads overhang, so does the lower ground `floor` (ny, nx). The heightfield keeps its size from then on.
     """
     geom = model.geom(name)
@@ -83,7 +83,7 @@ def _mark(geom: mujoco.MjsGeom, numeric: int = 0, plate: float = 0.0, floor: int
 
 
 def _install() -> Any:
-    """Put our function into MuJoCo's table for this process, and return it."""
+    """Put our functions into MuJoCo's table for this process, and return them and those before."""
     try:
         from envs.collider.native import COLLISION, build
         from envs.library import library
@@ -95,7 +95,9 @@ def _install() -> Any:
             f"The exact collider needs numba and MuJoCo's shared library ({error}); choose `--env.collider stock`."
         ) from error
     row = table[mujoco.mjtGeom.mjGEOM_HFIELD.value]
-    stock = ctypes.cast(ctypes.cast(row[mujoco.mjtGeom.mjGEOM_SPHERE.value], ctypes.c_void_p), COLLISION)
-    ours = build(stock)
-    row[mujoco.mjtGeom.mjGEOM_SPHERE.value] = ours.ctypes
+    kinds_of_ours = mujoco.mjtGeom.mjGEOM_SPHERE.value, mujoco.mjtGeom.mjGEOM_CAPSULE.value
+    stock = [ctypes.cast(ctypes.cast(row[kind], ctypes.c_void_p), COLLISION) for kind in kinds_of_ours]
+    ours = build(*stock)
+    for kind, function in zip(kinds_of_ours, ours, strict=True):
+        row[kind] = function.ctypes
     return stock, ours

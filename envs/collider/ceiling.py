@@ -1,6 +1,6 @@
-"""An upper bound on the ground around each block of samples, by which most spheres are found clear of it at once.
+"""An upper bound on the ground around each block of samples, by which most shapes are found clear of it at once.
 
-A robot's spheres are mostly in the air. One bound is one place in memory; the samples under a sphere are many.
+A robot's shapes are mostly in the air. One bound is one place in memory; the samples under a shape are many.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from envs.collider.geometry import Vector
+from envs.collider.geometry import Vector, along
 from envs.collider.marks import (
     BLOCK,
     DENSITY_X,
@@ -25,6 +25,8 @@ from envs.terrains.compiled import compiled
 
 AROUND = 3
 """Sample spacings around a block that its bound covers; spheres that reach farther are looked at closely."""
+MOST_PIECES = 16
+"""Pieces of a capsule for which bounds are looked up; a longer one is looked at closely."""
 ROUNDING = 1e-9
 """Share of that reach which is left to rounding errors in finding the block."""
 
@@ -59,9 +61,31 @@ def is_clear(user: NDArray, bounds: NDArray, offset: Vector, reach: float) -> bo
     `user` (COUNT,) are the user values of its geom, `bounds` what begins with its bounds, row by row along x, and
     `offset` in m is where the point is from the geom's position.
     """
-    if not reach <= user[REACH]:
+    return reach <= user[REACH] and offset[2] - reach > bound_at(user, bounds, offset[0], offset[1])
+
+
+@compiled
+def is_capsule_clear(
+    user: NDArray, bounds: NDArray, offset: Vector, direction: Vector, half: float, reach: float
+) -> bool:
+    """The same of an axis around a point, to `half` m on either side along `direction`: piece by piece of it."""
+    aside, room = half * max(abs(direction[0]), abs(direction[1])), user[REACH] - reach
+    if not (room > 0.0 and aside < MOST_PIECES * room):
         return False
+    pieces = int(aside / room) + 1
+    length = half / pieces
+    below = length * abs(direction[2]) + reach
+    for i in range(pieces):
+        middle = along(offset, direction, (2 * i + 1 - pieces) * length)
+        if not middle[2] - below > bound_at(user, bounds, middle[0], middle[1]):
+            return False
+    return True
+
+
+@compiled
+def bound_at(user: NDArray, bounds: NDArray, x: float, y: float) -> float:
+    """Height in m above the geom's position that no ground exceeds within REACH of (x, y) m from it."""
     last_x, last_y = int(user[LAST_X]), int(user[LAST_Y])
-    column = min(max(int(offset[0] * user[DENSITY_X] + user[MIDDLE_X]), 0), last_x)
-    row = min(max(int(offset[1] * user[DENSITY_Y] + user[MIDDLE_Y]), 0), last_y)
-    return offset[2] - reach > user[RISE] * bounds[np.uint64(row * (last_x + 1) + column)]
+    column = min(max(int(x * user[DENSITY_X] + user[MIDDLE_X]), 0), last_x)
+    row = min(max(int(y * user[DENSITY_Y] + user[MIDDLE_Y]), 0), last_y)
+    return user[RISE] * bounds[np.uint64(row * (last_x + 1) + column)]

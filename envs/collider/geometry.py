@@ -153,10 +153,10 @@ def add(contacts: NDArray, n: int, buried: bool, distance: float, point: Vector,
     if buried:
         put(contacts, 0, distance, point, out)
         return n
-    place = n if n < MOST_CONTACTS else farthest(contacts, n)
-    if n < MOST_CONTACTS or distance < contacts[place, 0]:
+    place = n if n < len(contacts) else farthest(contacts, n)
+    if n < len(contacts) or distance < contacts[place, 0]:
         put(contacts, place, distance, point, out)
-    return min(n + 1, MOST_CONTACTS)
+    return min(n + 1, len(contacts))
 
 
 @compiled

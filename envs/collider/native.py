@@ -1,7 +1,7 @@
-"""The collider as a C function in MuJoCo's collision table, where it takes the place of the stock function.
+"""The collider as C functions in MuJoCo's collision table, where they take the place of the stock functions.
 
-The table is global to the process, so the function looks at each heightfield for the mark of `envs.collider` and hands
-those without it to the stock function.
+The table is global to the process, so they look at each heightfield for the mark of `envs.collider` and hand those
+without it to the stock functions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from llvmlite import ir
 from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
 from numba.extending import intrinsic
 
-from envs.collider.ceiling import is_clear
+from envs.collider.capsule import collide_capsule
+from envs.collider.ceiling import is_capsule_clear, is_clear
 from envs.collider.geometry import MOST_CONTACTS, RECORD
 from envs.collider.heightfield import collide
 from envs.collider.layout import words
@@ -58,19 +59,36 @@ def matrix(struct: Any, word: int, skip: int, shape: tuple[int, int], dtype: Any
     return carray(pointer(carray(struct, (WORDS,), np.intp)[word] + skip), shape, dtype)
 
 
-def build(stock: Any) -> Any:
-    """The collider, compiled for the installed MuJoCo, which hands what is not ours to the function `stock`."""
+def build(stock_sphere: Any, stock_capsule: Any) -> tuple[Any, Any]:
+    """The colliders of spheres and of capsules, compiled for the installed MuJoCo; what is not ours is stock's."""
     user_count, geom_user, geom_size, geom_field, *others = words("mjModel", MODEL_FIELDS)
     field_size, field_rows, field_columns, field_first, field_data, numeric_first, numeric_data = others
     geom_position, geom_frame = words("mjData", ("geom_xpos", "geom_xmat"))
 
     @njit(error_model="numpy")
-    def look_closely(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float, user: Any) -> int:
-        """The contacts of a sphere that is near the ground; `user` are the user values of geom g1, the heightfield."""
-        field = array(m, geom_field, 4 * g1, np.int32)[0]
+    def is_ours(m: Any, d: Any, g1: int) -> bool:
+        """Whether geom g1 has our mark and stands upright."""
+        users, frame = carray(m, (WORDS,), np.intp)[user_count], array(d, geom_frame, 72 * g1, np.float64)
+        upright = frame[0] == 1.0 and frame[4] == 1.0 and frame[8] == 1.0
+        return users >= COUNT and user_of(m, g1)[MARKED] == MARK and upright
+
+    @njit(error_model="numpy")
+    def user_of(m: Any, g1: int) -> Any:
+        """User values of geom g1."""
+        return array(m, geom_user, 8 * carray(m, (WORDS,), np.intp)[user_count] * g1, np.float64)
+
+    @njit(error_model="numpy")
+    def position(d: Any, g: int) -> Any:
+        """Of a geom's middle, m."""
+        place = array(d, geom_position, 24 * g, np.float64)
+        return place[0], place[1], place[2]
+
+    @njit(error_model="numpy")
+    def ground(m: Any, d: Any, g1: int) -> Any:
+        """What `collide` is told of heightfield geom g1."""
+        user, field = user_of(m, g1), array(m, geom_field, 4 * g1, np.int32)[0]
         rows, columns = array(m, field_rows, 4 * field, np.int32)[0], array(m, field_columns, 4 * field, np.int32)[0]
-        size = array(m, field_size, 32 * field, np.float64)
-        place, centre = array(d, geom_position, 24 * g1, np.float64), array(d, geom_position, 24 * g2, np.float64)
+        size, place = array(m, field_size, 32 * field, np.float64), position(d, g1)
         spacing = (2.0 * size[0] / (columns - 1), 2.0 * size[1] / (rows - 1), size[2])
         risers, floor = matrix(m, numeric_data, 0, (0, 0), np.uint8), matrix(m, numeric_data, 0, (0, 0), np.float32)
         numeric = int(user[NUMERIC])
@@ -80,32 +98,41 @@ def build(stock: Any) -> Any:
             if user[THICKNESS] > 0.0:
                 floor = matrix(m, numeric_data, first + 8 * int(user[FLOOR]), (rows, columns), np.float32)
         heights = matrix(m, field_data, 4 * array(m, field_first, 4 * field, np.int32)[0], (rows, columns), np.float32)
-        return collide(
-            heights,
-            risers,
-            floor,
-            user[THICKNESS],
-            spacing,
-            (place[0] - size[0], place[1] - size[1], place[2]),
-            (centre[0], centre[1], centre[2]),
-            array(m, geom_size, 24 * g2, np.float64)[0],
-            margin,
-            carray(con, (MOST_CONTACTS, RECORD), np.float64),
-        )
+        return heights, risers, floor, user[THICKNESS], spacing, (place[0] - size[0], place[1] - size[1], place[2])
+
+    @njit(error_model="numpy")
+    def offset(d: Any, g1: int, g2: int) -> Any:
+        """From geom g1's position to g2's, m."""
+        place, centre = position(d, g1), position(d, g2)
+        return centre[0] - place[0], centre[1] - place[1], centre[2] - place[2]
+
+    @njit(error_model="numpy")
+    def bounds(m: Any, g1: int) -> Any:
+        """Bounds on the heights of geom g1."""
+        return array(m, numeric_data, 4 * int(user_of(m, g1)[BOUNDS]), np.float32)
 
     def sphere_on_heightfield(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float) -> int:
-        users = carray(m, (WORDS,), np.intp)[user_count]
-        user, frame = array(m, geom_user, 8 * users * g1, np.float64), array(d, geom_frame, 72 * g1, np.float64)
-        upright = frame[0] == 1.0 and frame[4] == 1.0 and frame[8] == 1.0
-        if users < COUNT or user[MARKED] != MARK or not upright:
-            return stock(m, d, con, g1, g2, margin)
-        place, centre = array(d, geom_position, 24 * g1, np.float64), array(d, geom_position, 24 * g2, np.float64)
-        offset = (centre[0] - place[0], centre[1] - place[1], centre[2] - place[2])
-        bounds = array(m, numeric_data, 4 * int(user[BOUNDS]), np.float32)
-        if is_clear(user, bounds, offset, array(m, geom_size, 24 * g2, np.float64)[0] + margin):
+        if not is_ours(m, d, g1):
+            return stock_sphere(m, d, con, g1, g2, margin)
+        radius = array(m, geom_size, 24 * g2, np.float64)[0]
+        if is_clear(user_of(m, g1), bounds(m, g1), offset(d, g1, g2), radius + margin):
             return 0
-        return look_closely(m, d, con, g1, g2, margin, user)
+        contacts = carray(con, (MOST_CONTACTS, RECORD), np.float64)
+        heights, risers, floor, plate, spacing, origin = ground(m, d, g1)
+        return collide(heights, risers, floor, plate, spacing, origin, position(d, g2), radius, margin, contacts)
 
-    return cfunc(types.int32(types.voidptr, types.voidptr, types.voidptr, types.int32, types.int32, types.float64))(
-        sphere_on_heightfield
-    )
+    def capsule_on_heightfield(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float) -> int:
+        if not is_ours(m, d, g1):
+            return stock_capsule(m, d, con, g1, g2, margin)
+        size, frame = array(m, geom_size, 24 * g2, np.float64), array(d, geom_frame, 72 * g2, np.float64)
+        direction, half, radius = (frame[2], frame[5], frame[8]), size[1], size[0]
+        if is_capsule_clear(user_of(m, g1), bounds(m, g1), offset(d, g1, g2), direction, half, radius + margin):
+            return 0
+        contacts, centre = carray(con, (MOST_CONTACTS, RECORD), np.float64), position(d, g2)
+        heights, risers, floor, plate, spacing, origin = ground(m, d, g1)
+        return collide_capsule(
+            heights, risers, floor, plate, spacing, origin, centre, direction, half, radius, margin, contacts
+        )
+
+    native = cfunc(types.int32(types.voidptr, types.voidptr, types.voidptr, types.int32, types.int32, types.float64))
+    return native(sphere_on_heightfield), native(capsule_on_heightfield)

@@ -27,7 +27,7 @@ from envs.terrains.map import TerrainMap
 HFIELD = "terrain"
 """Name of MuJoCo's heightfield and of its geom."""
 Collider = Literal["exact", "stock"]
-"""Which function finds the contacts of spheres with the terrain: ours, with vertical risers, or MuJoCo's."""
+"""Which function finds the contacts with the terrain: ours, with vertical risers, or MuJoCo's."""
 BASE_THICKNESS = 0.5
 """m of solid ground under the lowest height."""
 LEAST_SHARE = 64
