@@ -23,8 +23,8 @@ from viewer.world import World
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SOFTWARE = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 """Flags with which Chromium draws in three dimensions without a graphics card, for root, too."""
-SIZE = {"width": 560, "height": 400}
-"""Pixels: few, as software draws them."""
+SIZE = {"width": 840, "height": 400}
+"""Pixels: few, as software draws them, and enough for a robot beside the controls."""
 SLOW = 180.0
 """s that a machine with much to do may take for anything."""
 
@@ -49,11 +49,12 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def shown(terrain: str = "stairs_up") -> Iterator[Screen]:
-    """A page with the gait alone on it, walking on a thread of its own at few pictures per second."""
+def shown(terrain: str = "flat") -> Iterator[Screen]:
+    """A page with the gait alone on it, walking on a thread of its own: few pictures and no shadows, for software."""
     session = Session([load_agent("zero")], World(terrain), Wish(), {})
     screen = Screen(open_server(port=0), session, ("zero",))
-    screen.every[screen.show_picture] = 0.2
+    screen.every |= {screen.show_picture: 0.5, screen.show_numbers: 1.0}
+    screen.server.scene.configure_default_lights(cast_shadow=False)
     over = threading.Event()
 
     def walk() -> None:
@@ -74,7 +75,7 @@ def visit(browser: Browser, server: viser.ViserServer) -> Page:
     tab.set_default_timeout(1000 * SLOW)
     before = len(server.get_clients())
     tab.goto(address(server))
-    tab.wait_for_selector("canvas[data-engine]")
+    tab.wait_for_selector("canvas[data-engine]", state="attached")
     wait_until(lambda: len(server.get_clients()) > before)
     return tab
 

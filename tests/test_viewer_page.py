@@ -33,8 +33,8 @@ def tab(browser: Browser, screen: Screen) -> Page:
 
 
 def picture(tab: Page) -> np.ndarray:
-    """What the tab shows of the scene, left of the controls, (height, width, 3)."""
-    shot = tab.screenshot(clip={"x": 0, "y": 120, "width": 230, "height": 280}, timeout=180_000)
+    """What the tab shows in its middle, left of the controls, (height, width, 3)."""
+    shot = tab.screenshot(clip={"x": 250, "y": 150, "width": 250, "height": 200}, timeout=180_000)
     return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB")).astype(int)
 
 
