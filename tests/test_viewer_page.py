@@ -92,6 +92,7 @@ def test_a_click_with_shift_sends_the_robot_there(screen: Screen, tab: Page) -> 
     screen.session.wish.stop()
 
 
+@pytest.mark.slow
 def test_policies_are_swapped_and_sensors_covered_while_the_robot_walks(screen: Screen, tab: Page) -> None:
     steps = screen.session.focused.walk.steps
     tab.get_by_role("tab", name="Policy").click()
@@ -104,6 +105,7 @@ def test_policies_are_swapped_and_sensors_covered_while_the_robot_walks(screen: 
     assert screen.session.focused.walk.steps > steps
 
 
+@pytest.mark.slow
 def test_two_browsers_see_the_same_and_the_page_ends_when_both_have_gone(
     browser: Browser, screen: Screen, tab: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
