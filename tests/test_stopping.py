@@ -55,21 +55,18 @@ def told(program: str, number: signal.Signals = signal.SIGINT, times: int = 1) -
     return process.returncode, errors, time.monotonic() - begin
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_what_is_only_being_loaded_leaves_at_once(number: signal.Signals) -> None:
     code, errors, _ = told(LOADED + "print('begun', flush=True); time.sleep(20)", number)
     assert (code, errors) == (128 + number, f"-c: stopped by {number.name}; give the same command again.\n")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", SIGNALS)
 def test_work_is_interrupted_with_one_sentence_however_often_the_signal_comes(number: signal.Signals) -> None:
     code, errors, _ = told(LOADED + "def work(): time.sleep(20)" + WORK, number, times=20)
     assert (code, errors.count("\n")) == (128 + number, 1) and number.name in errors
 
 
-@pytest.mark.slow
 def test_an_interruption_that_foreign_code_swallows_comes_once_more() -> None:
     deaf = """
 class Deaf:
