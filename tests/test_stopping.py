@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def main():
 
 raise SystemExit(main())
 """
+
+
+@pytest.fixture(autouse=True)
+def _a_terminal_that_can_be_lost() -> Iterator[None]:
+    """SIGHUP as it is by default: a run under nohup ignores it, and so do its children."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 def told(program: str, number: signal.Signals = signal.SIGINT, times: int = 1) -> tuple[int, str, float]:

@@ -41,6 +41,8 @@ COMMANDS = {
     "terrains": ["-m", "envs.terrains", "--out", "out.png"],
 }
 """What is interrupted; further names: any module of ours that python -m runs."""
+TORCHS_CACHE = "torchinductor"
+"""Beginning of the name of the folder that torch keeps among the temporary files, on purpose."""
 SIGNALS = {"int": signal.SIGINT, "term": signal.SIGTERM, "hup": signal.SIGHUP}
 
 
@@ -108,7 +110,7 @@ def faults(
     if code and not over and text.count(number.name) != 1:
         yield f"said {text[-500:]!r}"
     parts = [path for path in folder.rglob("*") if ".export-" in path.name or (path.name[0] == "." and path.is_file())]
-    parts += list((folder / "tmp").iterdir())
+    parts += [path for path in (folder / "tmp").iterdir() if not path.name.startswith(TORCHS_CACHE)]
     if parts:
         yield f"left {', '.join(str(path.relative_to(folder)) for path in parts)}"
     try:
