@@ -107,9 +107,10 @@ class Simulation:
         self.batch = Batch(self.model, num_envs, threads)
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
-        expanded = [self.batch.expand(field) for field in PARAMETERS.values()]
-        self.friction, self.mass, self.inertia, self.gain, self.force_range, self.dynamics, *others = expanded
-        self.delay, self.contact = others
+        (
+            self.friction, self.mass, self.inertia, self.gain,
+            self.force_range, self.dynamics, self.delay, self.contact,
+        ) = map(self.batch.expand, PARAMETERS.values())  # fmt: skip
         self.drives_have_dynamics, self.gains = drive.model != "pd", torque_gains(drive)
         self.solid = solid_geoms(self.model)
         self.base = self.model.body("base").id

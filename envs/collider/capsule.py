@@ -7,7 +7,7 @@ import math
 from numpy.typing import NDArray
 
 from envs.collider.edges import Axis, Ground, offer_edge, offer_nosing
-from envs.collider.geometry import ABOVE, MOST_CONTACTS, PARALLEL, RECORD, Vector, along, move
+from envs.collider.geometry import ABOVE, MOST_CONTACTS, PARALLEL, Vector, along, bring_deepest, move
 from envs.collider.heightfield import FARTHEST, collide, extent, place
 from envs.collider.level import ALONG_Y, is_level
 from envs.collider.overhangs import CORNER_X, CORNER_Y, column
@@ -233,12 +233,7 @@ def thin(contacts: NDArray, n: int, direction: Vector, apart: float, near: float
     """
     kept = 0
     while kept < n:
-        deepest = kept
-        for i in range(kept + 1, n):
-            if contacts[i, 0] < contacts[deepest, 0]:
-                deepest = i
-        for k in range(RECORD):
-            contacts[kept, k], contacts[deepest, k] = contacts[deepest, k], contacts[kept, k]
+        bring_deepest(contacts, kept, n)
         rest = kept + 1
         for i in range(kept + 1, n):
             aligned = above = between = 0.0

@@ -191,16 +191,22 @@ def move(contacts: NDArray, to: int, source: int) -> None:
 
 
 @compiled
+def bring_deepest(contacts: NDArray, place: int, n: int) -> None:
+    """Exchange the candidate in `place` with the deepest of those from there to the n-th."""
+    deepest = place
+    for i in range(place + 1, n):
+        if contacts[i, 0] < contacts[deepest, 0]:
+            deepest = i
+    for column in range(RECORD):
+        contacts[place, column], contacts[deepest, column] = contacts[deepest, column], contacts[place, column]
+
+
+@compiled
 def select(contacts: NDArray, n: int, radius: float) -> int:
     """Keep, deepest first, those of n candidates that are contacts of their own; their number."""
     kept = 0
     while kept < n:
-        deepest = kept
-        for i in range(kept + 1, n):
-            if contacts[i, 0] < contacts[deepest, 0]:
-                deepest = i
-        for column in range(RECORD):
-            contacts[kept, column], contacts[deepest, column] = contacts[deepest, column], contacts[kept, column]
+        bring_deepest(contacts, kept, n)
         rest = kept + 1
         for i in range(kept + 1, n):
             if is_own(contacts, i, kept, radius):

@@ -53,8 +53,9 @@ def equip(spec: mujoco.MjSpec, cfg: DriveConfig) -> None:
     network = drive_network(cfg)
     if network is not None:
         _equip_network(spec, cfg, network)
+    gains = torque_gains(cfg)
     for actuator in spec.actuators:
-        actuator.gainprm[torque_gains(cfg)] *= cfg.strength
+        actuator.gainprm[gains] *= cfg.strength
         actuator.forcerange *= cfg.strength
 
 
