@@ -9,7 +9,7 @@ from agents import distributed
 from agents.config import Preset, RefinementConfig, restore
 from envs.config import EnvConfig, as_recorded
 from envs.curriculum import curriculum_factor
-from envs.latency import OF_STUDENTS, OFF
+from envs.latency import OF_REFINEMENT, OF_STUDENTS, OFF
 from envs.tasks import TASKS
 
 
@@ -46,9 +46,10 @@ def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:
 
 
 def refined_env(env: EnvConfig, teacher: dict[str, Any], refinement: RefinementConfig) -> EnvConfig:
-    """The environment in which a Teacher that walks goes on."""
+    """The environment in which a Teacher that walks goes on; its actions are late unless they have been before."""
     robots = env.num_envs * refinement.robots
-    return replace(going_on(env, teacher), num_envs=robots, linear_variance=refinement.linear_variance)
+    latency = OF_REFINEMENT if env.latency == OFF else env.latency
+    return replace(going_on(env, teacher), num_envs=robots, linear_variance=refinement.linear_variance, latency=latency)
 
 
 def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:

@@ -29,7 +29,7 @@ def _require(valid: bool, name: str, rule: str, value: float) -> None:
 class TeacherConfig:
     """PPO for the Teacher (Miki, Table S1); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 1750
+    max_iterations: int = 1100
     """Iterations of the stage, counted from its first start."""
     num_steps_per_env: int = 24
     """Policy steps per robot and iteration (20 ms each)."""
@@ -90,7 +90,7 @@ class TeacherConfig:
 class RefinementConfig:
     """What changes once a Teacher walks; progress on steep stairs needs it (docs/training.md)."""
 
-    max_iterations: int = 640
+    max_iterations: int = 500
     """Iterations of this stage; 0 leaves it out."""
     robots: int = 4
     """Factor on the number of robots: larger batches hold a course that smaller ones lose."""
@@ -118,7 +118,7 @@ class RefinementConfig:
 class StudentTrainingConfig:
     """Distillation of the Teacher into the Student (Miki, Table S2); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 225
+    max_iterations: int = 300
     """Iterations of the distillation, counted from its first start."""
     num_steps_per_env: int = 50
     """Policy steps per robot and iteration (paper: 400, with 300 robots)."""
@@ -136,7 +136,7 @@ class StudentTrainingConfig:
     """Largest gradient norm."""
     reconstruction: float = 0.5
     """Weight of the reconstruction loss (paper: 0.5)."""
-    uphill: float = 0.0
+    uphill: float = 1.0
     """Exponent p: uphill the Teacher is asked for its forward command / cos(pitch)^p (decision 46)."""
     std: float = 0.05
     """Standard deviation of the noise on the Student's actions while it collects samples, in action units."""

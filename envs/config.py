@@ -105,5 +105,6 @@ class EnvConfig:
 
 
 def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a policy's record; one that names no drives or shapes had PD drives and spheres."""
-    return {"drive": asdict(PD), "shapes": "spheres", **env}
+    """The settings of a policy's record; what it does not name was not there: PD drives, spheres, none of the rewards."""
+    rewards = dict.fromkeys(RewardWeights.__dataclass_fields__, 0.0) | env.get("rewards", {})
+    return {"drive": asdict(PD), "shapes": "spheres", **env, "rewards": rewards}

@@ -24,6 +24,8 @@ DEFAULT_POSITION = torch.from_numpy(DEFAULT_JOINT_POSITION).float()
 """(12,) rad, what `stance` measures from."""
 CLEARANCE = 0.2
 """m above every terrain sample beyond which lifting a swing foot is penalised (S7)."""
+LIFT = 0.1
+"""m above every terrain sample that a foot may be lifted for nothing (decision 65)."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,8 @@ class RewardWeights:
     """r_b: vertical velocity, roll and pitch rate of the base (S7: 1; decision 43)."""
     foot_clearance: float = 0.003
     """r_fc: swing feet lifted more than 0.2 m over all terrain samples around them."""
-    leg_collision: float = 0.1
-    """r_co: a thigh or shank touches the ground."""
+    leg_collision: float = 0.3
+    """r_co: a thigh or shank touches the ground (S7: 0.1; decision 65)."""
     joint_motion: float = 0.001
     """r_j: joint velocity and its change over a step."""
     knee_flexion: float = 0.08
@@ -58,6 +60,10 @@ class RewardWeights:
     """r_slip: velocity of feet in contact."""
     stance: float = 0.1
     """Not in S7: joints away from their default position while the robot stands (decision 42)."""
+    power: float = 2e-4
+    """Not in S7: mechanical power of all joints (decision 65)."""
+    foot_lift: float = 1.0
+    """Not in S7: feet lifted more than 0.1 m over all terrain samples around them (decision 65)."""
 
     def __post_init__(self) -> None:
         """Refuse rewards that are always 0."""
@@ -72,7 +78,10 @@ S7_LITERAL = RewardWeights(
     angular_velocity=0.75,
     orthogonal_velocity=0.75,
     base_motion=1.0,
+    leg_collision=0.1,
     stance=0.0,
+    power=0.0,
+    foot_lift=0.0,
 )
 """The tracking terms as printed in S7 (decision 2 says what is wrong with them), all else as there."""
 
@@ -160,11 +169,21 @@ def stance(s: State) -> Tensor:
     return -deviation.square().sum(-1) * (s.base_frequency == 0)
 
 
+def power(s: State) -> Tensor:
+    """Mechanical power of the joints, -c_k times the sum of its magnitudes in W, as the cost of transport counts it."""
+    return -s.randomization_factor * (s.joint_torque * s.joint_velocity).abs().sum(-1)
+
+
+def foot_lift(s: State) -> Tensor:
+    """Height of the feet's soles, m, beyond LIFT over the highest terrain sample around each, summed over the feet."""
+    return -(-s.height_samples.amax(-1) - LIFT).clamp(min=0).sum(-1)
+
+
 TERMS = {
     term.__name__: term
     for term in (
         linear_tracking, angular_tracking, linear_velocity, angular_velocity, orthogonal_velocity, base_motion,
-        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip, stance,
+        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip, stance, power, foot_lift,
     )
 }  # fmt: skip
 """Name -> function, in the paper's order."""

@@ -30,23 +30,24 @@ def test_weights_name_every_term_in_the_papers_order() -> None:
     order = [
         "linear_tracking", "angular_tracking", "linear_velocity", "angular_velocity", "orthogonal_velocity",
         "base_motion", "foot_clearance", "leg_collision", "joint_motion", "knee_flexion", "target_smoothness",
-        "torque", "slip", "stance",
+        "torque", "slip", "stance", "power", "foot_lift",
     ]  # fmt: skip
     assert list(TERMS) == [field.name for field in fields(RewardWeights)] == order
 
 
-def test_weights_are_those_of_s7_but_for_a_lighter_base_motion() -> None:
+def test_weights_are_those_of_s7_but_for_base_motion_and_collisions() -> None:
     paper = {
         "base_motion": 1.0, "foot_clearance": 0.003, "leg_collision": 0.1, "joint_motion": 0.001, "knee_flexion": 0.08,
         "target_smoothness": 0.003, "torque": 1e-6, "slip": 0.003,
     }  # fmt: skip
-    for weights, change in ((S7_LITERAL, {}), (RewardWeights(), {"base_motion": 0.3})):
+    for weights, change in ((S7_LITERAL, {}), (RewardWeights(), {"base_motion": 0.3, "leg_collision": 0.3})):
         assert {name: asdict(weights)[name] for name in paper} == paper | change
     literal = asdict(S7_LITERAL)
     assert [literal[name] for name in list(TERMS)[:5]] == [0, 0, 0.75, 0.75, 0.75]
     ours = asdict(RewardWeights())
     assert [ours[name] for name in list(TERMS)[:5]] == [1.5, 0.75, 0, 0, 0]
-    assert (ours["stance"], literal["stance"]) == (0.1, 0)
+    own = ("stance", "power", "foot_lift")
+    assert [literal[name] for name in own] == [0, 0, 0] and all(ours[name] for name in own)
 
 
 def test_linear_tracking_is_one_on_target_and_falls_with_the_whole_horizontal_error() -> None:
@@ -129,6 +130,19 @@ def test_literal_s7_punishes_velocity_beside_the_command() -> None:
 def test_base_motion_costs_heaving_rolling_and_pitching_but_not_yaw_or_travel() -> None:
     s = state(1, C, linear_velocity_b=[3, 4, -0.2], angular_velocity_b=[-0.3, 0.5, 9])
     assert value("base_motion", s) == pytest.approx(-C * (1.25 * 0.04 + 0.4 * 0.3 + 0.4 * 0.5))
+
+
+def test_power_is_the_magnitude_of_each_joints_torque_times_its_velocity() -> None:
+    torque, velocity = torch.zeros(1, 12), torch.zeros(1, 12)
+    torque[0, :3], velocity[0, :3] = torch.tensor([10.0, -20.0, 30.0]), torch.tensor([2.0, 1.0, 0.0])
+    assert value("power", state(1, C, joint_torque=torque, joint_velocity=velocity)) == pytest.approx(-C * 40)
+
+
+def test_foot_lift_is_free_up_to_its_limit_above_the_highest_sample() -> None:
+    heights = torch.full((1, 4, 52), -0.25)
+    heights[0, 1, 7] = -0.08  # higher ground beside the second foot: no more than it needs
+    assert value("foot_lift", state(1, C, height_samples=heights)) == pytest.approx(-3 * 0.15)
+    assert value("foot_lift", state(1, height_samples=0.25)) == 0
 
 
 def test_foot_clearance_counts_swing_feet_far_above_every_sample() -> None:

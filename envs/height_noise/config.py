@@ -52,8 +52,8 @@ TRAINING = ("nominal", "offset", "noisy")
 class HeightNoiseConfig:
     """What is wrong with the heights that a Student sees; all of it is multiplied by c_sk."""
 
-    shares: tuple[float, float, float] = (0.6, 0.3, 0.1)
-    """Shares of the map conditions nominal, offset and noisy."""
+    shares: tuple[float, float, float] = (0.4, 0.3, 0.3)
+    """Shares of the map conditions nominal, offset and noisy (paper: 0.6, 0.3, 0.1; decision 31)."""
     condition: Condition | None = None
     """Hold every map in this condition instead of drawing it."""
     redraw_seconds: float = 10.0
