@@ -9,7 +9,7 @@ from agents import distributed
 from agents.config import Preset, RefinementConfig, restore
 from envs.config import EnvConfig, as_recorded
 from envs.curriculum import curriculum_factor
-from envs.latency import OF_REFINEMENT, OF_STUDENTS, OFF
+from envs.latency import OF_REFINEMENT, OF_STUDENTS, at_least
 from envs.tasks import TASKS
 
 
@@ -48,17 +48,17 @@ def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:
 def refined_env(env: EnvConfig, teacher: dict[str, Any], refinement: RefinementConfig) -> EnvConfig:
     """The environment in which a Teacher that walks goes on; its actions are late unless they have been before."""
     robots = env.num_envs * refinement.robots
-    latency = OF_REFINEMENT if env.latency == OFF else env.latency
+    latency = at_least(env.latency, OF_REFINEMENT)
     return replace(going_on(env, teacher), num_envs=robots, linear_variance=refinement.linear_variance, latency=latency)
 
 
 def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:
     """The Teacher's environment for its Student: easy ground first, and c_k goes on where the Teacher's ended.
 
-    Delays are on, unless the Teacher has had its own.
+    Delays are on; one that the Teacher has had stays as it was.
     """
     curriculum = replace(going_on(env, teacher).curriculum, flat_samples=size.flat_samples)
-    latency = OF_STUDENTS if env.latency == OFF else env.latency
+    latency = at_least(env.latency, OF_STUDENTS)
     return replace(env, noisy_groups=True, curriculum=curriculum, latency=latency)
 
 

@@ -105,6 +105,6 @@ class EnvConfig:
 
 
 def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a policy's record; what it does not name was not there: PD drives, spheres, none of the rewards."""
+    """The settings of a policy's record; what it does not name was PD drives, spheres, no reward."""
     rewards = dict.fromkeys(RewardWeights.__dataclass_fields__, 0.0) | env.get("rewards", {})
     return {"drive": asdict(PD), "shapes": "spheres", **env, "rewards": rewards}

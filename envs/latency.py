@@ -24,7 +24,7 @@ class LatencyConfig:
 
     action: Bounds = (0.0, 0.0)
     """s from the beginning of a policy step until the drives track its joint targets, rounded to physics steps. It is
-    physics, so a Teacher has it, too; by default refinement and a Student's training have 0 0.02 (walk-these-ways: 0.03)."""
+    physics, so a Teacher has it, too; refinement and a Student's training have 0 0.02 (walk-these-ways: 0.03)."""
     proprioception: Bounds = (0.0, 0.0)
     """s by which what proprio_noisy measures is old; a Student's training has 0 0.02 by default (Tan et al. 2018: 0.015
     to 0.019 on their robot, 0 to 0.04 in training)."""
@@ -35,12 +35,18 @@ class LatencyConfig:
         require_range("latency.proprioception", self.proprioception, 0.0, LONGEST)
 
 
-OFF = LatencyConfig()
-"""No delays."""
 OF_REFINEMENT = LatencyConfig(action=(0.0, 0.02))
 """What a Teacher that walks is refined with (decision 51)."""
 OF_STUDENTS = LatencyConfig(action=(0.0, 0.02), proprioception=(0.0, 0.02))
 """What Students are trained with (decision 51)."""
+
+
+def at_least(own: LatencyConfig, default: LatencyConfig) -> LatencyConfig:
+    """Delays of `own`, and for those that it has switched off the `default`'s."""
+    return LatencyConfig(
+        action=own.action if any(own.action) else default.action,
+        proprioception=own.proprioception if any(own.proprioception) else default.proprioception,
+    )
 
 
 class DelayedProprioception:

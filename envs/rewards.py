@@ -183,7 +183,8 @@ TERMS = {
     term.__name__: term
     for term in (
         linear_tracking, angular_tracking, linear_velocity, angular_velocity, orthogonal_velocity, base_motion,
-        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip, stance, power, foot_lift,
+        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip, stance,
+        power, foot_lift,
     )
 }  # fmt: skip
 """Name -> function, in the paper's order."""

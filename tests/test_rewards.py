@@ -203,7 +203,7 @@ def test_stance_costs_crouching_of_standing_robots_only() -> None:
     assert value("stance", state(1, C, joint_position=crouched, base_frequency=[1.25])) == 0
 
 
-SCALED = {"base_motion", "leg_collision", "joint_motion", "target_smoothness", "torque", "slip"}
+SCALED = {"base_motion", "leg_collision", "joint_motion", "target_smoothness", "torque", "slip", "power"}
 
 
 def test_exactly_the_papers_terms_and_the_base_motion_come_in_with_c_k() -> None:

@@ -49,7 +49,7 @@ def test_refinement_goes_on_from_the_first_stage_with_its_own_settings(whole: Pa
     walk, teacher, plan = read_policy(whole / "walk"), read_policy(whole / "teacher"), RefinementConfig()
     assert (walk["env"]["num_envs"], teacher["env"]["num_envs"]) == (4, 8)
     changed = {*differences(restore(EnvConfig(), walk["env"]), restore(EnvConfig(), teacher["env"]))}
-    assert changed == {"num_envs", "linear_variance", "curriculum.initial_factor"}
+    assert changed == {"num_envs", "linear_variance", "curriculum.initial_factor", "latency.action"}
     before, after = restore(TeacherConfig(), walk["agent"]), restore(TeacherConfig(), teacher["agent"])
     assert set(differences(before, after)) == {"desired_kl", "entropy"}
     assert (after.desired_kl, after.entropy) == (plan.desired_kl, plan.entropy)
@@ -83,12 +83,13 @@ def test_refinement_can_be_left_out(tmp_path: Path) -> None:
     assert args.now == "teacher" and train.stage_dir(args) == path / "teacher"
 
 
-def test_students_learn_with_delays_and_a_teacher_has_its_own(whole: Path) -> None:
-    teacher, student = read_policy(whole / "teacher"), read_policy(whole / "student")
-    assert recorded_env(teacher, "anymal_flat").latency == LatencyConfig()
+def test_refined_teachers_act_late_and_students_feel_late_too(whole: Path) -> None:
+    walk, teacher, student = (read_policy(whole / stage) for stage in ("walk", "teacher", "student"))
+    assert recorded_env(walk, "anymal_flat").latency == LatencyConfig()
+    assert recorded_env(teacher, "anymal_flat").latency == LatencyConfig(action=(0.0, 0.02))
     assert recorded_env(student, "anymal_flat").latency == LatencyConfig((0.0, 0.02), (0.0, 0.02))
     own = replace(recorded_env(teacher, "anymal_flat"), latency=LatencyConfig(action=(0.0, 0.01)))
-    assert student_env(own, teacher, PRESETS["smoke"]).latency == own.latency
+    assert student_env(own, teacher, PRESETS["smoke"]).latency == LatencyConfig((0.0, 0.01), (0.0, 0.02))
     args = train.parse(["--stage", "student", "--teacher", str(whole), "--env.latency.action", "0", "0"])
     assert args.env.latency == LatencyConfig((0.0, 0.0), (0.0, 0.02))
 
