@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads
 import torch
 
 from agents import archive, checkpoint, distributed, launch, run_dir
-from agents.checkpoint import PLAN_FILE, STUDENT, TEACHER, WALK
+from agents.checkpoint import BLIND, PLAN_FILE, STUDENT, TEACHER, WALK
 from agents.log import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
@@ -33,7 +33,7 @@ from system.shell import quoted
 from train_args import CONFIG, Args, first_stage, following, note, parse
 from train_stages import own_share
 
-RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner}
+RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner, BLIND: StudentRunner}
 
 
 @stopping.stoppable
@@ -136,7 +136,7 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     if args.record is not None:
         runner.restore(args.record)
         note_versions(args.record["versions"], runner.versions)
-    elif args.now == STUDENT:
+    elif args.now in (STUDENT, BLIND):
         teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)
         note_misfits(runner.teach(teacher), "Teacher")
     if policy is not None:
@@ -159,7 +159,7 @@ def stage_dir(args: Args) -> Path:
         return root
     if distributed.rank() == 0:
         (root / args.now).mkdir(exist_ok=True)
-        later = {"refinement": args.refinement, "student": args.student}
+        later = {"refinement": args.refinement, "student": args.student, "blind": args.blind}
         archive.write(root / PLAN_FILE, {"kind": "plan", "preset": args.preset, **later})
     return root / args.now
 

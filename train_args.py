@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from agents import archive, checkpoint, distributed
-from agents.checkpoint import PLAN_FILE, STUDENT, TEACHER, WALK
+from agents.checkpoint import BLIND, PLAN_FILE, STAGES, STUDENT, TEACHER, WALK
 from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, TeacherConfig, differences, restore
 from agents.log import LoggerName
 from agents.precision import Precision
@@ -22,7 +22,7 @@ from envs.tasks import TASKS
 from system.console import say
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
 
-CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student"}
+CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student", BLIND: "student"}
 """Which argument holds a stage's training configuration."""
 EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "processes")
 """Flags on which the defaults of others depend."""
@@ -41,8 +41,8 @@ class Args:
     """Train a Teacher, then distil it into a Student; --resume goes on after any interruption as if it had not been.
 
     A run of all stages keeps them in the folders walk (a Teacher learns to walk), teacher (more robots refine it) and
-    student of its run directory; --stage does one alone, in the run directory itself. Play and evaluate take the run
-    directory in either case.
+    student of its run directory, with --blind a baseline in blind; --stage does one alone, in the run directory itself.
+    Play and evaluate take the run directory in either case.
 
     Several processes train one policy together, each with its share of the robots; --resume starts as many again.
     `python -m torch.distributed.run --nproc_per_node=2 train.py ...` starts them for GPUs.
@@ -80,6 +80,9 @@ class Args:
     """With --stage: policy or run directory of a Teacher (then refined by default) or Student, to start from."""
     logger: LoggerName = "tensorboard"
     """wandb logs to Weights & Biases too; TensorBoard and curves.csv are always written."""
+    blind: bool = False
+    """After the Student, distil a second one that does not see the ground, the baseline of all comparisons; a finished
+    run gets it with --resume."""
     now: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = TEACHER
     """The stage at hand."""
     record: Annotated[dict[str, Any] | None, tyro.conf.Fixed, tyro.conf.Suppress] = None
@@ -132,6 +135,8 @@ def refuse_contradictions(args: Args, default: Args) -> None:
         raise ValueError("--stage student distils a Teacher: name its policy file or run directory with --teacher.")
     if args.stage != STUDENT and args.teacher is not None:
         raise ValueError("--teacher is for --stage student: without it the run trains its own Teacher.")
+    if args.stage is not None and args.blind:
+        raise ValueError("--blind is for a run of all stages; of one alone, --student.network.extero False makes it.")
     if args.stage is None:
         if args.init_from is not None:
             raise ValueError(f"--init-from starts one stage: say with --stage which, {TEACHER} or {STUDENT}.")
@@ -207,9 +212,11 @@ def resumed_defaults(run_dir: Path) -> Args:
         return args
     refinement = restore(RefinementConfig(), plan.get("refinement", {"max_iterations": 0}))
     student = args.student if kind == STUDENT else restore(args.student, plan["student"])
-    walks = kind == TEACHER and not (run_dir / TEACHER / checkpoint.RESUME_FILE).is_file()
-    now = WALK if walks else kind
-    return replace(args, stage=None, preset=plan["preset"], now=now, refinement=refinement, student=student)
+    now = next(stage for stage in reversed(STAGES) if (run_dir / stage / checkpoint.RESUME_FILE).is_file())
+    blind = plan.get("blind", False)
+    return replace(
+        args, stage=None, preset=plan["preset"], now=now, refinement=refinement, student=student, blind=blind
+    )
 
 
 def read_plan(run_dir: Path) -> dict[str, Any] | None:
@@ -226,7 +233,8 @@ def first_stage(args: Args) -> str:
 def following(args: Args) -> Args | None:
     """The stage after the one at hand, which is finished; None after the last."""
     root = args.resume or args.run_dir
-    if args.stage is not None or args.now == STUDENT or root is None:
+    last = BLIND if args.blind else STUDENT
+    if args.stage is not None or args.now == last or root is None:
         return None
     anew = replace(args, record=None, resume=None, run_dir=root, init_from=None)
     if args.now == WALK:
@@ -236,12 +244,15 @@ def following(args: Args) -> Args | None:
     env = recorded_env(teacher, args.task)
     if args.refinement.max_iterations:
         env = replace(env, num_envs=env.num_envs // args.refinement.robots)
-    return replace(anew, now=STUDENT, env=student_env(env, teacher, PRESETS[args.preset]))
+    anew = replace(anew, env=student_env(env, teacher, PRESETS[args.preset]))
+    if args.now == TEACHER:
+        return replace(anew, now=STUDENT)
+    return replace(anew, now=BLIND, student=replace(args.student, network=replace(args.student.network, extero=False)))
 
 
 def parts_to_come(args: Args) -> list[str]:
     """Arguments that hold the configurations of the stages that are not over."""
-    if args.now == STUDENT or args.stage is not None:
+    if args.now in (STUDENT, BLIND) or args.stage is not None:
         return [CONFIG[args.now]]
     return ["agent", "student"]
 

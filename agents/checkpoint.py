@@ -23,11 +23,14 @@ RESUME = "resume"
 TEACHER = "teacher"
 STUDENT = "student"
 WALK = "walk"
+BLIND = "blind"
 PLAN_FILE = "plan.pt"
 """In a run of all stages: what the later ones shall be."""
 CURVES_FILE = "curves.csv"
-FOLDERS = {STUDENT: (STUDENT,), TEACHER: (TEACHER, WALK)}
-"""In a run of all stages: where policies of each kind are, the latest first."""
+FOLDERS = {STUDENT: (STUDENT, BLIND), TEACHER: (TEACHER, WALK)}
+"""In a run of all stages: where policies of each kind are, the one to use first."""
+STAGES = (WALK, TEACHER, STUDENT, BLIND)
+"""In a run of all stages: their folders, the first stage first."""
 POLICIES: dict[str, type[Policy]] = {STUDENT: StudentPolicy, TEACHER: TeacherPolicy}
 NEEDED = {
     STUDENT: {"network", "normalizer", "student", "task", "env", "agent"},
@@ -52,7 +55,8 @@ def load_policy(path: Path | str, *kinds: str) -> Policy:
 def read_policy(path: Path | str, *kinds: str) -> dict[str, Any]:
     """The raw record of a policy file, or of the run directory that holds one, of these `kinds` or of any."""
     kinds = kinds or tuple(POLICIES)
-    record = archive.read(_file(Path(path), POLICY_FILE, kinds), *kinds)
+    folders = [folder for kind in kinds for folder in FOLDERS[kind]]
+    record = archive.read(_file(Path(path), POLICY_FILE, folders), *kinds)
     missing = NEEDED[record["kind"]] - set(record)
     if missing:
         raise CheckpointError(f"{path} lacks {', '.join(sorted(missing))}: it comes from another version.")
@@ -61,7 +65,7 @@ def read_policy(path: Path | str, *kinds: str) -> dict[str, Any]:
 
 def read_resume(run_dir: Path | str) -> dict[str, Any]:
     """The record from which a run directory's training continues, of a run of all stages the latest."""
-    path = _file(Path(run_dir), RESUME_FILE, tuple(POLICIES))
+    path = _file(Path(run_dir), RESUME_FILE, reversed(STAGES))
     return _with_finite(archive.read(path, RESUME), path, "algorithm")
 
 
@@ -84,28 +88,26 @@ def finite(value: Any) -> bool:
 def run_directory(path: Path) -> Path:
     """The run directory that a path names: the directory itself, that of one of its stages, or a file in either."""
     folder = path if path.is_dir() or not path.exists() else path.parent
-    stages = {name for names in FOLDERS.values() for name in names}
-    return folder.parent if folder.name in stages and (folder.parent / PLAN_FILE).is_file() else folder
+    return folder.parent if folder.name in STAGES and (folder.parent / PLAN_FILE).is_file() else folder
 
 
 def stage_directories(path: Path) -> list[Path]:
-    """Where the run that a path names keeps what its stages have logged, the first stage first."""
+    """Where the run that a path names keeps what the stages up to its Student have logged, the first stage first."""
     run = path if path.is_dir() or not path.exists() else path.parent
-    stages = [run / folder for kind in (TEACHER, STUDENT) for folder in reversed(FOLDERS[kind])]
-    return [place for place in stages if (place / CURVES_FILE).is_file()] or [run]
+    return [place for place in (run / WALK, run / TEACHER, run / STUDENT) if (place / CURVES_FILE).is_file()] or [run]
 
 
 def forget_unsaved(path: Path) -> None:
     """Remove what a run that ends before its first save has left in its directory."""
     if not _holds_run(path):
         (path / PLAN_FILE).unlink(missing_ok=True)
-        for place in _folders(path, POLICIES):
+        for place in (path / stage for stage in STAGES):
             with suppress(OSError):  # it is not there, or holds something
                 place.rmdir()
 
 
 def _holds_run(path: Path) -> bool:
-    return any((place / RESUME_FILE).exists() for place in (path, *_folders(path, POLICIES)))
+    return any((place / RESUME_FILE).exists() for place in (path, *(path / stage for stage in STAGES)))
 
 
 def create_run_dir(path: Path) -> Path:
@@ -118,12 +120,8 @@ def create_run_dir(path: Path) -> Path:
     return path
 
 
-def _folders(run_dir: Path, kinds: Iterable[str]) -> list[Path]:
-    return [run_dir / folder for kind in kinds for folder in FOLDERS[kind]]
-
-
-def _file(path: Path, name: str, kinds: Iterable[str]) -> Path:
-    """The file itself, or that of the run directory, or of the latest of its stages of these kinds that has one.
+def _file(path: Path, name: str, folders: Iterable[str]) -> Path:
+    """The file itself, or that of the run directory, or of the first of its stages' folders that has one.
 
     Any other file of a run means its directory.
     """
@@ -131,7 +129,7 @@ def _file(path: Path, name: str, kinds: Iterable[str]) -> Path:
         path = path.parent
     if not path.is_dir():
         return path
-    for place in (path, *_folders(path, kinds)):
+    for place in (path, *(path / folder for folder in folders)):
         if (place / name).is_file():
             return place / name
     hint = "; a policy is no training to resume: start from it with --init-from" if name == RESUME_FILE else ""

@@ -83,6 +83,28 @@ def test_refinement_can_be_left_out(tmp_path: Path) -> None:
     assert args.now == "teacher" and train.stage_dir(args) == path / "teacher"
 
 
+def test_a_blind_student_of_the_same_teacher_follows_also_after_the_run_has_ended(whole: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(whole, copy)
+    assert train.main(["--resume", str(copy), "--blind"]) == 0
+    student, blind = read_policy(copy / "student"), read_policy(copy / "blind")
+    assert (blind["student"]["extero"], student["student"]["extero"]) == (False, True)
+    assert list(differences(restore(EnvConfig(), student["env"]), restore(EnvConfig(), blind["env"]))) == []
+        name for name in differences(restore(EnvConfig(), student["env"]), restore(EnvConfig(), blind["env"]))
+    ] == []
+    assert blind["teacher_hash"] == student["teacher_hash"] and blind["iteration"] == student["iteration"]
+    assert read_policy(copy)["hash"] == student["hash"] and read_resume(copy)["stage"] == "student"
+    resumed = train.parse(["--resume", str(copy)])
+    assert (resumed.now, resumed.blind) == ("blind", True) and following(resumed) is None
+    at_once = tmp_path / "at_once"
+    assert train.main([*TINY, "--blind", "--run-dir", str(at_once)]) == 0
+    assert training_hash(at_once / "blind") == training_hash(copy / "blind")
+
+
+def test_blind_is_not_for_one_stage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--blind is for a run of all stages" in refusal(capsys, "--stage", "teacher", "--blind")
+
+
 def test_refined_teachers_act_late_and_students_feel_late_too(whole: Path) -> None:
     walk, teacher, student = (read_policy(whole / stage) for stage in ("walk", "teacher", "student"))
     assert recorded_env(walk, "anymal_flat").latency == LatencyConfig()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.checkpoint import FOLDERS, POLICY_FILE
+from agents.checkpoint import POLICY_FILE, STAGES
 from evaluation import agents
 from evaluation.agents import CONTROLS, Agent, load_agent
 
 RUNS, PRETRAINED = "runs", "pretrained"
-STAGES = tuple(dict.fromkeys(folder for folders in FOLDERS.values() for folder in folders))
-"""Folders of a run of all stages that may hold a policy."""
 
 
 def find_policies(given: tuple[str, ...] = ()) -> dict[str, str]:
