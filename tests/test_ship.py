@@ -1,0 +1,48 @@
+"""What is shipped is what a run has made, byte for byte, and its card says how."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from test_train_stages import TINY
+
+import train
+from agents.checkpoint import read_policy
+from tools import ship
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of all stages and the baseline."""
+    path = tmp_path_factory.mktemp("runs") / "all"
+    assert train.main([*TINY, "--blind", "--run-dir", str(path)]) == 0
+    return path
+
+
+def test_every_policy_is_shipped_byte_for_byte_with_a_card_that_says_how_it_was_made(run: Path, tmp_path: Path) -> None:
+    cell = {
+        "checkpoint": str(run / "student"), "terrain": "flat", "parameters": {}, "noise": "large", "episodes": 7,
+        "success": 0.5, "ci95": [0.2, 0.8], "falls": 3,
+    }  # fmt: skip
+    results = tmp_path / "reference.json"
+    results.write_text(json.dumps({"cells": [cell]}))
+    assert ship.main([str(run), "--out", str(tmp_path), "--reference", str(results)]) == 0
+    for kind in ("teacher", "student", "blind"):
+        record, card = read_policy(run / kind), (tmp_path / f"{kind}.md").read_text()
+        assert (tmp_path / f"{kind}.pt").read_bytes() == (run / kind / "policy.pt").read_bytes()
+        assert record["hash"] in card and "python train.py --task anymal_flat --seed 7" in card
+        assert ("0.500 [0.200, 0.800]" in card) == (kind == "student")
+    assert "--seed 7 --blind" in (tmp_path / "blind.md").read_text()
+    assert (tmp_path / "student.onnx").is_file() and (tmp_path / "student.json").is_file()
+
+
+def test_students_of_another_teacher_are_not_shipped(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, source in (("teacher", "walk"), ("student", "student")):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "policy.pt").write_bytes((run / source / "policy.pt").read_bytes())
+    assert ship.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "are not of its Teacher" in capsys.readouterr().err and not (tmp_path / "out").exists()

@@ -1,0 +1,129 @@
+"""Puts what a run of all stages has made into pretrained/, byte for byte, each policy with a card of its making.
+
+`python -m tools.ship RUN` copies teacher, student and, if it is there, blind, and exports the Student;
+`--reference DIR/reference.json` (of `evaluate.py --suite reference`) adds their tables to the cards.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from agents.checkpoint import BLIND, CURVES_FILE, POLICY_FILE, STUDENT, TEACHER, WALK, CheckpointError, read_policy
+from evaluation.experiments.reference import ground
+from evaluation.tables import Column, markdown_table, success, value
+from export import export
+from system import stopping
+from system.files import write
+
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
+MADE_BY = {TEACHER: (WALK, TEACHER), STUDENT: (STUDENT,), BLIND: (BLIND,)}
+"""Stages of which each policy comes."""
+WHAT = {
+    TEACHER: "The Teacher: sees the true ground around its feet and everything else that a simulator knows.",
+    STUDENT: "The Student (GRU, gate, reconstruction): has a robot's senses and a noisy map, which may fail.",
+    BLIND: "The blind baseline: the Student's network and training without heights.",
+}
+COLUMNS = (
+    Column("ground", ground, is_number=False),
+    Column("noise", value("noise"), is_number=False),
+    Column("success [95 % interval]", success),
+    Column("falls", value("falls", "d")),
+    Column("speed (m/s)", value("speed", ".2f")),
+    Column("cost of transport", value("cost_of_transport", ".2f")),
+)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What to ship."""
+
+    run: tyro.conf.Positional[Path]
+    """Run directory of all stages."""
+    reference: Path | None = None
+    """reference.json of an evaluation of these policies."""
+    out: Path = PRETRAINED
+    """Directory for the policies and their cards."""
+
+
+@stopping.stoppable
+def main(argv: Sequence[str] | None = None) -> int:
+    """Ship; exit code 2 for a run that is not complete."""
+    arguments = tyro.cli(Arguments, args=argv, description=__doc__, prog="python -m tools.ship")
+    try:
+        for kind in ship(arguments):
+            print(f"Shipped {kind}.pt and {kind}.md.")
+    except (OSError, ValueError, KeyError) as error:
+        print(f"tools.ship: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def ship(arguments: Arguments) -> list[str]:
+    """Copy and describe; returns the kinds of policies that there are."""
+    run, out = arguments.run, arguments.out
+    kinds = [kind for kind in MADE_BY if kind != BLIND or (run / BLIND / POLICY_FILE).is_file()]
+    records = {kind: read_policy(run / kind / POLICY_FILE) for kind in kinds}
+    if any(records[kind]["teacher_hash"] != records[TEACHER]["hash"] for kind in kinds if kind != TEACHER):
+        raise CheckpointError(f"The Students in {run} are not of its Teacher: name a run of all stages.")
+    rows = json.loads(arguments.reference.read_text())["cells"] if arguments.reference else []
+    out.mkdir(parents=True, exist_ok=True)
+    for kind, record in records.items():
+        shutil.copyfile(run / kind / POLICY_FILE, out / f"{kind}.pt")
+        own = [row for row in rows if Path(row["checkpoint"]).name in (f"{kind}.pt", kind)]
+        write(out / f"{kind}.md", card(kind, record, run, own))
+    export(out / f"{STUDENT}.pt", out)
+    return kinds
+
+
+def card(kind: str, record: dict[str, Any], run: Path, rows: Sequence[dict[str, Any]]) -> str:
+    """How this policy was made, and what it does."""
+    flags = f" --seed {record['seed']}" if record["seed"] else ""
+    flags += " --blind" if kind == BLIND else ""
+    spent = ", ".join(spending(stage, run / stage / CURVES_FILE) for stage in MADE_BY[kind] if (run / stage).is_dir())
+    workers = f"{record.get('ranks', 1)} processes on {machine()}"
+    parts = [
+        f"# {kind}.pt",
+        WHAT[kind],
+        f"    python train.py --task {record['task']}{flags}",
+        f"Seed {record['seed']}, commit {record['versions']['commit']}, {record['precision']} updates, {workers}: "
+        f"{spent}. It is the run's policy.pt as it stands, a running mean over its last updates (decision 36).",
+        f"Content hash: `{record['hash']}`"
+        + (f"; its Teacher's: `{record['teacher_hash']}`" if kind != TEACHER else ""),
+    ]
+    if rows:
+        parts += [
+            f"`make evaluate` ({rows[0]['episodes']} episodes a cell; conditions: docs/paper.md, decision 24):",
+            markdown_table(rows, COLUMNS),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def spending(stage: str, curves: Path) -> str:
+    """Samples and minutes of the training that a stage took."""
+    with curves.open(newline="") as file:
+        last = list(csv.DictReader(file))[-1]
+    samples, seconds = float(last["train/samples"]), float(last["train/seconds"])
+    return f"{stage} {samples / 1e6:.1f} million samples in {seconds / 60:.0f} minutes"
+
+
+def machine() -> str:
+    """This machine: cores and processor."""
+    listed = Path("/proc/cpuinfo")  # Linux alone has it
+    lines = listed.read_text().splitlines() if listed.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{os.cpu_count()} cores ({names[0] if names else platform.processor() or platform.machine()})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
