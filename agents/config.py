@@ -29,7 +29,7 @@ def _require(valid: bool, name: str, rule: str, value: float) -> None:
 class TeacherConfig:
     """PPO for the Teacher (Miki, Table S1); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 1100
+    max_iterations: int = 800
     """Iterations of the stage, counted from its first start."""
     num_steps_per_env: int = 24
     """Policy steps per robot and iteration (20 ms each)."""
@@ -118,7 +118,7 @@ class RefinementConfig:
 class StudentTrainingConfig:
     """Distillation of the Teacher into the Student (Miki, Table S2); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 300
+    max_iterations: int = 400
     """Iterations of the distillation, counted from its first start."""
     num_steps_per_env: int = 50
     """Policy steps per robot and iteration (paper: 400, with 300 robots)."""
@@ -130,7 +130,7 @@ class StudentTrainingConfig:
     """Groups of robots that take turns in each pass, with one gradient step per 10 of their steps."""
     learning_rate: float = 5e-4
     """Adam's step size at the start (paper: 5e-4)."""
-    lr_decay: float = 0.97
+    lr_decay: float = 0.975
     """Factor on the learning rate per 250,000 samples."""
     max_grad_norm: float = 1.0
     """Largest gradient norm."""

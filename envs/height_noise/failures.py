@@ -123,7 +123,7 @@ class FailureWeights:
 class FailureConfig:
     """When maps fail; drawn whenever the map's condition is, at the start and in the middle of a trajectory."""
 
-    share: float = 0.3
+    share: float = 0.5
     """Probability of a draw to be a failure, at c_sk = 1."""
     only: FailureName | None = None
     """The only kind of failure that occurs."""
