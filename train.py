@@ -82,6 +82,8 @@ def run(args: Args) -> tuple[int, bool]:
     except (ValueError, OSError) as error:
         return fail(error, 2), False
     going_on = distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "")
+    if args.record is not None:
+        stopping.advise(f"go on from the last save with: {going_on}")
     try:
         finished = runner.train()
     except KeyboardInterrupt as interrupt:
@@ -95,6 +97,7 @@ def run(args: Args) -> tuple[int, bool]:
     tell(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
     tell(f"Policy: {quoted(runner.run_dir / checkpoint.POLICY_FILE)}")
     if not finished:
+        stopping.advise(f"go on with: {going_on}")
         tell(f"Go on with: {going_on}")
     return 0, finished
 

@@ -27,6 +27,9 @@ ONCE_MORE = 0.1
 Parameters = ParamSpec("Parameters")
 
 
+_guards: list[_Guard] = []
+
+
 class Stopped(KeyboardInterrupt):
     """The command was told to end, by the signal of this number."""
 
@@ -69,6 +72,12 @@ def stoppable(work: Callable[Parameters, int]) -> Callable[Parameters, int]:
     return guarded
 
 
+def advise(advice: str) -> None:
+    """What to tell a user from now on whose signal ends the command by force."""
+    for guard in _guards:
+        guard.advice = advice
+
+
 def said(interrupt: KeyboardInterrupt, advice: str) -> int:
     """Exit code of a command that was interrupted, once it has said so."""
     number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
@@ -89,6 +98,7 @@ def interrupted_by_signals(advice: str) -> Iterator[None]:
         yield
         return
     guard = _Guard(advice)
+    _guards.append(guard)
     previous: dict[Any, Any] = {number: signal.signal(number, guard.on_signal) for number in heeded}
     previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, guard.once_more)
     unraisable, sys.unraisablehook = sys.unraisablehook, guard.on_unraisable
@@ -97,6 +107,7 @@ def interrupted_by_signals(advice: str) -> Iterator[None]:
         yield
     finally:
         guard.over.set()
+        _guards.remove(guard)
         signal.set_wakeup_fd(awake)
         sys.unraisablehook = unraisable
         for number, handler in previous.items():

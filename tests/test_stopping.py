@@ -115,6 +115,12 @@ def work():
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_ended_by_force_says_what_the_command_has_advised() -> None:
+    advised = "def work():\n    stopping.advise('look at the sky.')\n    wait()\n"
+    _, errors, _ = told(LOADED + SWALLOW + advised + WORK)
+    assert errors == "-c: stopped by SIGINT; look at the sky.\n"
+
+
 def test_signals_that_the_starter_has_switched_off_stay_off() -> None:
     off = "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
     code, errors, _ = told(off + LOADED + "def work(): time.sleep(1)" + WORK, signal.SIGHUP)
