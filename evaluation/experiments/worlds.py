@@ -25,6 +25,8 @@ WEAK = 0.8
 """Share of its torque that a weak drive has."""
 SLOW = 0.01
 """s, time constant of the lag that a slow drive has beside its own of some 20 ms."""
+OF_THE_NETWORK = "drives: network"
+"""World in which an actuator network drives the joints."""
 NETWORK = "drive.network"
 """Name of the setting that is a file."""
 
@@ -117,4 +119,4 @@ WORLDS = (
 
 def with_network(network: Path) -> World:
     """The world in which an actuator network from a file drives the joints."""
-    return World("drives: network", driven_by(DriveConfig("network", str(network))))
+    return World(OF_THE_NETWORK, driven_by(DriveConfig("network", str(network))))
