@@ -43,8 +43,10 @@ DETAILS = "\n\nIn full:"
 """From where on an experiment's tables are left to its own file."""
 INTRODUCTION = """# Results
 
-Every table stands under the command that makes it; `python -m tools.results DIR` writes this document from their results. How the policies were made is in their cards ([teacher](../pretrained/teacher.md), [student](../pretrained/student.md), [blind](../pretrained/blind.md)), what is measured in [experiments.md](experiments.md), the conditions in decision 24 of [paper.md](paper.md).
-Intervals are those of 95 %. Students act under the noise that is named, Teachers see the truth.
+Every table stands under the command that makes it; `python -m tools.results DIR` writes this document from their results.
+What is measured is in [experiments.md](experiments.md), the conditions are in decision 24 of [paper.md](paper.md), how the
+policies were made in their cards ([teacher](../pretrained/teacher.md), [student](../pretrained/student.md),
+[blind](../pretrained/blind.md)). Intervals are those of 95 %. Students act under the noise that is named, Teachers see the truth.
 """
 
 
@@ -86,7 +88,8 @@ def sections(name: str, directories: Sequence[Path]) -> Iterator[str]:
         if path.is_file():
             results = json.loads(path.read_text())
             tables = EXPERIMENTS[name].markdown(results["cells"]).split(DETAILS)[0]
-            yield f"{heading}    {command(name, results['settings'])}\n\nCommit {results['versions']['commit']}. {tables}\n"
+            made_by = f"    {command(name, results['settings'])}\n\nCommit {results['versions']['commit']}."
+            yield f"{heading}{made_by} {tables}\n"
             heading = ""
 
 
@@ -95,9 +98,8 @@ def command(name: str, settings: dict[str, Any]) -> str:
     policies = " ".join(agent["checkpoint"] for agent in settings["agents"])
     number = f" --episodes {settings['episodes']}" if "episodes" in settings else ""
     files = "".join(f" --{flag} FILE" for flag, world in FILES.items() if world in settings.get("worlds", {}))
-    return (
-        f"python evaluate.py --suite {name} --checkpoint {policies}{number} --seed {settings['seed']}{files} --out DIR"
-    )
+    asked = f"--checkpoint {policies}{number} --seed {settings['seed']}{files}"
+    return f"python evaluate.py --suite {name} {asked} --out DIR"
 
 
 if __name__ == "__main__":
