@@ -88,7 +88,7 @@ class TeacherConfig:
 
 @dataclass(frozen=True)
 class RefinementConfig:
-    """What changes once a Teacher walks; progress on steep stairs needs it (docs/training.md)."""
+    """What changes once a Teacher walks; progress on steep stairs needs it (docs/notebook.md)."""
 
     max_iterations: int = 500
     """Iterations of this stage; 0 leaves it out."""
