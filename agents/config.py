@@ -69,7 +69,7 @@ class TeacherConfig:
     """Add the left-right mirror image of every sample to the update (about twice its time)."""
     precision: Precision = "auto"
     """Arithmetic of the update; auto is bf16 on CPUs with bf16 units, else fp32."""
-    keep_every: int = 250
+    keep_every: int = 100
     """Iterations between policies kept as policy_<iteration>.pt beside policy.pt; 0 keeps none."""
 
     def __post_init__(self) -> None:
