@@ -1,6 +1,6 @@
 """How often a policy gets across what: `python evaluate.py --checkpoint policy.pt zero --terrains rough,stairs_up`.
 
-With `--suite paper --out DIR` the experiments of the paper (docs/experiments.md).
+With `--suite paper --out DIR` the experiments of the paper (docs/evaluate.md).
 """
 
 from __future__ import annotations

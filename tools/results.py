@@ -44,7 +44,7 @@ DETAILS = "\n\nIn full:"
 INTRODUCTION = """# Results
 
 Every table stands under the command that makes it; `python -m tools.results DIR` writes this document from them.
-What is measured is in [experiments.md](experiments.md), the conditions are in decision 24 of [paper.md](paper.md), how
+What is measured is in [evaluate.md](evaluate.md), the conditions are in decision 24 of [paper.md](paper.md), how
 the policies were made in their cards ([teacher](../pretrained/teacher.md), [student](../pretrained/student.md),
 [blind](../pretrained/blind.md)). Intervals are those of 95 %; Students act under the noise that is named, Teachers see
 the truth.

@@ -1,1 +1,1 @@
-"""The experiments of Miki et al. that a simulation can repeat; docs/experiments.md says how."""
+"""The experiments of Miki et al. that a simulation can repeat; docs/evaluate.md says how."""
