@@ -105,6 +105,7 @@ class BeliefDistillation(Distillation):
         super().__init__(*args, **kwargs)
         self.num_mini_batches, self.reconstruction, self.lr_decay = num_mini_batches, reconstruction, lr_decay
         self.initial_learning_rate = self.learning_rate
+        self.optimizer = torch.optim.Adam(self.student.parameters(), lr=self.learning_rate, fused=True)
         self.averaging, self.gentle = averaging, False
         self.first_hidden = self.student.hidden.clone()
         self.samples = 0

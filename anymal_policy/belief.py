@@ -29,6 +29,31 @@ class GruMemory(nn.Module):
         summary, hidden = self.gru(rearrange(x, "n dim -> 1 n dim"), hidden)
         return rearrange(summary, "1 n dim -> n dim"), hidden
 
+    def unroll(self, x: Tensor, hidden: Tensor, dones: Tensor) -> tuple[Tensor, Tensor]:
+        """Summaries (t, n, 50) of t consecutive steps, and the hidden state (2, n, 50) after the last; see
+        `BeliefEncoder.unroll`. The products with what is known of all steps are one each, the rest is in float32."""
+        keep, last = (~dones).unsqueeze(-1), []
+        with torch.autocast(x.device.type, enabled=False):
+            for weights, state in zip(self.gru.all_weights, hidden.float(), strict=True):
+                x, state = _layer(x.float(), state, keep, *weights)
+                last.append(state)
+        return x, torch.stack(last)
+
+
+def _layer(
+    x: Tensor, state: Tensor, keep: Tensor, of_input: Tensor, of_state: Tensor, input_bias: Tensor, state_bias: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A GRU's layer over t steps (t, n, dim), as torch.nn.GRU defines it; the state is kept where `keep` (t, n, 1)."""
+    outputs, size = [], state.shape[-1]
+    for given, kept in zip(functional.linear(x, of_input, input_bias), keep, strict=True):
+        own = functional.linear(state, of_state, state_bias)
+        gates = torch.sigmoid(given[:, : 2 * size] + own[:, : 2 * size])
+        reset, update = gates.split(size, dim=-1)
+        new = torch.tanh(given[:, 2 * size :] + reset * own[:, 2 * size :])
+        outputs.append(new + update * (state - new))
+        state = outputs[-1] * kept
+    return torch.stack(outputs), state
+
 
 class MlpMemory(nn.Module):
     """The GRU's place without memory (E5 and E6): an MLP of about as many parameters."""
@@ -41,6 +66,10 @@ class MlpMemory(nn.Module):
     def forward(self, x: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
         """Summary b' (n, 50) of x (n, 229) alone; the hidden state (2, n, 50) is neither read nor changed."""
         return functional.leaky_relu(self.mlp(x)), hidden
+
+    def unroll(self, x: Tensor, hidden: Tensor, dones: Tensor) -> tuple[Tensor, Tensor]:
+        """The same for t consecutive steps (t, n, ...); the hidden state is zeroed after an episode's end."""
+        return self(x, hidden)[0], hidden.masked_fill(dones.any(0).unsqueeze(-1), 0.0)
 
 
 class BeliefEncoder(nn.Module):
@@ -65,12 +94,7 @@ class BeliefEncoder(nn.Module):
 
         It is zeroed after the steps that ended an episode, `dones` (t, n) bool.
         """
-        summaries = []
-        for x, done in zip(torch.cat([proprio, l_e], dim=-1), dones, strict=True):
-            summary, hidden = self.memory(x, hidden)
-            hidden = hidden.masked_fill(done.unsqueeze(-1), 0.0)
-            summaries.append(summary)
-        summary = torch.stack(summaries)
+        summary, hidden = self.memory.unroll(torch.cat([proprio, l_e], dim=-1), hidden, dones)
         return *self._believe(summary, l_e), summary, hidden
 
     def _believe(self, summary: Tensor, l_e: Tensor) -> tuple[Tensor, Tensor]:

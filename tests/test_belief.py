@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -105,3 +107,18 @@ def test_decoder_without_gate_knows_the_memory_alone() -> None:
     decoder = BeliefDecoder(gate=False)
     _, heights = decoder(torch.ones(3, 50), torch.full((3, 208), torch.nan))
     assert heights.isfinite().all()
+
+
+@pytest.mark.parametrize("memory", ["gru", "mlp"])
+def test_unrolled_steps_are_those_taken_one_by_one(memory: Literal["gru", "mlp"]) -> None:
+    torch.manual_seed(0)
+    encoder = BeliefEncoder(memory=memory)
+    proprio, l_e, hidden = torch.randn(8, 6, 133), torch.randn(8, 6, 96), torch.randn(2, 6, 50)
+    dones = torch.rand(8, 6) < 0.3
+    belief, gate, summary, last = encoder.unroll(proprio, l_e, hidden, dones)
+    for step, done in enumerate(dones):
+        *own, hidden = encoder(proprio[step], l_e[step], hidden)
+        for unrolled, alone in zip((belief, gate, summary), own, strict=True):
+            torch.testing.assert_close(unrolled[step], alone)
+        hidden = hidden.masked_fill(done.unsqueeze(-1), 0.0)
+    torch.testing.assert_close(last, hidden)

@@ -18,8 +18,8 @@ from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig, StudentOutput
 from anymal_policy.teacher import Teacher
 
-STILL = {"learning_rate": 1e-12, "num_learning_epochs": 1, "num_mini_batches": 1, "max_grad_norm": 1e9}
-"""An update that changes no weight, and clips no gradient."""
+STILL = {"learning_rate": 1e-12, "num_learning_epochs": 1, "num_mini_batches": 1, "max_grad_norm": 1e9, "uphill": 0.0}
+"""An update that changes no weight and clips no gradient, with the Teacher's own labels."""
 
 
 def collect(runner: StudentRunner, steps: int = 8) -> None:
