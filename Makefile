@@ -2,7 +2,7 @@ PYTHON := .venv/bin/python
 DEMO := --checkpoint --terrain stairs_up --height 0.17 --depth 0.30 --belief --size 640 360 --seconds 8
 BENCHMARKS := physics environment training exchange scaling peers inference
 
-.PHONY: install train blind export play picture evaluate test test-all lint bench
+.PHONY: install train export play picture evaluate test test-all lint bench
 
 install: .venv/installed
 
@@ -13,10 +13,7 @@ install: .venv/installed
 	touch $@
 
 train: install
-	$(PYTHON) train.py --task anymal_rough
-
-blind: install
-	$(PYTHON) train.py --stage student --teacher pretrained/teacher.pt --student.network.no-extero
+	$(PYTHON) train.py --task anymal_rough --blind
 
 export: install
 	$(PYTHON) export.py --checkpoint pretrained/student.pt --out pretrained
@@ -31,6 +28,7 @@ picture: install  # the moving picture of README.md
 
 evaluate: install
 	$(PYTHON) evaluate.py --suite reference,commands,gait --checkpoint pretrained/*.pt zero random --out results
+	$(PYTHON) -m tools.results results
 
 test: install
 	$(PYTHON) -m pytest -m "not slow"

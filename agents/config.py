@@ -90,7 +90,7 @@ class TeacherConfig:
 class RefinementConfig:
     """What changes once a Teacher walks; progress on steep stairs needs it (docs/notebook.md)."""
 
-    max_iterations: int = 500
+    max_iterations: int = 800
     """Iterations of this stage; 0 leaves it out."""
     robots: int = 4
     """Factor on the number of robots: larger batches hold a course that smaller ones lose."""
