@@ -32,6 +32,7 @@ from system.console import say, tell
 from system.shell import quoted
 from train_args import CONFIG, Args, first_stage, following, note, parse
 from train_stages import own_share
+from train_tasks import keep_copy
 
 RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner, BLIND: StudentRunner}
 
@@ -142,6 +143,8 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     elif args.now in (STUDENT, BLIND):
         teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)
         note_misfits(runner.teach(teacher), "Teacher")
+    if args.record is None and distributed.rank() == 0:
+        keep_copy(args.task, args.run_dir or folder)
     if policy is not None:
         note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"

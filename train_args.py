@@ -18,9 +18,10 @@ from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, Teac
 from agents.log import LoggerName
 from agents.precision import Precision
 from envs.config import EnvConfig
-from envs.tasks import TASKS
+from envs.tasks import DEFAULT, task_config
 from system.console import say
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
+from train_tasks import run_task
 
 CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student", BLIND: "student"}
 """Which argument holds a stage's training configuration."""
@@ -52,8 +53,8 @@ class Args:
     agent: TeacherConfig
     refinement: RefinementConfig
     student: StudentTrainingConfig
-    task: Literal["anymal_flat", "anymal_rough", "anymal_rough_s7"] = "anymal_rough"
-    """Where to learn to walk."""
+    task: str = DEFAULT
+    """Where to learn to walk: anymal_flat, anymal_rough, anymal_rough_s7, or your own, FILE.py:NAME (docs/howto.md)."""
     stage: Literal["teacher", "student"] | None = None
     """Do one stage only: a Teacher by PPO, or the Student by distillation of --teacher; default all."""
     teacher: Path | None = None
@@ -98,7 +99,7 @@ def parse(argv: Sequence[str]) -> Args:
         early.add_argument(f"--{flag}", f"--env.{flag}")
     chosen, _ = early.parse_known_args([hyphenated(argument) for argument in argv if argument not in ("-h", "--help")])
     resumed = None if chosen.resume is None else checkpoint.run_directory(Path(chosen.resume))
-    default = fresh_defaults(chosen) if resumed is None else resumed_defaults(resumed)
+    default = fresh_defaults(chosen) if resumed is None else resumed_defaults(resumed, chosen.task)
     args = tyro.cli(Args, args=argv, default=default, prog="train.py")
     args = apply_shortcuts(args, default)
     for part in ("env", "agent", "refinement", "student"):
@@ -150,12 +151,13 @@ def refuse_contradictions(args: Args, default: Args) -> None:
 
 
 def fresh_defaults(chosen: argparse.Namespace) -> Args:
-    """Settings of a new run; names that do not exist fall back here, for tyro to refuse them."""
+    """Settings of a new run; a preset that does not exist falls back here, for tyro to refuse it."""
     size = PRESETS.get(chosen.preset or "", PRESETS["laptop"])
     processes = fresh_processes(chosen, size.num_envs)
     threads = max(1, usable_cores() // processes)
     args = Args(
-        env=sized(TASKS.get(chosen.task or "", TASKS["anymal_rough"]), size, threads),
+        task=chosen.task or DEFAULT,
+        env=sized(task_config(chosen.task or DEFAULT), size, threads),
         agent=size.agent,
         refinement=size.refinement,
         student=size.student,
@@ -191,11 +193,15 @@ def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
     return max(1, numbers.get("processes", by_default))
 
 
-def resumed_defaults(run_dir: Path) -> Args:
-    """Settings that the run, or the stage of it that is under way, was started with."""
+def resumed_defaults(run_dir: Path, task: str | None = None) -> Args:
+    """Settings that the run, or the stage of it that is under way, was started with.
+
+    An own task may be named anew, by `task`, where its file has moved.
+    """
     plan = read_plan(run_dir)
     record = checkpoint.read_resume(run_dir)
     kind = record.get("stage", TEACHER)
+    record = {**record, "task": run_task(record, run_dir, task)}
     recorded = {**record["agent"], "precision": record["precision"]}
     args = Args(
         env=recorded_env(record, record["task"]),

@@ -10,7 +10,7 @@ from agents.config import Preset, RefinementConfig, restore
 from envs.config import EnvConfig, as_recorded
 from envs.curriculum import curriculum_factor
 from envs.latency import OF_REFINEMENT, OF_STUDENTS, at_least
-from envs.tasks import TASKS
+from envs.tasks import split, task_config
 
 
 def sized(env: EnvConfig, size: Preset, threads: int) -> EnvConfig:
@@ -31,10 +31,13 @@ def own_share(env: EnvConfig) -> EnvConfig:
 
 
 def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
-    """Environment of a training's record, of all its ranks; settings that it lacks are the task's."""
-    if task not in TASKS:
-        raise ValueError(f"There is no task {task} in this version; choose one of {', '.join(TASKS)}.")
-    env = restore(TASKS[task], as_recorded(record["env"]))
+    """Environment of a training's record, of all its ranks; settings that it lacks are the task's.
+
+    An own task whose file is gone is what the record says; only its own terms need the file.
+    """
+    file, _ = split(task)
+    base = EnvConfig() if file is not None and not file.is_file() else task_config(task)
+    env = restore(base, as_recorded(record["env"]))
     return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
 
 

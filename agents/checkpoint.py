@@ -26,6 +26,8 @@ WALK = "walk"
 BLIND = "blind"
 PLAN_FILE = "plan.pt"
 """In a run of all stages: what the later ones shall be."""
+TASK_FILE = "task.py"
+"""In a run of an own task: a copy of its file."""
 CURVES_FILE = "curves.csv"
 FOLDERS = {STUDENT: (STUDENT, BLIND), TEACHER: (TEACHER, WALK)}
 """In a run of all stages: where policies of each kind are, the one to use first."""
@@ -100,7 +102,8 @@ def stage_directories(path: Path) -> list[Path]:
 def forget_unsaved(path: Path) -> None:
     """Remove what a run that ends before its first save has left in its directory."""
     if not _holds_run(path):
-        (path / PLAN_FILE).unlink(missing_ok=True)
+        for name in (PLAN_FILE, TASK_FILE):
+            (path / name).unlink(missing_ok=True)
         for place in (path / stage for stage in STAGES):
             with suppress(OSError):  # it is not there, or holds something
                 place.rmdir()

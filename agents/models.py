@@ -15,7 +15,7 @@ from torch.nn.functional import linear
 from agents.config import TEACHER_GROUPS
 from anymal_policy.mlp import mlp
 from anymal_policy.normalizer import Normalizer
-from anymal_policy.sizes import PAPER
+from anymal_policy.sizes import PAPER, NetworkSizes
 from anymal_policy.teacher import Teacher
 
 NORMALIZED = {group: f"normalized_{group}" for group in TEACHER_GROUPS}
@@ -31,6 +31,11 @@ class Features(NamedTuple):
     latents: Tensor
 
 
+def sizes_for(obs: TensorDict) -> NetworkSizes:
+    """Sizes of the paper's networks for these observations, which may have an own task's terms besides."""
+    return NetworkSizes(proprio=obs["proprio"].shape[-1], privileged=obs["privileged"].shape[-1])
+
+
 def read_features(head: nn.Sequential, features: Features) -> Tensor:
     """Outputs of a head (n, k), float32 under autocast, too; nothing is computed backwards into the proprioception."""
     first: Any = head[0]
@@ -42,10 +47,10 @@ def read_features(head: nn.Sequential, features: Features) -> Tensor:
 class ActorNetwork(nn.Module):
     """The Teacher's head, and with it the encoders, whose latents the critic reads, too."""
 
-    def __init__(self, num_outputs: int) -> None:
+    def __init__(self, num_outputs: int, sizes: NetworkSizes = PAPER) -> None:
         """Create the Teacher."""
         super().__init__()
-        self.teacher = Teacher(num_outputs)
+        self.teacher = Teacher(num_outputs, sizes)
 
     def forward(self, features: Features) -> Tensor:
         """Actions (n, num_outputs)."""
@@ -55,10 +60,10 @@ class ActorNetwork(nn.Module):
 class CriticNetwork(nn.Module):
     """A head like the Teacher's, for the value."""
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: NetworkSizes = PAPER) -> None:
         """Create the head."""
         super().__init__()
-        self.head = mlp(PAPER.proprio + PAPER.belief, *PAPER.head_hidden, 1)
+        self.head = mlp(sizes.proprio + sizes.belief, *sizes.head_hidden, 1)
 
     def forward(self, features: Features) -> Tensor:
         """Values (n, 1)."""
@@ -84,7 +89,7 @@ class TeacherModel(MLPModel):
         self.obs_normalizer = Normalizer(self.obs_dim, until=normalizer_until)
         ends = accumulate((obs[group].shape[-1] for group in self.obs_groups), initial=0)
         self.entries = [slice(*both) for both in pairwise(ends)]
-        self.mlp = ActorNetwork(output_dim)
+        self.mlp = ActorNetwork(output_dim, sizes_for(obs))
         with torch.no_grad():
             for parameter in last_linear(self.mlp.teacher.head).parameters():
                 parameter.mul_(head_scale)
@@ -121,7 +126,7 @@ class CriticModel(MLPModel):
     ) -> None:
         """Put the head in place of rsl_rl's MLP."""
         super().__init__(obs, obs_groups, obs_set, output_dim, hidden_dims=[1], **kwargs)
-        self.mlp = CriticNetwork()
+        self.mlp = CriticNetwork(sizes_for(obs))
 
     def get_latent(  # type: ignore  # rsl_rl types one tensor, and hands on whatever its network takes
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from agents.config import STUDENT_GROUPS, TEACHER_GROUPS, restore
 from anymal_policy import layout
+from anymal_policy.layout import Term
 from anymal_policy.normalizer import Normalizer
+from anymal_policy.sizes import NetworkSizes
 from anymal_policy.student import Student, StudentConfig, StudentOutput
 from anymal_policy.teacher import Teacher
 
 ACTIONS = layout.size(layout.ACTION)
-WIDTHS = [layout.size(terms) for terms in layout.GROUPS.values()]
-"""Entries of proprioception, heights and privileged state, in the order of the normaliser."""
 
 
 class Policy:
@@ -28,12 +28,18 @@ class Policy:
     """Network on normalised observations."""
     normalizer: Normalizer
     """Statistics of proprioception, heights and privileged state, one after the other."""
+    places: dict[str, slice]
+    """Entries of the normaliser of each observation group."""
     meta: dict[str, Any]
     """Task, configurations, versions, iteration, samples, seed and content hash of its training."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         """From the record of a policy file."""
-        self.normalizer = Normalizer(sum(WIDTHS)).eval()
+        self.own_terms = tuple(Term(**term) for term in record.get("own_terms", ()))
+        self.places = layout.group_places(self.own_terms)
+        self.widths = [place.stop - place.start for place in self.places.values()]
+        self.sizes = NetworkSizes(proprio=self.widths[0], privileged=self.widths[2])
+        self.normalizer = Normalizer(sum(self.widths)).eval()
         self.normalizer.load_state_dict(record["normalizer"])
         tensors = ("network", "normalizer", "std", "critic", "curriculum")
         self.meta = {name: value for name, value in record.items() if name not in tensors}
@@ -41,7 +47,7 @@ class Policy:
     def normalized(self, obs: TensorDict) -> tuple[Tensor, ...]:
         """Its observation groups as its network takes them."""
         values = torch.cat([obs[group] for group in self.groups], dim=-1)
-        return self.normalizer(values, slice(values.shape[-1])).split(WIDTHS[: len(self.groups)], dim=-1)
+        return self.normalizer(values, slice(values.shape[-1])).split(self.widths[: len(self.groups)], dim=-1)
 
     def act(self, obs: TensorDict) -> Tensor:
         """Actions (n, 16) for the observation groups of n robots."""
@@ -59,7 +65,7 @@ class TeacherPolicy(Policy):
     def __init__(self, record: dict[str, Any]) -> None:
         """From the record of a policy file."""
         super().__init__(record)
-        self.network: Teacher = Teacher(ACTIONS).eval()
+        self.network: Teacher = Teacher(ACTIONS, self.sizes).eval()
         self.network.load_state_dict(record["network"])
 
     @torch.no_grad()
@@ -80,7 +86,7 @@ class StudentPolicy(Policy):
     def __init__(self, record: dict[str, Any]) -> None:
         """From the record of a policy file, for one robot at the start of an episode."""
         super().__init__(record)
-        self.network: Student = Student(restore(StudentConfig(), record["student"]), ACTIONS).eval()
+        self.network: Student = Student(restore(StudentConfig(), record["student"]), ACTIONS, self.sizes).eval()
         self.network.load_state_dict(record["network"])
         self.hidden = self.network.initial_hidden(1)
 

@@ -53,5 +53,6 @@ def _resumed(path: Path, record: dict[str, Any] | None) -> Iterator[Path]:
 
 
 def _free(task: str) -> Path:
-    """A new directory named after task and time."""
-    return free_folder(Path("runs") / f"{task}_{datetime.now():%Y-%m-%d_%H-%M-%S}")
+    """A new directory named after task, one of a file without its path, and time."""
+    name = Path(task).name.replace(".py:", "_")
+    return free_folder(Path("runs") / f"{name}_{datetime.now():%Y-%m-%d_%H-%M-%S}")

@@ -8,6 +8,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
+from agents.models import sizes_for
 from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig
@@ -28,7 +29,7 @@ class FrozenTeacher(nn.Module):
         self.groups = obs_groups[obs_set]
         self.sizes = [obs[group].shape[-1] for group in self.groups]
         self.uphill = uphill
-        self.network = Teacher(output_dim).requires_grad_(False)
+        self.network = Teacher(output_dim, sizes_for(obs)).requires_grad_(False)
         self.normalizer = Normalizer(sum(self.sizes), until=0)
 
     def normalized(self, obs: TensorDict) -> tuple[Tensor, ...]:
@@ -70,7 +71,7 @@ class StudentModel(nn.Module):
         super().__init__()
         self.groups = obs_groups[obs_set]
         self.sizes = [obs[group].shape[-1] for group in self.groups]
-        self.network = Student(network, output_dim)
+        self.network = Student(network, output_dim, sizes_for(obs))
         self.normalizer = normalizer
         self.register_buffer("output_std", torch.full((output_dim,), std), persistent=False)
         self.register_buffer("hidden", self.network.initial_hidden(len(obs)), persistent=False)

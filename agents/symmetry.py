@@ -40,6 +40,15 @@ def _legs(*signs: int) -> Callable[[Term], Mirror]:
     return mirror
 
 
+def _own(term: Term) -> Mirror:
+    """A term of an own task: entries stay in place and take the signs that it names."""
+    if len(term.mirror) != term.size:
+        raise ValueError(
+            f"--agent.symmetry needs the {term.size} signs of '{term.name}' in the mirror: own.observation's mirror."
+        )
+    return np.arange(term.size), np.array(term.mirror)
+
+
 def _rings(term: Term) -> Mirror:
     """Height samples: feet change places, and so do the points of a ring at opposite azimuths."""
     offsets = layout.ring_offsets()
@@ -81,7 +90,7 @@ MIRRORS: dict[str, Callable[[Term], Mirror]] = {
 def mirror_map(terms: Sequence[Term]) -> tuple[Tensor, Tensor]:
     """Source index (k,) int64 and sign (k,) float32 of the mirror image of the vector that the terms make up."""
     starts = [place.start for place in layout.slices(terms).values()]
-    parts = [MIRRORS[term.name](term) for term in terms]
+    parts = [MIRRORS.get(term.name, _own)(term) for term in terms]
     index = np.concatenate([start + index for start, (index, _) in zip(starts, parts, strict=True)])
     sign = np.concatenate([sign for _, sign in parts])
     return torch.from_numpy(index), torch.from_numpy(sign).float()
@@ -96,7 +105,8 @@ def mirror(values: Tensor, terms: Sequence[Term]) -> Tensor:
 def augment(env: Any, obs: TensorDict | None, actions: Tensor | None) -> tuple[TensorDict | None, Tensor | None]:
     """The batch followed by its mirror image, twice as long: rsl_rl's data_augmentation_func."""
     if obs is not None:
-        images = {name: mirror(values, layout.GROUPS[name]) for name, values in obs.to_dict().items()}
+        groups = layout.groups(getattr(env, "own_terms", ()))
+        images = {name: mirror(values, groups[name]) for name, values in obs.to_dict().items()}
         obs = torch.cat([obs, TensorDict(images, obs.batch_size)])  # type: ignore
     if actions is not None:
         actions = torch.cat([actions, mirror(actions, layout.ACTION)])

@@ -158,6 +158,7 @@ class Training(OnPolicyRunner):
             "task": self.task,
             "stage": self.stage,
             "env": self.env.cfg,
+            "own_terms": self.env.own_terms,  # type: ignore
             "agent": self.agent_cfg,
             "seed": self.env.cfg.seed,  # type: ignore
             "precision": self.precision,

@@ -1,10 +1,11 @@
-"""The contract beside an exported policy: a JSON file that says all that its user must know; needs no torch."""
+"""The contract beside and in an exported policy: a JSON text that says all that its user must know; needs no torch."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from anymal_policy.layout import Term
 
 VERSION = 1
 """Number of the contract's form; another number means that a runner of today may misread it."""
+METADATA = "contract"
+"""Key under which the ONNX file itself carries the contract, all but its own hash."""
 NEEDED = {"version", "layout", "gait", "drive", "rates", "kinematics", "inputs", "memory", "outputs", "policy", "onnx"}
 
 
@@ -37,15 +40,15 @@ def vector(terms: Iterable[Term]) -> list[dict[str, Any]]:
     ]
 
 
-def layout_record() -> dict[str, Any]:
-    """All of `anymal_policy.layout`: orders, joints, observations, action and the pattern of the height samples."""
+def layout_record(own: Sequence[Term] = ()) -> dict[str, Any]:
+    """All of `anymal_policy.layout` and `own` terms: orders, joints, observations, action, pattern of the heights."""
     return {
         "legs": list(layout.LEGS),
         "joints": list(layout.JOINTS),
         "default_joint_position": layout.DEFAULT_JOINT_POSITION.tolist(),
         "joint_lower": layout.JOINT_LOWER.tolist(),
         "joint_upper": layout.JOINT_UPPER.tolist(),
-        "observations": {name: vector(terms) for name, terms in layout.GROUPS.items()},
+        "observations": {name: vector(terms) for name, terms in layout.groups(own).items()},
         "action": vector(layout.ACTION),
         "rings": {
             "points_and_radius_m": [list(ring) for ring in layout.RINGS],
@@ -66,19 +69,39 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def whole(contract: dict[str, Any], own: Sequence[Term] = ()) -> dict[str, Any]:
+    """The contract with its version, and the layout with `own` terms."""
+    return {"version": VERSION, **contract, "own": [asdict(term) for term in own], "layout": layout_record(own)}
+
+
+def as_text(contract: dict[str, Any]) -> str:
+    """The contract as JSON."""
+    return json.dumps(contract, indent=1, allow_nan=False) + "\n"
+
+
 def write(path: Path, contract: dict[str, Any]) -> None:
-    """Write the contract of the exported policy `contract["onnx"]["file"]` beside it, with its hash."""
+    """Write the whole contract of the exported policy `contract["onnx"]["file"]` beside it, with its hash."""
     onnx = {**contract["onnx"], "sha256": digest(path.parent / contract["onnx"]["file"])}
-    whole = {"version": VERSION, **contract, "layout": layout_record(), "onnx": onnx}
-    path.write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(as_text({**contract, "onnx": onnx}), encoding="utf-8")
 
 
 def read(path: Path) -> dict[str, Any]:
     """The contract, when it, its ONNX file and this code belong together; ContractError else."""
     if not path.is_file():
         raise ContractError(f"There is no contract {path}: export.py writes one.")
+    contract = parse(path.read_text(encoding="utf-8"), path)
+    model = path.parent / contract["onnx"]["file"]
+    if not model.is_file():
+        raise ContractError(f"{path} needs {model}, which is not there.")
+    if digest(model) != contract["onnx"]["sha256"]:
+        raise ContractError(f"{model} is not the file that {path} was written for: export anew.")
+    return contract
+
+
+def parse(text: str, path: Path) -> dict[str, Any]:
+    """The contract that a file holds, when it and this code belong together; ContractError else."""
     try:
-        contract = json.loads(path.read_text(encoding="utf-8"))
+        contract = json.loads(text)
         version = contract["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise ContractError(f"{path} is not the contract of an exported policy.") from error
@@ -87,11 +110,11 @@ def read(path: Path) -> dict[str, Any]:
     missing = NEEDED - set(contract)
     if missing:
         raise ContractError(f"{path} lacks {', '.join(sorted(missing))}: export anew.")
-    if contract["layout"] != layout_record():
+    if contract["layout"] != json.loads(as_text(layout_record(own_terms(contract)))):
         raise ContractError(f"{path} describes other observations than anymal_policy.layout: export anew.")
-    model = path.parent / contract["onnx"]["file"]
-    if not model.is_file():
-        raise ContractError(f"{path} needs {model}, which is not there.")
-    if digest(model) != contract["onnx"]["sha256"]:
-        raise ContractError(f"{model} is not the file that {path} was written for: export anew.")
     return contract
+
+
+def own_terms(contract: dict[str, Any]) -> tuple[Term, ...]:
+    """The terms of an own task that the policy observes."""
+    return tuple(Term(**{**term, "mirror": tuple(term["mirror"])}) for term in contract.get("own", ()))

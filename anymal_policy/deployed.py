@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,50 +10,29 @@ from torch import Tensor, nn
 
 from anymal_policy import gait, layout
 from anymal_policy.gait import GaitConfig
+from anymal_policy.layout import MEASURED, REMEMBERED, SIMULATED, Term
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student
 
-PROPRIO = layout.size(layout.PROPRIO)
-SENSED = slice(PROPRIO + layout.size(layout.EXTERO))
-"""Entries of the normaliser for proprioception and heights."""
-HEIGHTS = slice(PROPRIO, SENSED.stop)
-PRIVILEGED = slice(SENSED.stop, None)
+Measured = dict[str, Tensor]
+"""What the robot gives in every policy step, by the names of `layout`, (n, size) each; NaN for heights nobody knows."""
+Memory = dict[str, Tensor]
+"""What one policy step hands to the next: the terms that are remembered, gait phases and the belief's hidden state."""
+PHASE, HIDDEN = "phase", "hidden"
+"""Memory beside the terms of the layout: (n, 4) rad in [0, 2 pi), and (2, n, 50)."""
+HISTORY = "_history"
+"""Ending of a term that holds past values of another one."""
+TARGET = "joint_target"
+COMPUTED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "phase_cos": lambda phase, frequency: phase.cos(),
+    "phase_sin": lambda phase, frequency: phase.sin(),
+    "base_frequency": lambda phase, frequency: frequency.unsqueeze(-1),
+}
+"""Terms that follow from gait phases (n, 4) rad and base frequency (n,) Hz."""
 
 
-class Measured(NamedTuple):
-    """What the robot gives in every policy step; units and frames as in `anymal_policy.layout`."""
-
-    command: Tensor
-    """Commanded velocity (n, 3)."""
-    gravity_b: Tensor
-    """Unit vector of gravity (n, 3)."""
-    linear_velocity_b: Tensor
-    """Velocity of the base origin (n, 3)."""
-    angular_velocity_b: Tensor
-    """Angular velocity of the base (n, 3)."""
-    joint_position: Tensor
-    """Joint angles (n, 12)."""
-    joint_velocity: Tensor
-    """Joint velocities (n, 12)."""
-    heights: Tensor
-    """Height samples around the feet (n, 208); NaN where the map knows none."""
-
-
-class Memory(NamedTuple):
-    """What one policy step hands to the next."""
-
-    joint_position_history: Tensor
-    """Joint angles of the last three steps (n, 36) rad."""
-    joint_velocity_history: Tensor
-    """Joint velocities of the last two steps (n, 24) rad/s."""
-    joint_target_history: Tensor
-    """The last two joint targets (n, 24) rad."""
-    phase_offset: Tensor
-    """Phase offsets of the last action (n, 4)."""
-    phase: Tensor
-    """Gait phases (n, 4) rad in [0, 2 pi)."""
-    hidden: Tensor
-    """Hidden state of the belief encoder (2, n, 50)."""
+class NotMeasurableError(ValueError):
+    """A policy that observes what no robot has; the message is one sentence for the user."""
 
 
 class Deployed(NamedTuple):
@@ -75,48 +55,57 @@ class Deployed(NamedTuple):
 class DeployedStudent(nn.Module):
     """Normaliser, belief encoder and decoder, head, gait and inverse kinematics in one step."""
 
-    def __init__(self, student: Student, normalizer: Normalizer, cfg: GaitConfig, action_limit: float) -> None:
-        """A trained Student with the statistics (391 entries), gait and clipping that it was trained with."""
+    def __init__(
+        self, student: Student, normalizer: Normalizer, cfg: GaitConfig, action_limit: float, own: Sequence[Term] = ()
+    ) -> None:
+        """A trained Student with the statistics, gait, clipping and `own` terms that it was trained with.
+
+        Raises a NotMeasurableError if it observes what a robot does not have.
+        """
         super().__init__()
         self.student, self.normalizer = student, normalizer
-        self.cfg, self.action_limit = cfg, action_limit
+        self.cfg, self.action_limit, self.own = cfg, action_limit, tuple(own)
+        self.terms, self.places = layout.groups(own), layout.group_places(own)
+        self.sensed = slice(self.places["extero"].stop)
+        refuse_what_no_robot_has(self.terms["proprio"])
+
+    @property
+    def measured(self) -> dict[str, Term]:
+        """What it takes of the robot, in its order."""
+        return {term.name: term for term in (*self.terms["proprio"], *self.terms["extero"]) if term.source == MEASURED}
+
+    @property
+    def remembered(self) -> dict[str, Term]:
+        """The terms that it remembers."""
+        return {term.name: term for term in self.terms["proprio"] if term.source == REMEMBERED}
 
     def forward(self, measured: Measured, memory: Memory) -> Deployed:
         """One policy step of n robots."""
-        m, b = measured, memory
-        standing = gait.standing(m.command, m.linear_velocity_b, self.cfg)
-        proprio = self._proprio(m, b, standing)
-        sensed = self.normalizer(torch.cat([proprio, usable_heights(m.heights)], dim=-1), SENSED)
-        output = self.student(sensed[:, :PROPRIO], sensed[:, PROPRIO:], b.hidden)
+        standing = gait.standing(measured["command"], measured["linear_velocity_b"], self.cfg)
+        proprio = self._proprio(measured, memory, standing)
+        sensed = self.normalizer(torch.cat([proprio, usable_heights(measured["heights"])], dim=-1), self.sensed)
+        own_proprio, extero = sensed.split([proprio.shape[-1], measured["heights"].shape[-1]], dim=-1)
+        output = self.student(own_proprio, extero, memory[HIDDEN])
         action = torch.clamp(output.action, -self.action_limit, self.action_limit)
-        phase = gait.advance(b.phase, action[:, :4], standing, self.cfg)
+        phase = gait.advance(memory[PHASE], action[:, :4], standing, self.cfg)
         target = gait.joint_targets(phase, action[:, 4:], self.cfg)
+        new = {**measured, TARGET: target, "phase_offset": action[:, :4]}
+        following = {name: _following(name, memory[name], new) for name in self.remembered}
         return Deployed(
             joint_target=target,
             action=action,
             gate=output.gate,
-            privileged=self._si(output.privileged, PRIVILEGED),
-            terrain=self._si(output.heights, HEIGHTS),
-            memory=Memory(
-                joint_position_history=_push(b.joint_position_history, m.joint_position),
-                joint_velocity_history=_push(b.joint_velocity_history, m.joint_velocity),
-                joint_target_history=_push(b.joint_target_history, target),
-                phase_offset=action[:, :4],
-                phase=phase,
-                hidden=output.hidden,
-            ),
+            privileged=self._si(output.privileged, self.places["privileged"]),
+            terrain=self._si(output.heights, self.places["extero"]),
+            memory={**following, PHASE: phase, HIDDEN: output.hidden},
         )
 
-    def _proprio(self, m: Measured, b: Memory, standing: Tensor) -> Tensor:
-        """Raw proprioception (n, 133) in the order of the layout."""
-        terms = {
-            **m._asdict(),
-            **b._asdict(),
-            "phase_cos": b.phase.cos(),
-            "phase_sin": b.phase.sin(),
-            "base_frequency": torch.where(standing, 0.0, self.cfg.base_frequency).unsqueeze(-1),
-        }
-        return torch.cat([terms[term.name] for term in layout.PROPRIO], dim=-1)
+    def _proprio(self, measured: Measured, memory: Memory, standing: Tensor) -> Tensor:
+        """Raw proprioception (n, 133), and own terms, in the order of the layout."""
+        frequency = torch.where(standing, 0.0, self.cfg.base_frequency)
+        computed = {name: of(memory[PHASE], frequency) for name, of in COMPUTED.items()}
+        terms = {**measured, **memory, **computed}
+        return torch.cat([terms[term.name] for term in self.terms["proprio"]], dim=-1)
 
     def _si(self, normalized: Tensor, entries: slice) -> Tensor:
         """Normalised estimates of these entries of the statistics back in SI units."""
@@ -125,25 +114,47 @@ class DeployedStudent(nn.Module):
 
     def start(self, measured: Measured, phase: Tensor = gait.TROT) -> Memory:
         """Memory of n robots that begin with these measurements, at gait phases (4,) or (n, 4) rad."""
-        n = len(measured.command)
+        n = len(measured["command"])
         phase = phase.expand(n, 4)
-        target = gait.joint_targets(phase, torch.zeros(n, 12), self.cfg)
-        return Memory(
-            joint_position_history=measured.joint_position.repeat(1, 3),
-            joint_velocity_history=measured.joint_velocity.repeat(1, 2),
-            joint_target_history=target.repeat(1, 2),
-            phase_offset=torch.zeros(n, 4),
-            phase=phase,
-            hidden=self.student.initial_hidden(n),
-        )
+        new = {**measured, TARGET: gait.joint_targets(phase, torch.zeros(n, 12), self.cfg)}
+        filled = {name: _filled(name, term.size, n, new) for name, term in self.remembered.items()}
+        return {**filled, PHASE: phase, HIDDEN: self.student.initial_hidden(n)}
+
+
+def refuse_what_no_robot_has(terms: Sequence[Term]) -> None:
+    """Raise a NotMeasurableError for a term that nobody measures, remembers or computes."""
+    have = {term.name for term in terms if term.source == MEASURED} | {TARGET}
+    for term in terms:
+        lost = term.source == REMEMBERED and term.name != "phase_offset" and repeated(term.name) not in have
+        if lost or term.source == SIMULATED or (term.source == layout.COMPUTED and term.name not in COMPUTED):
+            raise NotMeasurableError(
+                f"The Student observes '{term.name}' ({term.meaning}), which no robot can measure: train one without "
+                "it, or give it another source in its layout."
+            )
+
+
+def repeated(history: str) -> str:
+    """The quantity of which a term holds past values."""
+    return history.removesuffix(HISTORY)
+
+
+def _following(name: str, before: Tensor, new: dict[str, Tensor]) -> Tensor:
+    """What is remembered (n, k) after a step: the `new` value, or a history with it in front."""
+    if name in new:
+        return new[name]
+    newest = new[repeated(name)]
+    return torch.cat([newest, before[:, : before.shape[1] - newest.shape[1]]], dim=-1)
+
+
+def _filled(name: str, size: int, n: int, new: dict[str, Tensor]) -> Tensor:
+    """What is remembered (n, size) at the start of an episode: a history of the present, or zeros."""
+    if not name.endswith(HISTORY):
+        return torch.zeros(n, size)
+    newest = new[repeated(name)]
+    return newest.repeat(1, size // newest.shape[1])
 
 
 def usable_heights(heights: Tensor) -> Tensor:
     """The same as `layout.usable_heights`, for the exported network."""
     known = torch.where(torch.isfinite(heights), heights, layout.UNKNOWN_HEIGHT)
     return known.clamp(-layout.HEIGHT_LIMIT, layout.HEIGHT_LIMIT)
-
-
-def _push(history: Tensor, newest: Tensor) -> Tensor:
-    """A history (n, k) with `newest` (n, j) in front and as many of its oldest entries dropped."""
-    return torch.cat([newest, history[:, : history.shape[1] - newest.shape[1]]], dim=-1)

@@ -5,8 +5,9 @@ Legs come as LF, RF, LH, RH, joints as HAA, HFE, KFE within a leg. Frames: b bas
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,6 +37,10 @@ UNKNOWN_HEIGHT = 0.0
 """m, what a height sample reads where the map knows none: the height of the sole (decision 57)."""
 
 
+MEASURED, REMEMBERED, COMPUTED, SIMULATED = "measured", "remembered", "computed", "simulated"
+"""Sources of a term: sensors, estimators, map and user; the policy's last steps; the gait; the simulator alone."""
+
+
 @dataclass(frozen=True)
 class Term:
     """One named quantity of a vector, with its number of entries and its physical meaning."""
@@ -50,6 +55,10 @@ class Term:
     """Frame of the components, "-" if it has none."""
     meaning: str
     """What is measured, and the order of the entries."""
+    source: str = MEASURED
+    """Where a robot has it from."""
+    mirror: tuple[int, ...] = ()
+    """Signs of the entries in the left-right mirror image, of own terms (others: agents/symmetry.py)."""
 
 
 PROPRIO = (
@@ -59,13 +68,22 @@ PROPRIO = (
     Term("angular_velocity_b", 3, "rad/s", "b", "angular velocity of the base"),
     Term("joint_position", 12, "rad", "-", "joint angles"),
     Term("joint_velocity", 12, "rad/s", "-", "joint velocities"),
-    Term("joint_position_history", 36, "rad", "-", "joint angles 1, 2 and 3 policy steps ago, newest first"),
-    Term("joint_velocity_history", 24, "rad/s", "-", "joint velocities 1 and 2 policy steps ago, newest first"),
-    Term("joint_target_history", 24, "rad", "-", "the last joint targets and those before, newest first"),
-    Term("phase_offset", 4, "1", "-", "phase offsets of the last action"),
-    Term("phase_cos", 4, "1", "-", "cosine of the gait phase of each leg"),
-    Term("phase_sin", 4, "1", "-", "sine of the gait phase of each leg"),
-    Term("base_frequency", 1, "Hz", "-", "base frequency of the gait"),
+    Term(
+        "joint_position_history", 36, "rad", "-", "joint angles 1, 2 and 3 policy steps ago, newest first", REMEMBERED
+    ),
+    Term(
+        "joint_velocity_history",
+        24,
+        "rad/s",
+        "-",
+        "joint velocities 1 and 2 policy steps ago, newest first",
+        REMEMBERED,
+    ),
+    Term("joint_target_history", 24, "rad", "-", "the last joint targets and those before, newest first", REMEMBERED),
+    Term("phase_offset", 4, "1", "-", "phase offsets of the last action", REMEMBERED),
+    Term("phase_cos", 4, "1", "-", "cosine of the gait phase of each leg", COMPUTED),
+    Term("phase_sin", 4, "1", "-", "sine of the gait phase of each leg", COMPUTED),
+    Term("base_frequency", 1, "Hz", "-", "base frequency of the gait", COMPUTED),
 )
 """Proprioception, 133 entries (Miki et al. Table S3)."""
 
@@ -75,15 +93,22 @@ EXTERO = (
 """Exteroception, 208 entries (Miki et al. S5)."""
 
 PRIVILEGED = (
-    Term("contact_state", 4, "1", "-", "1 for a foot that touches the ground, else 0"),
-    Term("contact_force", 12, "N", "b", "ground reaction force on each foot, x y z per foot"),
-    Term("contact_normal", 12, "1", "b", "unit normal from the ground to each foot, x y z per foot, 0 without contact"),
-    Term("friction", 4, "1", "-", "friction coefficient of each foot"),
-    Term("thigh_contact", 4, "1", "-", "1 for a thigh in collision, else 0"),
-    Term("shank_contact", 4, "1", "-", "1 for a shank in collision, else 0"),
-    Term("external_force_b", 3, "N", "b", "disturbing force on the base"),
-    Term("external_torque_b", 3, "N m", "b", "disturbing torque on the base"),
-    Term("air_time", 4, "s", "-", "time since each foot left the ground, 0 in contact"),
+    Term("contact_state", 4, "1", "-", "1 for a foot that touches the ground, else 0", SIMULATED),
+    Term("contact_force", 12, "N", "b", "ground reaction force on each foot, x y z per foot", SIMULATED),
+    Term(
+        "contact_normal",
+        12,
+        "1",
+        "b",
+        "unit normal from the ground to each foot, x y z per foot, 0 without contact",
+        SIMULATED,
+    ),
+    Term("friction", 4, "1", "-", "friction coefficient of each foot", SIMULATED),
+    Term("thigh_contact", 4, "1", "-", "1 for a thigh in collision, else 0", SIMULATED),
+    Term("shank_contact", 4, "1", "-", "1 for a shank in collision, else 0", SIMULATED),
+    Term("external_force_b", 3, "N", "b", "disturbing force on the base", SIMULATED),
+    Term("external_torque_b", 3, "N m", "b", "disturbing torque on the base", SIMULATED),
+    Term("air_time", 4, "s", "-", "time since each foot left the ground, 0 in contact", SIMULATED),
 )
 """What only the simulator knows, 50 entries (Miki et al. Table S3)."""
 
@@ -93,8 +118,24 @@ ACTION = (
 )
 """Output of a policy, 16 entries (Miki et al. S5)."""
 
-GROUPS = {"proprio": PROPRIO, "extero": EXTERO, "privileged": PRIVILEGED}
-"""Terms of each observation group."""
+
+def groups(own: Sequence[Term] = ()) -> dict[str, tuple[Term, ...]]:
+    """Terms of each observation group; `own` ones come last, in the first what a robot measures."""
+    return {
+        "proprio": (*PROPRIO, *(term for term in own if term.source != SIMULATED)),
+        "extero": EXTERO,
+        "privileged": (*PRIVILEGED, *(term for term in own if term.source == SIMULATED)),
+    }
+
+
+GROUPS = groups()
+"""Terms of each observation group without own ones."""
+
+
+def group_places(own: Sequence[Term] = ()) -> dict[str, slice]:
+    """Where each observation group lies in the vector of all groups, one after the other, by name."""
+    ends = [0, *np.cumsum([size(terms) for terms in groups(own).values()]).tolist()]
+    return {name: slice(*pair) for name, pair in zip(groups(own), pairwise(ends), strict=True)}
 
 
 def size(terms: Iterable[Term]) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +59,27 @@ class Measurement:
     """(3,) rad/s, in the base frame (IMU)."""
     gravity_b: ArrayLike | None = None
     """(3,) direction of gravity in the base frame (IMU); None for what the quaternion says."""
+    own: Mapping[str, ArrayLike] = field(default_factory=dict)
+    """What an own task has the policy observe besides, by name (the contract's `inputs`)."""
 
 
 class Runner:
     """An exported Student and its memory of one robot."""
 
     def __init__(self, path: Path | str, threads: int = 1, check: bool | None = None) -> None:
-        """Load the policy whose contract is at `path` (ContractError if anything is wrong); begins an episode.
+        """Load an exported policy, its .json or its .onnx (ContractError if anything is wrong); begins an episode.
 
         `check` refuses measurements that contradict each other or that no ANYmal has (anymal_policy/plausible.py):
         always, never, or, by default, in the first second of an episode, when nothing has gone wrong yet.
         """
-        path, self.check, self.steps = Path(path), check, 0
-        self.contract = contract.read(path)
-        self.session = _session(path.parent / self.contract["onnx"]["file"], threads)
+        self.check, self.steps = check, 0
+        self.contract, self.session = load(Path(path), threads)
         self.outputs: dict[str, NDArray[np.float32]] = {}
         self.memory: dict[str, NDArray[np.float32]] = {}
         self.chain = np.array(self.contract["kinematics"]["chain_m"])
         self.foot_radius = float(self.contract["kinematics"]["foot_radius_m"])
         self.offsets = layout.ring_offsets()
+        self.own = [name for name in self.contract["inputs"] if name not in {*SIZES, "command", "gravity_b", "heights"}]
         self.names = [output.name for output in self.session.get_outputs()]
 
     def reset(self) -> None:
@@ -106,6 +108,11 @@ class Runner:
         """The network's inputs other than its memory, (1, size) each."""
         values = {name: _finite(name, getattr(m, name), size) for name, size in SIZES.items()}
         values["command"] = _finite("command", command, 3)
+        for name in self.own:
+            if name not in m.own:
+                meaning = self.contract["inputs"][name]["meaning"]
+                raise ValueError(f"The policy observes '{name}' ({meaning}): give it in Measurement.own.")
+            values[name] = _finite(name, m.own[name], self.contract["inputs"][name]["shape"][1])
         rotation = rotation_matrix(_unit("base_quaternion", values["base_quaternion"]))
         down = -rotation[2] if m.gravity_b is None else _finite("gravity_b", m.gravity_b, 3)
         values["gravity_b"] = _unit("gravity_b", down)
@@ -136,6 +143,22 @@ class Runner:
         return memory
 
 
+def load(path: Path, threads: int) -> tuple[dict[str, Any], Any]:
+    """Contract and network of an exported policy: of its .json, or of an .onnx, which carries its contract itself."""
+    model = path.with_suffix(".onnx")
+    if path != model and (path.is_file() or not model.is_file()):
+        record = contract.read(path)
+        return record, _session(path.parent / record["onnx"]["file"], threads)
+    if not model.is_file():
+        raise contract.ContractError(f"There is no exported policy {path}: export.py writes one.")
+    session = _session(model, threads)
+    text = session.get_modelmeta().custom_metadata_map.get(contract.METADATA)
+    beside = path.with_suffix(".json")
+    if text is None and not beside.is_file():
+        raise contract.ContractError(f"{model} carries no contract, and there is no {beside}: export anew.")
+    return (contract.read(beside) if text is None else contract.parse(text, model)), session
+
+
 def _finite(name: str, value: ArrayLike, size: int) -> NDArray[np.float64]:
     """The value as `size` finite numbers."""
     array = np.asarray(value, np.float64)
@@ -162,4 +185,7 @@ def _session(model: Path, threads: int) -> Any:
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a type of its own for each way in which a file is none of its kind
+        raise contract.ContractError(f"{model} is no network that onnxruntime can read.") from error

@@ -18,6 +18,7 @@ from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
 from envs.metrics import Metrics
+from envs.own import Moment, named, require, terms_of
 from envs.per_episode import OwnGenerator, PerEpisode
 from envs.placement import make_placement
 from envs.ranks import ALONE, Ranks
@@ -63,7 +64,12 @@ class AnymalEnv(VecEnv):
         self.delay = PerEpisode(cfg.latency.action, cfg.num_envs, cfg.seed, stream=2)
         self.stiffness = PerEpisode(cfg.solver.stiffness, cfg.num_envs, cfg.seed, stream=3)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
-        self.metrics_since = Metrics(cfg.rewards, cfg.dt)
+        require(cfg.own)
+        self.own_terms = terms_of(cfg.own)
+        self.terminations = terminations.terms(cfg.own.terminations)
+        self.events = named("events", cfg.own.events).values()
+        counted = rewards.counted(cfg.rewards, cfg.own.rewards)
+        self.metrics_since = Metrics(counted, list(self.terminations), cfg.dt)
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
         self.episode_length_buf = torch.zeros(cfg.num_envs, dtype=torch.long)
         self.senses = make_senses(cfg, self.surface)
@@ -96,10 +102,11 @@ class AnymalEnv(VecEnv):
             wild = ~actions.isfinite().all(-1)
             self._act(actions.clone().nan_to_num_(0.0).clamp_(-self.cfg.action_limit, self.cfg.action_limit))
             failed = self.simulation.failed.clone()
-            causes = torch.stack([*(term(self.state) for term in terminations.TERMS.values()), failed])
+            causes = torch.stack([*(term(self.state) for term in self.terminations.values()), failed])
             fell = causes.any(0)
             time_outs = self._timed_out() & ~fell
-            terms = rewards.weighted(self.state, self.cfg.rewards, self.cfg.dt, self.cfg.linear_variance)
+            cfg = self.cfg
+            terms = rewards.weighted(self.state, cfg.rewards, cfg.dt, cfg.linear_variance, cfg.own.rewards)
             reward = (terms.sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
             done = fell | time_outs
             self.metrics_since.add_step(self.state, terms, reward, causes, fell, wild)
@@ -120,6 +127,7 @@ class AnymalEnv(VecEnv):
         self.simulation.add_velocity(
             randomization.push(cfg.randomization, self.num_envs, cfg.dt, s.randomization_factor, self.generator)
         )
+        self._happen("step", torch.arange(self.num_envs))
         self.simulation.step(target)
         self.samples += self.step_samples
         self.episode_length_buf = self.episode_length_buf + 1
@@ -142,6 +150,12 @@ class AnymalEnv(VecEnv):
             randomization_factor=curriculum_factor(self.samples, cfg.curriculum),
         )
         self.senses.sense(self.state, self.samples)
+
+    def _happen(self, moment: Moment, robots: Tensor) -> None:
+        """Own events of this moment, to these robots."""
+        for event in self.events:
+            if event.moment == moment:
+                event.function(self, robots)
 
     def _timed_out(self) -> Tensor:
         """Episodes that are over without a fall: out of time, or across the border of their tile, (n,) bool."""
@@ -187,6 +201,7 @@ class AnymalEnv(VecEnv):
         s.joint_velocity_history[rows] = rearrange(s.joint_velocity[rows], "m j -> m 1 j")
         s.air_time[rows] = 0.0
         s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.heading[rows])
+        self._happen("reset", rows)
         self.senses.reset(rows, s)
         self.episode_length_buf[rows] = 0
         self.commands.follow(rows, torch.where(path_width.isinf(), torch.nan, heading))

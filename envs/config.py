@@ -12,6 +12,7 @@ from envs.curriculum import CurriculumConfig
 from envs.drives import PD, DriveConfig
 from envs.height_noise import HeightNoiseConfig
 from envs.latency import LatencyConfig
+from envs.own import OwnTerms
 from envs.randomization import RandomizationConfig
 from envs.rewards import TRACKING_VARIANCE, RewardWeights
 from envs.robot import SHAPES, Shapes
@@ -85,6 +86,8 @@ class EnvConfig:
     """Delays of actions and of proprio_noisy."""
     solver: SolverConfig = field(default_factory=SolverConfig)
     """Contacts."""
+    own: OwnTerms = field(default_factory=OwnTerms)
+    """Terms of an own task."""
 
     def __post_init__(self) -> None:
         """Refuse what no environment can be made of."""

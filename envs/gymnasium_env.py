@@ -20,6 +20,7 @@ from envs import observations
 from envs.anymal import AnymalEnv
 from envs.camera import FollowCamera
 from envs.config import EnvConfig
+from envs.own import terms_of
 from envs.rendering import Renderer
 from envs.state import State
 from envs.tasks import task_config
@@ -66,7 +67,7 @@ def take(s: State, rows: Tensor) -> State:
 
 def observation_space(cfg: EnvConfig) -> spaces.Dict:
     """The observation groups of one robot, raw SI values in the order of `anymal_policy.layout`."""
-    sizes = {name: layout.size(terms) for name, terms in layout.GROUPS.items()}
+    sizes = {name: layout.size(terms) for name, terms in layout.groups(terms_of(cfg.own)).items()}
     sizes |= {noisy: sizes[name] for noisy, name in observations.NOISY.items() if cfg.noisy_groups}
     return spaces.Dict({name: spaces.Box(-np.inf, np.inf, (size,), np.float32) for name, size in sizes.items()})
 

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from envs import rewards, terminations
-from envs.rewards import RewardWeights
+from envs import rewards
 from envs.state import State
 
 
 class Metrics:
     """Sums over robots and steps, turned into means when drained."""
 
-    def __init__(self, weights: RewardWeights, dt: float) -> None:
-        """Nothing has been seen yet; `dt` is the time of a step in s."""
-        self._terms, self._dt = rewards.counted(weights), dt
+    def __init__(self, rewards: Sequence[str], terminations: Sequence[str], dt: float) -> None:
+        """Nothing has been seen yet of the terms of these names; `dt` is the time of a step in s."""
+        self._rewards, self._terminations, self._dt = rewards, terminations, dt
         self._sums: dict[str, float] = defaultdict(float)
         self._weights: dict[str, float] = defaultdict(float)
 
@@ -35,12 +35,12 @@ class Metrics:
         seconds = n * self._dt
         once = torch.stack([reward, rewards.linear_tracking(s), rewards.angular_tracking(s), fell])
         sums = iter(torch.cat([terms, once, causes, wild.unsqueeze(0)]).sum(-1).tolist())
-        for name in (*self._terms, "total"):
+        for name in (*self._rewards, "total"):
             self._add(f"reward/{name}", next(sums), seconds)
         self._add("tracking/linear", next(sums), n)
         self._add("tracking/angular", next(sums), n)
         self._add("falls_per_minute", next(sums), seconds / 60)
-        for name in terminations.TERMS:
+        for name in self._terminations:
             self._add(f"falls_per_minute/{name}", next(sums), seconds / 60)
         for name in ("physics/non_finite", "actions/non_finite"):
             self._sums[name] += next(sums)

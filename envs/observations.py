@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from einops import rearrange
 from torch import Tensor
 
 from anymal_policy import layout
 from envs.frames import rotate_inverse
+from envs.own import Observation, observed
 from envs.state import State
 
 
@@ -60,16 +63,17 @@ NOISY = {"proprio_noisy": "proprio", "extero_noisy": "extero"}
 """Group of a Student's observations -> group whose terms it has."""
 
 
-def observe(s: State) -> dict[str, Tensor]:
-    """Every observation group, (n, 133), (n, 208) and (n, 50) float32, in new tensors."""
-    return {name: _filled(name, s) for name in GROUPS}
+def observe(s: State, own: Sequence[Observation] = ()) -> dict[str, Tensor]:
+    """Every observation group, (n, 133), (n, 208) and (n, 50) float32 and `own` terms, in new tensors."""
+    return {name: _filled(name, s, own) for name in GROUPS}
 
 
-def observe_noisy(perceived: State) -> dict[str, Tensor]:
-    """A Student's groups, (n, 133) and (n, 208) float32, in new tensors, of a state as the robot perceives it."""
-    return {noisy: _filled(name, perceived) for noisy, name in NOISY.items()}
+def observe_noisy(perceived: State, own: Sequence[Observation] = ()) -> dict[str, Tensor]:
+    """A Student's groups, (n, 133) and (n, 208) float32 and `own` terms, of a state as the robot perceives it."""
+    return {noisy: _filled(name, perceived, own) for noisy, name in NOISY.items()}
 
 
-def _filled(name: str, s: State) -> Tensor:
-    terms = GROUPS[name](s)
-    return torch.cat([terms[term.name] for term in layout.GROUPS[name]], dim=-1)
+def _filled(name: str, s: State, own: Sequence[Observation]) -> Tensor:
+    group = layout.groups([each.term for each in own])[name]
+    terms = GROUPS[name](s) | observed(own, group, s)
+    return torch.cat([terms[term.name] for term in group], dim=-1)

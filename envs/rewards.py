@@ -6,7 +6,8 @@ weights read as reward per second. Terms that the paper scales with c_k do so th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from functools import partial
 from math import pi
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
+from envs.own import OfState, named
 from envs.state import State
 
 TRACKING_VARIANCE = 0.25
@@ -179,25 +181,27 @@ def foot_lift(s: State) -> Tensor:
     return -(-s.height_samples.amax(-1) - LIFT).clamp(min=0).sum(-1)
 
 
-TERMS = {
-    term.__name__: term
-    for term in (
-        linear_tracking, angular_tracking, linear_velocity, angular_velocity, orthogonal_velocity, base_motion,
-        foot_clearance, leg_collision, joint_motion, knee_flexion, target_smoothness, torque, slip, stance,
-        power, foot_lift,
-    )
-}  # fmt: skip
-"""Name -> function, in the paper's order."""
+TERMS: dict[str, OfState] = {item.name: globals()[item.name] for item in fields(RewardWeights)}
+"""Name -> function, in the paper's order: of every weight the function of its name."""
 
 
-def counted(weights: RewardWeights) -> list[str]:
-    """Names of the terms whose weight is not 0, in the paper's order."""
-    return [name for name in TERMS if getattr(weights, name)]
+NO_OWN: Mapping[str, float] = {}
 
 
-def weighted(s: State, weights: RewardWeights, dt: float, linear_variance: float = TRACKING_VARIANCE) -> Tensor:
-    """Reward of this step, (k, n): a row for each of the terms `counted`."""
-    terms = {**TERMS, "linear_tracking": partial(linear_tracking, variance=linear_variance)}
-    names = counted(weights)
-    scale = torch.tensor([getattr(weights, name) * dt for name in names])
+def counted(weights: RewardWeights, own: Mapping[str, float] = NO_OWN) -> list[str]:
+    """Names of the terms whose weight is not 0, in the paper's order, then those of an own task."""
+    return [name for name, weight in {**vars(weights), **own}.items() if weight]
+
+
+def weighted(
+    s: State,
+    weights: RewardWeights,
+    dt: float,
+    linear_variance: float = TRACKING_VARIANCE,
+    own: Mapping[str, float] = NO_OWN,
+) -> Tensor:
+    """Reward of this step, (k, n): a row for each of the terms `counted`; `own` are weights of an own task's terms."""
+    terms = {**TERMS, "linear_tracking": partial(linear_tracking, variance=linear_variance), **named("rewards", own)}
+    weight_of, names = {**vars(weights), **own}, counted(weights, own)
+    scale = torch.tensor([weight_of[name] * dt for name in names])
     return torch.stack([terms[name](s) for name in names]) * scale.unsqueeze(-1)

@@ -14,6 +14,7 @@ from envs import observations
 from envs.config import EnvConfig
 from envs.height_noise import HeightNoise, MapFailures, Pose, noise_factor
 from envs.latency import DelayedProprioception
+from envs.own import Observation, named
 from envs.per_episode import stream_seed
 from envs.robot import FOOT_RADIUS
 from envs.sensor_noise import SensorNoise
@@ -31,6 +32,7 @@ class Senses:
         """Senses of `cfg.num_envs` robots on `surface`."""
         self.cfg, self.surface = cfg, surface
         self.ring_offsets = layout.ring_offsets()
+        self.own: tuple[Observation, ...] = tuple(named("observations", cfg.own.observations).values())
 
     def height_samples(self, foot_position_w: Tensor, heading: Tensor) -> Tensor:
         """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
@@ -49,7 +51,7 @@ class Senses:
 
     def observe(self, s: State, rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """All observation groups of these rows, whose state alone is `s`; new tensors."""
-        return observations.observe(s)
+        return observations.observe(s, self.own)
 
     def map_failed(self) -> Tensor:
         """Whether a robot's map has failed in its present episode, (n,) bool."""
@@ -142,7 +144,7 @@ class NoisySenses(Senses):
     def observe(self, s: State, rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """The clean groups, and the noisy ones: the same functions of the state as it is perceived."""
         perceived = replace(s, **{name: value[rows] for name, value in self.perceived.items()})
-        return {**super().observe(s), **observations.observe_noisy(perceived)}
+        return {**super().observe(s), **observations.observe_noisy(perceived, self.own)}
 
     def map_failed(self) -> Tensor:
         """Whether a robot's map has failed in its present episode, (n,) bool."""

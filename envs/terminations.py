@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import cos, radians
 
 from torch import Tensor
 
+from envs.own import OfState, named
 from envs.state import State
 
 MAX_TILT = radians(60.0)
@@ -24,3 +26,8 @@ def tilt(s: State) -> Tensor:
 
 TERMS = {"base_contact": base_contact, "tilt": tilt}
 """Name -> function; any of them ends the episode as a fall."""
+
+
+def terms(own: Sequence[str] = ()) -> dict[str, OfState]:
+    """All of them, and those that an own task names."""
+    return {**TERMS, **named("terminations", own)}

@@ -21,7 +21,7 @@ from envs.senses import ring_points
 from envs.state import State
 from evaluation.agents import Agent
 from evaluation.legend import Strip, paint_legend
-from evaluation.reconstruction import HEIGHTS, student_in
+from evaluation.reconstruction import student_in
 
 TRUE, SEEN, RECONSTRUCTED = "true", "seen", "reconstructed"
 COLOURS: dict[str, Colour] = {TRUE: (255, 255, 255), SEEN: (230, 159, 0), RECONSTRUCTED: (0, 114, 255)}
@@ -91,7 +91,7 @@ def read_belief(env: AnymalEnv, policy: StudentPolicy) -> Belief:
     if cfg.extero:
         heights[SEEN] = obs["extero_noisy"][0]
     if cfg.reconstruct:
-        heights[RECONSTRUCTED] = policy.normalizer.inverse(output.heights[0], HEIGHTS)
+        heights[RECONSTRUCTED] = policy.normalizer.inverse(output.heights[0], policy.places["extero"])
     return Belief(heights, float(output.gate[0].mean()) if cfg.gate else None)
 
 

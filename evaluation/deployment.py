@@ -14,7 +14,7 @@ import torch
 from agents.checkpoint import versions
 from agents.policies import StudentPolicy
 from anymal_policy import contract, gait, layout
-from anymal_policy.deployed import DeployedStudent, Measured
+from anymal_policy.deployed import HIDDEN, HISTORY, PHASE, DeployedStudent, repeated
 from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
@@ -49,11 +49,12 @@ def deploy(policy: StudentPolicy, out: Path) -> float:
     out.mkdir(parents=True, exist_ok=True)
     with naming(out), TemporaryDirectory(prefix=".export-", dir=out) as unfinished:
         made = Path(unfinished)
-        write_onnx(module, made / MODEL)
+        record = contract.whole(describe(policy, module), policy.own_terms)
+        write_onnx(module, made / MODEL, {contract.METADATA: contract.as_text(record)})
         error = difference(module, made / MODEL)
         if not error <= TOLERANCE:
             raise ValueError(f"{MODEL} differs from its policy by {error:.1e} rad: use the pinned onnx packages.")
-        contract.write(made / CONTRACT, describe(policy, module))
+        contract.write(made / CONTRACT, record)
         for name in (MODEL, CONTRACT):
             (made / name).replace(out / name)
     return error
@@ -62,14 +63,13 @@ def deploy(policy: StudentPolicy, out: Path) -> float:
 def deployed(policy: StudentPolicy) -> DeployedStudent:
     """What is exported of a Student, with the gait and clipping that it was trained with."""
     env = trained_for(policy.meta["env"])
-    return DeployedStudent(policy.network, policy.normalizer, env.gait, env.action_limit).eval()
+    return DeployedStudent(policy.network, policy.normalizer, env.gait, env.action_limit, policy.own_terms).eval()
 
 
 def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
-    """The contract but for version, layout and hashes, which `contract.write` adds."""
+    """The contract but for version, layout and hashes, which `contract.whole` and `contract.write` add."""
     env = trained_for(policy.meta["env"])
-    terms = {term.name: term for term in (*layout.PROPRIO, *layout.EXTERO)}
-    nothing = module.start(Measured(*(torch.zeros(1, terms[name].size) for name in Measured._fields)))
+    nothing = module.start({name: torch.zeros(1, term.size) for name, term in module.measured.items()})
     return {
         "use": USE,
         "policy": {name: policy.meta[name] for name in ORIGIN if name in policy.meta},
@@ -87,9 +87,9 @@ def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
             "meaning": "per leg, links to HAA (about x), HFE (about y), KFE (about y) and foot, at zero joint angles",
             "foot_radius_m": FOOT_RADIUS,
         },
-        "inputs": {name: entry(terms[name]) for name in Measured._fields},
-        "memory": {name: remembered(name, value, terms) for name, value in nothing._asdict().items()},
-        "outputs": outputs(),
+        "inputs": {name: entry(term) for name, term in module.measured.items()},
+        "memory": {name: remembered(name, value, module) for name, value in nothing.items()},
+        "outputs": outputs(module),
     }
 
 
@@ -99,27 +99,32 @@ def entry(term: layout.Term) -> dict[str, Any]:
 
 
 UNSEEN = {
-    "phase": layout.Term("phase", 4, "rad", "-", "gait phase of each leg in [0, 2 pi), swing below pi"),
-    "hidden": layout.Term("hidden", 50, "1", "-", "hidden state of the belief encoder's two layers"),
+    PHASE: layout.Term(PHASE, 4, "rad", "-", "gait phase of each leg in [0, 2 pi), swing below pi"),
+    HIDDEN: layout.Term(HIDDEN, 50, "1", "-", "hidden state of the belief encoder's two layers"),
 }
 """What the memory holds beside terms of the proprioception."""
-REPEATED = {"joint_position_history": "joint_position", "joint_velocity_history": "joint_velocity"}
-"""What a history is filled with at the start of an episode."""
 
 
-def remembered(name: str, value: torch.Tensor, terms: dict[str, layout.Term]) -> dict[str, Any]:
+def remembered(name: str, value: torch.Tensor, module: DeployedStudent) -> dict[str, Any]:
     """What the contract says of one quantity of the memory: input `name`, output `next_name`, value at the start."""
-    start = REPEATED.get(name) or (value[0].tolist() if name != "hidden" else 0.0)
-    shape = ["n", value.shape[-1]] if name != "hidden" else [value.shape[0], "n", value.shape[-1]]
-    return {**entry((terms | UNSEEN)[name]), "shape": shape, "start": start}
+    term = (module.remembered | UNSEEN)[name]
+    if name == HIDDEN:
+        return {**entry(term), "shape": [value.shape[0], "n", value.shape[-1]], "start": 0.0}
+    of_the_present = name.endswith(HISTORY) and repeated(name) in module.measured
+    return {**entry(term), "start": repeated(name) if of_the_present else value[0].tolist()}
 
 
-def outputs() -> dict[str, Any]:
+def outputs(module: DeployedStudent) -> dict[str, Any]:
     """What the contract says of the outputs of the network other than its memory."""
+    hidden, heights = (layout.size(module.terms[group]) for group in ("privileged", "extero"))
     return {
         "joint_target": {"shape": ["n", 12], "unit": "rad", "meaning": "targets for the drives, order of joints"},
         "action": {"shape": ["n", 16], "unit": "1", "meaning": "what the network chose: layout.action"},
         "gate": {"shape": ["n", 96], "unit": "1", "meaning": "trust in the latent heights, 24 per foot, 0 to 1"},
-        "privileged": {"shape": ["n", 50], "unit": "SI", "meaning": "estimate of layout.observations.privileged"},
-        "terrain": {"shape": ["n", 208], "unit": "m", "meaning": "estimate of the true height samples"},
+        "privileged": {
+            "shape": ["n", hidden],
+            "unit": "SI",
+            "meaning": "estimate of layout.observations.privileged",
+        },
+        "terrain": {"shape": ["n", heights], "unit": "m", "meaning": "estimate of the true height samples"},
     }

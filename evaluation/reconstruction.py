@@ -7,15 +7,11 @@ from typing import NamedTuple
 from einops import rearrange
 from torch import Tensor
 
-from agents.policies import WIDTHS, StudentPolicy
+from agents.policies import StudentPolicy
 from anymal_policy import layout
 from anymal_policy.layout import LEGS
 from evaluation.agents import Agent, TrainedAgent
 
-HEIGHTS = slice(WIDTHS[0], WIDTHS[0] + WIDTHS[1])
-"""Entries of the normaliser that belong to the height samples."""
-PRIVILEGED = slice(HEIGHTS.stop, None)
-"""Those of the privileged state."""
 FRICTION = layout.slices(layout.PRIVILEGED)["friction"]
 """Entries of the privileged state that are the feet's friction."""
 
@@ -40,8 +36,8 @@ def reconstruct(student: StudentPolicy) -> Reconstruction | None:
     if student.network.decoder is None:
         return None
     output, inverse = student.output, student.normalizer.inverse
-    privileged = inverse(output.privileged, PRIVILEGED)
-    return Reconstruction(foot_samples(inverse(output.heights, HEIGHTS)), privileged[:, FRICTION])
+    privileged = inverse(output.privileged, student.places["privileged"])
+    return Reconstruction(foot_samples(inverse(output.heights, student.places["extero"])), privileged[:, FRICTION])
 
 
 def foot_samples(heights: Tensor) -> Tensor:

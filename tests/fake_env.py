@@ -31,6 +31,7 @@ class FakeEnv(VecEnv):
     num_actions = NUM_ACTIONS
     device = "cpu"
     max_episode_length = 10
+    own_terms = ()
 
     def __init__(self, cfg: FakeConfig | None = None) -> None:
         """Draw the first observations."""

@@ -12,6 +12,7 @@ import torch
 from policy_files import write_student
 
 from agents.policies import StudentPolicy
+from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import StudentConfig
 from envs.anymal import AnymalEnv
@@ -20,7 +21,6 @@ from envs.terrains import make_tile
 from evaluation.agents import load_agent
 from evaluation.belief import (
     COLOURS,
-    HEIGHTS,
     RECONSTRUCTED,
     SEEN,
     TRUE,
@@ -41,6 +41,7 @@ DEFICIENCIES = {
 """Linear RGB as it is seen without one kind of cones (Machado et al. 2009, severity 1)."""
 TO_XYZ = np.array([[0.4125, 0.3576, 0.1804], [0.2127, 0.7152, 0.0722], [0.0193, 0.1192, 0.9503]])
 """Linear sRGB to CIE XYZ."""
+HEIGHTS = layout.group_places()["extero"]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tensordict import TensorDict
 
-from agents.policies import WIDTHS
+from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from evaluation import protocol
 from evaluation.agents import ZeroAgent
@@ -108,14 +108,17 @@ def test_groups_fill_the_memory_and_hold_at_least_one() -> None:
 
 
 def test_a_reconstruction_is_in_the_units_of_the_observations() -> None:
-    normalizer = Normalizer(sum(WIDTHS))
+    normalizer = Normalizer(391)
     normalizer.mean[:] = torch.arange(391.0)
     normalizer.var[:] = (torch.arange(391.0) + 1).square()
     truth = torch.cat([torch.zeros(2, 133), torch.randn(2, 258, generator=torch.Generator().manual_seed(0))], dim=-1)
-    _, heights, privileged = normalizer(truth).split(WIDTHS, dim=-1)
+    _, heights, privileged = normalizer(truth).split((133, 208, 50), dim=-1)
     network = SimpleNamespace(decoder=True)
     student: Any = SimpleNamespace(
-        normalizer=normalizer, network=network, output=SimpleNamespace(heights=heights, privileged=privileged)
+        places=layout.group_places(),
+        normalizer=normalizer,
+        network=network,
+        output=SimpleNamespace(heights=heights, privileged=privileged),
     )
     result = reconstruct(student)
     assert result is not None

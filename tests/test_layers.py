@@ -20,6 +20,7 @@ OURS = {
     "train",
     "train_args",
     "train_stages",
+    "train_tasks",
     "play",
     "evaluate",
     "export",

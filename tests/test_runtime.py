@@ -104,7 +104,7 @@ def written(folder: Path, **changes: object) -> Path:
     """A contract of which nothing is true but its form, beside a file that is no network."""
     (folder / "student.onnx").write_bytes(b"no network")
     parts = {name: {} for name in contract.NEEDED - {"version", "layout"}}
-    contract.write(folder / "student.json", {**parts, "onnx": {"file": "student.onnx"}})
+    contract.write(folder / "student.json", contract.whole({**parts, "onnx": {"file": "student.onnx"}}))
     record = json.loads((folder / "student.json").read_text()) | changes
     (folder / "student.json").write_text(json.dumps(record))
     return folder / "student.json"

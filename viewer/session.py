@@ -63,8 +63,8 @@ class Walker:
     def rewards(self) -> dict[str, float]:
         """What each term of the reward gave in this step, with its weight, per s."""
         cfg = self.env.cfg
-        terms = weighted(self.env.state, cfg.rewards, 1.0, cfg.linear_variance)[:, 0]
-        return dict(zip(counted(cfg.rewards), terms.tolist(), strict=True))
+        terms = weighted(self.env.state, cfg.rewards, 1.0, cfg.linear_variance, cfg.own.rewards)[:, 0]
+        return dict(zip(counted(cfg.rewards, cfg.own.rewards), terms.tolist(), strict=True))
 
 
 class Session:

@@ -1,6 +1,6 @@
 """Terrain: families of tiles (Miki et al. S4), the bank that training chooses from, and the surface they form."""
 
-from envs.terrains.bank import TRAINING_TYPES, TerrainType, TrainingBank
+from envs.terrains.bank import TRAINING_TYPES, TerrainType, TrainingBank, own_terrain
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.map import TerrainMap, build_map
 from envs.terrains.surface import Surface
@@ -22,5 +22,6 @@ __all__ = [
     "build_map",
     "load_heightmap",
     "make_tile",
+    "own_terrain",
     "parameters",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from envs.terrains.cache import Request, cached_tiles
+from envs.terrains.grid import Size
 from envs.terrains.map import build_map
 from envs.terrains.surface import Collider
-from envs.terrains.table import FAMILIES, parameters
+from envs.terrains.table import CHOSEN, FAMILIES, Family, Generate, Parameter, parameters
 from envs.terrains.tile import check_seed
 
 
@@ -70,6 +71,21 @@ TRAINING_TYPES: dict[str, TerrainType] = {
 }
 
 """Name -> type; new ones go to the end, so that curricula without names still find theirs."""
+
+
+def own_terrain(*parameters: Parameter, size: Size = (8.0, 8.0)) -> Callable[[Generate], Generate]:
+    """Mark the generator of an own family, which has its function's name; training has it, too (docs/howto.md).
+
+    `size` in m is that of its tiles in play and evaluation; training's are square.
+    """
+
+    def mark(generate: Generate) -> Generate:
+        name = generate.__name__
+        FAMILIES[name] = Family(name, parameters, generate, CHOSEN, size)
+        TRAINING_TYPES[name] = terrain_type(name, name)
+        return generate
+
+    return mark
 
 
 def types_for(collider: Collider) -> tuple[str, ...]:

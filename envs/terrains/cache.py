@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from envs.terrains.grid import Heights, Risers, Size, shape_of
+from envs.terrains.table import FAMILIES
 from envs.terrains.tile import Tile, assemble, generate
 from system.console import say
 from system.files import whole
@@ -39,8 +41,10 @@ def digest(requests: Sequence[Request], size: Size) -> str:
     """Name of a set of tiles: a hash of the requests, the generators' source and numpy's version."""
     wanted = [[request.family, request.seed, sorted(request.parameters.items())] for request in requests]
     hashed = hashlib.sha256(json.dumps([wanted, size, np.__version__]).encode())
-    for name in SOURCES:
-        hashed.update((Path(__file__).parent / name).read_bytes())
+    ours = [Path(__file__).parent / name for name in SOURCES]
+    others = {Path(inspect.getfile(FAMILIES[request.family].generate)) for request in requests} - set(ours)
+    for path in [*ours, *sorted(others)]:
+        hashed.update(path.read_bytes())
     return hashed.hexdigest()[:24]
 
 

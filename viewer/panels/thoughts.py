@@ -15,7 +15,7 @@ from agents.policies import StudentPolicy
 from anymal_policy import layout
 from envs.robot import TORQUE_LIMIT
 from evaluation.belief import COLOURS
-from evaluation.reconstruction import PRIVILEGED, student_in
+from evaluation.reconstruction import student_in
 
 if TYPE_CHECKING:
     from viewer.page import Page
@@ -105,7 +105,7 @@ def decoded(student: StudentPolicy) -> dict[str, list[float]]:
     if cfg.gate:
         said["gate open"] = rearrange(output.gate[0], "(foot latent) -> foot latent", foot=4).mean(1).tolist()
     if cfg.reconstruct:
-        privileged = student.normalizer.inverse(output.privileged, PRIVILEGED)[0]
+        privileged = student.normalizer.inverse(output.privileged, student.places["privileged"])[0]
         said["touches, decoded"] = privileged[CONTACT].tolist()
         said["friction, decoded"] = privileged[FRICTION].tolist()
     return said
