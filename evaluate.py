@@ -19,6 +19,8 @@ from typing import Any
 
 import tyro
 
+from envs.config import EnvConfig
+from envs.tasks import task_config
 from evaluation.agents import Agent, NotFiniteError, find_teacher, load_agent
 from evaluation.args import Args, agent_names, items, numbers, require_one_kind, require_sizes, require_writable
 from evaluation.cells import ANY, PARAMETERS, Cell, make_cells
@@ -93,22 +95,29 @@ def prepare(args: Args) -> Plan:
     """Check the whole request before anything is simulated."""
     for path in (args.json, args.markdown):
         require_writable(path)
+    task = task_of(args)
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
     headings = [ANY] if args.heading == "any" else numbers("heading", args.heading)
     cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.start, headings, args.walls)
     noises = require_levels(items("noise", args.noise))
-    agents = [load_agent(name) for name in agent_names(args)]
+    agents = [load_agent(name, task) for name in agent_names(args)]
     for agent in agents:
         args.physics(agent.env)
     return Plan(args, agents, cells, noises)
+
+
+def task_of(args: Args) -> EnvConfig:
+    """The task that was named, whose file has been run, or the default one."""
+    return EnvConfig() if args.task is None else task_config(args.task)
 
 
 def prepare_suite(args: Args) -> SuitePlan:
     """Check the whole request before anything is simulated."""
     if args.out is None:
         raise ValueError("A suite needs a directory for its results: name one with --out.")
-    agents, teacher = [load_agent(name) for name in agent_names(args)], find_teacher(args.teacher)
+    task = task_of(args)
+    agents, teacher = [load_agent(name, task) for name in agent_names(args)], find_teacher(args.teacher)
     shared = ("episodes", "drive_network", "robot_urdf", "map_cells", "seed", "threads")
     request = Request(agents, teacher, args.runs, **{name: getattr(args, name) for name in shared})
     experiments = choose(items("suite", args.suite), request)

@@ -22,6 +22,7 @@ from envs.config import LARGEST_SEED, EnvConfig
 from envs.height_noise import Level
 from envs.randomization import NONE
 from envs.rendering import SIZE
+from envs.tasks import task_config
 from envs.terrains import Tile, load_heightmap, make_tile
 from envs.terrains.tile import put_between_walls
 from evaluation.agents import Agent, find_pretrained, load_agent
@@ -47,9 +48,12 @@ class Args:
     """Look at a policy on terrain and drive it: in a window where there is a screen, else on a page for a browser."""
 
     checkpoint: tuple[Path, ...] = ()
-    """Policy file or run directory, several for a page; the bare flag, or none, means the pretrained policy."""
+    """Policy file or run directory, several for a page; the bare flag, or none, means the pretrained policy. A .json or
+    .onnx of export.py walks through its runner, in plain MuJoCo."""
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero (the gait alone) and random need no checkpoint."""
+    task: str | None = None
+    """Task whose world it is: your own, FILE.py:NAME, with the terrains and other terms that its file adds."""
     terrain: str = "stairs_up"
     """Terrain family (python -m envs.terrains draws them), or a heightmap file (.npy, .npz, .png, .tif)."""
     difficulty: float | None = None
@@ -123,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         agent, tile = choose_agent(args), make_terrain(args)
         student = require_student(agent) if args.belief else None
-        env = AnymalEnv(make_config(args, agent), [tile])
+        env = agent.world(make_config(args, agent), [tile])
         belief = BeliefView(env, student, args.noise or NOMINAL) if student else None
         with ExitStack() as stack:
             screen, seconds, written = open_screen(args, env, belief, stack)
@@ -187,12 +191,13 @@ def open_page(args: Args) -> Walk:
 
 def choose_agent(args: Args) -> Agent:
     """Who walks: a control, the policy that was named, or the pretrained one."""
+    task = EnvConfig() if args.task is None else task_config(args.task)
     if args.agent != "policy":
         if args.checkpoint:
             raise ValueError(f"--agent {args.agent} takes no checkpoint; leave out {args.checkpoint[0]}.")
-        return load_agent(args.agent)
+        return load_agent(args.agent, task)
     if args.checkpoint:
-        return load_agent(args.checkpoint[0])
+        return load_agent(args.checkpoint[0], task)
     try:
         find_pretrained()
     except ValueError as error:
@@ -200,7 +205,7 @@ def choose_agent(args: Args) -> Agent:
             "There is no pretrained policy: train one with train.py and name its folder with --checkpoint, "
             "or look at the gait alone with --agent zero."
         ) from error
-    return load_agent()
+    return load_agent(None, task)
 
 
 def make_terrain(args: Args) -> Tile:

@@ -121,9 +121,7 @@ class AnymalEnv(VecEnv):
     def _act(self, actions: Tensor) -> None:
         """Gait, physics and the state that follows from them."""
         s, cfg = self.state, self.cfg
-        phase_action, residual = actions[:, :4], actions[:, 4:]
-        phase = gait.advance(s.phase, phase_action, s.base_frequency == 0, cfg.gait)
-        target = gait.joint_targets(phase, residual, cfg.gait)
+        phase, phase_action, target = self._decide(actions)
         self.simulation.add_velocity(
             randomization.push(cfg.randomization, self.num_envs, cfg.dt, s.randomization_factor, self.generator)
         )
@@ -150,6 +148,12 @@ class AnymalEnv(VecEnv):
             randomization_factor=curriculum_factor(self.samples, cfg.curriculum),
         )
         self.senses.sense(self.state, self.samples)
+
+    def _decide(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gait phases (n, 4) rad, phase offsets (n, 4) and joint targets (n, 12) rad that actions (n, 16) lead to."""
+        s, cfg = self.state, self.cfg.gait
+        phase = gait.advance(s.phase, actions[:, :4], s.base_frequency == 0, cfg)
+        return phase, actions[:, :4], gait.joint_targets(phase, actions[:, 4:], cfg)
 
     def _happen(self, moment: Moment, robots: Tensor) -> None:
         """Own events of this moment, to these robots."""

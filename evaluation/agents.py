@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from tensordict import TensorDict
@@ -15,7 +15,11 @@ from agents import checkpoint
 from agents.checkpoint import Policy, load_policy
 from agents.config import STUDENT_GROUPS, restore
 from anymal_policy import layout
+from envs.anymal import AnymalEnv
 from envs.config import EnvConfig, as_recorded
+from envs.terrains import Tile
+from evaluation.acting import Agent, NotFiniteError
+from evaluation.exported import ENDINGS, ExportedAgent
 from evaluation.physics import decimation
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,33 +31,8 @@ ACTS_THROUGH = ("gait", "action_limit", "drive")
 """Settings of an environment that give a policy's actions their meaning."""
 TOLD = (*ACTS_THROUGH, "decimation")
 """Those that a policy tells of its training."""
-
-
-class NotFiniteError(ValueError):
-    """A policy gives actions that are no numbers; the message is one sentence for the user."""
-
-
-class Agent(Protocol):
-    """Acts on the observations of n robots."""
-
-    name: str
-    """How it was asked for."""
-    env: EnvConfig
-    """Default configuration with the gait and clipping that its actions are made for, and the groups it needs."""
-    meta: dict[str, Any]
-    """What its checkpoint says about it; empty for the controls."""
-
-    def start(self, num_robots: int, seed: int) -> None:
-        """Begin anew with this many robots; the seed makes repeatable what is random."""
-        ...
-
-    def act(self, obs: TensorDict) -> Tensor:
-        """Actions (n, 16) for the observation groups of n robots."""
-        ...
-
-    def reset(self, done: Tensor) -> None:
-        """Forget the robots whose episode is over, (n,) bool."""
-        ...
+DEFAULT = EnvConfig()
+"""Environment in which agents act unless a task is named."""
 
 
 class ZeroAgent:
@@ -61,9 +40,13 @@ class ZeroAgent:
 
     name = "zero"
 
-    def __init__(self) -> None:
-        """Made for the default environment."""
-        self.env, self.meta = EnvConfig(), {}
+    def __init__(self, task: EnvConfig = DEFAULT) -> None:
+        """Made for the environment of a task."""
+        self.env, self.meta = task, {}
+
+    def world(self, cfg: EnvConfig, tiles: Sequence[Tile]) -> AnymalEnv:
+        """An environment as it is."""
+        return AnymalEnv(cfg, tiles)
 
     def start(self, num_robots: int, seed: int) -> None:
         """Nothing to begin."""
@@ -81,9 +64,9 @@ class RandomAgent(ZeroAgent):
 
     name = "random"
 
-    def __init__(self) -> None:
+    def __init__(self, task: EnvConfig = DEFAULT) -> None:
         """Repeatable from the start."""
-        super().__init__()
+        super().__init__(task)
         self.generator = torch.Generator().manual_seed(0)
 
     def start(self, num_robots: int, seed: int) -> None:
@@ -98,12 +81,16 @@ class RandomAgent(ZeroAgent):
 class TrainedAgent:
     """A policy from a checkpoint, without exploration."""
 
-    def __init__(self, name: str, policy: Policy) -> None:
+    def __init__(self, name: str, policy: Policy, task: EnvConfig = DEFAULT) -> None:
         """Act in the gait and clipping that the policy was trained with, in the evaluation's physics."""
         self.name, self.policy = name, policy
         self.meta = policy.meta
-        env = trained_for(policy.meta["env"])
+        env = trained_for(policy.meta["env"], task)
         self.env = replace(env, decimation=decimation(env.dt), noisy_groups=policy.groups == STUDENT_GROUPS)
+
+    def world(self, cfg: EnvConfig, tiles: Sequence[Tile]) -> AnymalEnv:
+        """An environment as it is."""
+        return AnymalEnv(cfg, tiles)
 
     def start(self, num_robots: int, seed: int) -> None:
         """Forget all robots."""
@@ -121,24 +108,30 @@ class TrainedAgent:
         self.policy.reset(done)
 
 
-def trained_for(env: Mapping[str, Any]) -> EnvConfig:
-    """The default environment with what a policy's recorded configuration says about its actions and their rates."""
+def trained_for(env: Mapping[str, Any], task: EnvConfig = DEFAULT) -> EnvConfig:
+    """A task's environment with what a policy's recorded configuration says about its actions and observations."""
     recorded = as_recorded(env)
-    return restore(EnvConfig(), {name: recorded[name] for name in TOLD if name in recorded})
+    own = replace(task.own, observations=tuple(recorded.get("own", {}).get("observations", ())))
+    return replace(restore(task, {name: recorded[name] for name in TOLD if name in recorded}), own=own)
 
 
 CONTROLS = {control.name: control for control in (ZeroAgent, RandomAgent)}
 """Agents that need no checkpoint, by name."""
 
 
-def load_agent(name: str | Path | None = None) -> Agent:
-    """The control of that name, the policy in that file or run directory, or the pretrained policy for None."""
+def load_agent(name: str | Path | None = None, task: EnvConfig = DEFAULT) -> Agent:
+    """The control of that name, the policy in that file or run directory, or the pretrained policy for None.
+
+    A file of export.py acts through its runner. The rest of its environment is that of `task`.
+    """
     if name is None:
         pretrained = find_pretrained()
-        return TrainedAgent(pretrained, load_policy(ROOT / pretrained))
+        return TrainedAgent(pretrained, load_policy(ROOT / pretrained), task)
     if str(name) in CONTROLS:
-        return CONTROLS[str(name)]()
-    return TrainedAgent(str(name), load_policy(name))
+        return CONTROLS[str(name)](task)
+    if Path(name).suffix in ENDINGS:
+        return ExportedAgent(str(name), task)
+    return TrainedAgent(str(name), load_policy(name), task)
 
 
 def find_teacher(path: Path | None = None) -> Agent | None:

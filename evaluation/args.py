@@ -16,9 +16,12 @@ class Args:
     """How often policies get across which terrain, with 95 % intervals; lists are separated by commas."""
 
     checkpoint: tuple[str, ...] = ()
-    """Policy files, run directories, and the controls zero and random; by default the pretrained policy."""
+    """Policy files, run directories, exported policies (.json, .onnx), and the controls zero and random; by default the
+    pretrained policy."""
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero or random evaluates that control alone; it needs no checkpoint."""
+    task: str | None = None
+    """Task whose terrains and other own terms there are: your own, FILE.py:NAME; the conditions stay the same."""
     terrains: str = "flat,rough,slope_up,slope_down,step_up,step_down,stairs_up,stairs_down"
     """Terrain families (python -m envs.terrains draws them), or heightmap files (.npy, .npz, .png, .tif)."""
     noise: str = "nominal"
@@ -90,7 +93,7 @@ class Args:
 
 OF_SUITES = ("suite", "out", "teacher", "drive_network", "robot_urdf", "runs", "map_cells")
 """Settings that go with --suite alone."""
-SHARED = ("checkpoint", "agent", "episodes", "seed", "threads")
+SHARED = ("checkpoint", "agent", "task", "episodes", "seed", "threads")
 """Settings that go with terrains and suites alike; all others go with terrains."""
 
 

@@ -97,10 +97,10 @@ def environment(
 
     `change` comes last: it replaces what belongs to the agent, too.
     """
-    own: dict[str, Any] = {name: getattr(agent.env, name) for name in (*ACTS_THROUGH, "decimation")}
+    own: dict[str, Any] = {name: getattr(agent.env, name) for name in (*ACTS_THROUGH, "decimation", "own")}
     own |= {"num_envs": robots, "seed": seed, "threads": threads, "noisy_groups": agent.env.noisy_groups}
     commands = replace(CONDITIONS.commands, fixed=command)
-    return AnymalEnv(change(with_noise(replace(CONDITIONS, commands=commands, **own), noise)), tiles)
+    return agent.world(change(with_noise(replace(CONDITIONS, commands=commands, **own), noise)), tiles)
 
 
 def seeds(seed: int, batch: int) -> tuple[int, int, int]:

@@ -88,7 +88,7 @@ def make_env(agent: Agent, world: World, tile: Tile) -> AnymalEnv:
     cfg: EnvConfig = replace(
         robot, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)), randomization=NONE, episode_seconds=EPISODE_SECONDS
     )
-    env = AnymalEnv(cfg, [tile])
+    env = agent.world(cfg, [tile])
     equip(env, world)
     return env
 
