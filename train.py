@@ -9,6 +9,12 @@ if __name__ == "__main__":
 
 import os
 import sys
+
+from train_flags import short_help
+
+if __name__ == "__main__":
+    short_help(sys.argv[1:])
+
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace

@@ -8,18 +8,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tyro
 
 from agents import archive, checkpoint, distributed
 from agents.checkpoint import BLIND, PLAN_FILE, STAGES, STUDENT, TEACHER, WALK
 from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, TeacherConfig, differences, restore
-from agents.log import LoggerName
-from agents.precision import Precision
 from envs.config import EnvConfig
 from envs.tasks import DEFAULT, task_config
 from system.console import say
+from train_flags import HELP_ALL, Flags, explained, short_help
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
 from train_tasks import run_task
 
@@ -37,8 +36,8 @@ CHANGEABLE = {"max_iterations", "keep_every", "precision"}
 """Settings of a stage that a resumed run may change."""
 
 
-@dataclass(frozen=True)
-class Args:
+@dataclass(frozen=True, kw_only=True)
+class Args(Flags):
     """Train a Teacher, then distil it into a Student; --resume goes on after any interruption as if it had not been.
 
     A run of all stages keeps them in the folders walk (a Teacher learns to walk), teacher (more robots refine it) and
@@ -53,37 +52,6 @@ class Args:
     agent: TeacherConfig
     refinement: RefinementConfig
     student: StudentTrainingConfig
-    task: str = DEFAULT
-    """Where to learn to walk: anymal_flat, anymal_rough, anymal_rough_s7, or your own, FILE.py:NAME (docs/howto.md)."""
-    stage: Literal["teacher", "student"] | None = None
-    """Do one stage only: a Teacher by PPO, or the Student by distillation of --teacher; default all."""
-    teacher: Path | None = None
-    """Policy file or run directory of the Teacher for --stage student, whose task and environment are the defaults."""
-    preset: Literal["smoke", "laptop", "full"] = "laptop"
-    """Size of the run: a minute, about three hours on two cores, or the paper's."""
-    num_envs: int | None = None
-    """Robots simulated at once (short for --env.num-envs)."""
-    max_iterations: int | None = None
-    """Iterations of the stage at hand, from its first start (short for --agent. or --student.max-iterations)."""
-    seed: int | None = None
-    """Seed of everything random (short for --env.seed)."""
-    processes: int = 1
-    """Processes that train together; default: one a core, of at least 256 robots, but one if --threads is given."""
-    threads: int | None = None
-    """CPU threads of physics and networks of each process (short for --env.threads); default: its share of cores."""
-    precision: Precision | None = None
-    """Arithmetic of the updates (short for --agent.precision and --student.precision)."""
-    run_dir: Path | None = None
-    """Where the run is kept; default runs/<task>_<date-time>."""
-    resume: Path | None = None
-    """Run directory to continue (or a file in it), with its own settings, to the same bits."""
-    init_from: Path | None = None
-    """With --stage: policy or run directory of a Teacher (then refined by default) or Student, to start from."""
-    logger: LoggerName = "tensorboard"
-    """wandb logs to Weights & Biases too; TensorBoard and curves.csv are always written."""
-    blind: bool = False
-    """After the Student, distil a second one that does not see the ground, the baseline of all comparisons; a finished
-    run gets it with --resume."""
     now: Annotated[str, tyro.conf.Fixed, tyro.conf.Suppress] = TEACHER
     """The stage at hand."""
     record: Annotated[dict[str, Any] | None, tyro.conf.Fixed, tyro.conf.Suppress] = None
@@ -92,15 +60,18 @@ class Args:
 
 def parse(argv: Sequence[str]) -> Args:
     """The command line over the defaults of its task, preset and Teacher, or over the settings of a run to resume."""
+    short_help(argv)
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for flag in EARLY:
         early.add_argument(f"--{flag}")
     for flag in EARLY_SHORT:
         early.add_argument(f"--{flag}", f"--env.{flag}")
-    chosen, _ = early.parse_known_args([hyphenated(argument) for argument in argv if argument not in ("-h", "--help")])
+    chosen, _ = early.parse_known_args([hyphenated(argument) for argument in argv if argument != HELP_ALL])
     resumed = None if chosen.resume is None else checkpoint.run_directory(Path(chosen.resume))
     default = fresh_defaults(chosen) if resumed is None else resumed_defaults(resumed, chosen.task)
-    args = tyro.cli(Args, args=argv, default=default, prog="train.py")
+    argv = [name if name != HELP_ALL else "--help" for name in argv]
+    with explained():
+        args = tyro.cli(Args, args=argv, default=default, prog="train.py")
     args = apply_shortcuts(args, default)
     for part in ("env", "agent", "refinement", "student"):
         refuse_no_numbers(getattr(args, part), part)

@@ -15,7 +15,7 @@ from system.shell import quoted
 def keep_copy(task: str, run_dir: Path) -> None:
     """Put a copy of an own task's file into the run directory."""
     file, _ = split(task)
-    if file is not None and file.is_file():
+    if file is not None and not (run_dir / TASK_FILE).exists():
         write(run_dir / TASK_FILE, file.read_text(encoding="utf-8"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from agents.precision import Precision
+from agents.choices import Precision
 from anymal_policy.student import StudentConfig
 
 Config = TypeVar("Config")

@@ -7,20 +7,20 @@ import time
 from collections import deque
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from rsl_rl.utils.logger import Logger
 
 from agents import distributed
 from agents.checkpoint import CURVES_FILE
+from agents.choices import LoggerName
 from agents.curves import Curves
 from agents.events import Events
 from anymal_policy.layout import POLICY_DT
 from system.console import tell
 from system.files import Troubles
 
-LoggerName = Literal["tensorboard", "wandb"]
 HEADER_EVERY = 25  # lines
 COLUMNS = (  # title, width, metric, format
     ("samples", 8, "train/samples", "{:.2f}M"),

@@ -11,9 +11,9 @@ from rsl_rl.env import VecEnv
 
 from agents import checkpoint
 from agents.archive import CheckpointError
+from agents.choices import LoggerName
 from agents.config import StudentTrainingConfig, TeacherConfig, restore
 from agents.distillation import BeliefDistillation
-from agents.log import LoggerName
 from agents.models import TeacherModel
 from agents.ppo import TeacherPPO
 from agents.rsl_rl_config import student_config, teacher_config

@@ -14,10 +14,11 @@ from rsl_rl.runners import OnPolicyRunner
 
 from agents import archive, checkpoint, distributed
 from agents.archive import CheckpointError
+from agents.choices import LoggerName
 from agents.config import StudentTrainingConfig, TeacherConfig
 from agents.exchange import LostRank
 from agents.interrupt import StopRequest
-from agents.log import LoggerName, RunLog
+from agents.log import RunLog
 from agents.rng import restore_rng, rng_state
 from agents.saves import Saves
 

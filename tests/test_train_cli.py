@@ -21,7 +21,7 @@ from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import PRESETS, TeacherConfig, differences, restore
 from envs.config import EnvConfig
 from envs.curriculum import CurriculumConfig, curriculum_factor
-from envs.tasks import TASKS
+from envs.tasks import DEFAULT, TASKS
 from system import shell
 from train_args import usable_cores
 
@@ -94,8 +94,9 @@ def test_presets_set_robots_and_training(preset: str) -> None:
 
 
 def test_every_task_and_preset_can_be_named() -> None:
-    hints = get_type_hints(train.Args)
-    assert get_args(hints["task"]) == tuple(TASKS) and get_args(hints["preset"]) == tuple(PRESETS)
+    assert get_args(get_type_hints(train.Args)["preset"]) == tuple(PRESETS)
+    assert all(train.parse(["--task", task]).env.rewards == TASKS[task].rewards for task in TASKS)
+    assert train.Args.task == DEFAULT
 
 
 def test_laptop_on_rough_terrain_is_the_default() -> None:
@@ -126,9 +127,7 @@ def test_flags_reach_nested_settings_and_shortcuts_their_target() -> None:
     assert (args.agent.max_iterations, args.agent.precision, args.agent.num_steps_per_env) == (5, "fp32", 24)
 
 
-@pytest.mark.parametrize(
-    "argv", ["--task nowhere", "--preset huge", "--stage x", "--num-envs many", "--no-such-flag", *NO_SETTINGS]
-)
+@pytest.mark.parametrize("argv", ["--preset huge", "--stage x", "--num-envs many", "--no-such-flag", *NO_SETTINGS])
 def test_bad_flags_end_with_exit_code_two(argv: str) -> None:
     with pytest.raises(SystemExit) as exit_code:
         train.main(argv.split())
@@ -137,6 +136,7 @@ def test_bad_flags_end_with_exit_code_two(argv: str) -> None:
 
 def test_impossible_requests_are_refused_in_one_sentence(run_dir: Path, tmp_path: Path, capsys: Any) -> None:
     new = ["--run-dir", str(tmp_path / "new")]
+    assert "choose one of anymal_flat, anymal_rough" in refusal(capsys, "--task", "nowhere", *new)
     assert "at least one robot" in refusal(capsys, "--num-envs", "0", *new)
     assert "thread" in refusal(capsys, "--threads", "-1", *new)
     assert "seed" in refusal(capsys, "--seed", "-1", *new)
