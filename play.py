@@ -49,7 +49,7 @@ class Args:
 
     checkpoint: tuple[Path, ...] = ()
     """Policy file or run directory, several for a page; the bare flag, or none, means the pretrained policy. A .json or
-    .onnx of export.py walks through its runner, in plain MuJoCo."""
+    .onnx of export.py walks by its runner, as on a robot."""
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero (the gait alone) and random need no checkpoint."""
     task: str | None = None

@@ -41,12 +41,14 @@ def _legs(*signs: int) -> Callable[[Term], Mirror]:
 
 
 def _own(term: Term) -> Mirror:
-    """A term of an own task: entries stay in place and take the signs that it names."""
-    if len(term.mirror) != term.size:
+    """A term of an own task: the entries and signs that it names."""
+    if sorted(map(abs, term.mirror)) != list(range(1, term.size + 1)):
         raise ValueError(
-            f"--agent.symmetry needs the {term.size} signs of '{term.name}' in the mirror: own.observation's mirror."
+            f"--agent.symmetry needs to know how '{term.name}' looks in a mirror: give own.observation a mirror, "
+            f"{term.size} entries from 1 to {term.size}, negative where the sign changes."
         )
-    return np.arange(term.size), np.array(term.mirror)
+    entries = np.array(term.mirror)
+    return abs(entries) - 1, np.sign(entries)
 
 
 def _rings(term: Term) -> Mirror:

@@ -58,7 +58,8 @@ class Term:
     source: str = MEASURED
     """Where a robot has it from."""
     mirror: tuple[int, ...] = ()
-    """Signs of the entries in the left-right mirror image, of own terms (others: agents/symmetry.py)."""
+    """Of an own term: for each entry of its left-right mirror image the entry it shows, from 1 on, negative with the
+    other sign; agents/symmetry.py has those of all others."""
 
 
 PROPRIO = (

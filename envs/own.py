@@ -95,7 +95,8 @@ def observation(
     """Mark a function as an observation of `size` entries.
 
     What is `measured` on a robot joins proprioception, and is an input of the exported network; what is not joins the
-    privileged state, which a Student only estimates. `mirror` are its signs in the left-right mirror image.
+    privileged state, which a Student only estimates. `mirror` is for training with mirror images: for each entry of the
+    image the entry it shows, from 1 on, negative with the other sign; (2, 1, 4, 3) for four legs, (1, -2, 3) for x y z.
     """
     source = MEASURED if measured else SIMULATED
 

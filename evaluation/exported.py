@@ -58,7 +58,7 @@ class ExportedAgent:
     """Acts through `anymal_policy.runtime.Runner`, one for each robot."""
 
     def __init__(self, name: str, task: EnvConfig) -> None:
-        """Load the files of an export; in plain MuJoCo, with its own collider, unless an evaluation has another."""
+        """Load the files of an export; all but what its contract says is that of a task."""
         self.name, self.runner = name, Runner(Path(name), check=False)
         said = self.runner.contract
         self.own = contract.own_terms(said)
@@ -71,7 +71,6 @@ class ExportedAgent:
             drive=drive_of(name, said["drive"]),
             decimation=decimation(gait.dt),
             noisy_groups=True,
-            collider="stock",
             own=replace(task.own, observations=tuple(term.name for term in self.own)),
         )
         self.runners: list[Runner] = []

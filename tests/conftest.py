@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from worlds import plane_tile
 import export
 import play
 from agents import archive
+from envs import own, tasks
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.rendering import Renderer, RenderingError
 from envs.tasks import TASKS
+from envs.terrains import FAMILIES, TRAINING_TYPES
 from evaluation import agents as evaluated
 
 
@@ -58,6 +61,17 @@ def spectator(monkeypatch: pytest.MonkeyPatch) -> Spectator:
     spectator = Spectator()
     monkeypatch.setattr(play, "recording", spectator.recording)
     return spectator
+
+
+@pytest.fixture
+def marks() -> Iterator[None]:
+    """What task files mark in a test is forgotten after it."""
+    tables = [*own.TABLES.values(), FAMILIES, TRAINING_TYPES, tasks.FILES]
+    before = [dict(table) for table in tables]
+    yield
+    for table, content in zip(tables, before, strict=True):
+        table.clear()
+        table.update(content)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ OURS = {
     "viewer",
     "train",
     "train_args",
+    "anymal_commands",
     "train_flags",
     "train_stages",
     "train_tasks",
