@@ -16,7 +16,7 @@ from agents import archive, checkpoint, distributed
 from agents.checkpoint import BLIND, PLAN_FILE, STAGES, STUDENT, TEACHER, WALK
 from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, TeacherConfig, differences, restore
 from envs.config import EnvConfig
-from envs.tasks import DEFAULT, task_config
+from envs.tasks import DEFAULT, split, task_config
 from system.console import say
 from train_flags import HELP_ALL, Flags, explained, short_help
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
@@ -94,7 +94,7 @@ def refuse_no_numbers(config: Any, prefix: str) -> None:
         value, name = getattr(config, item.name), f"{prefix}.{item.name}"
         if is_dataclass(value):
             refuse_no_numbers(value, name)
-        for number in value if isinstance(value, tuple) else (value,):
+        for number in value if isinstance(value, tuple) else value.values() if isinstance(value, dict) else (value,):
             if isinstance(number, float) and not (math.isfinite(number) or (item.name in UNLIMITED and number > 0)):
                 raise ValueError(f"--{name.replace('_', '-')} must be a finite number, not {number}.")
 
@@ -136,10 +136,15 @@ def fresh_defaults(chosen: argparse.Namespace) -> Args:
     )
     if chosen.stage == STUDENT and chosen.teacher is not None:
         teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
-        if chosen.task not in (None, teacher["task"]):
+        if chosen.task not in (None, teacher["task"]) and split(chosen.task)[0] is None:
             raise ValueError(f"A Student learns on its Teacher's task, {teacher['task']}: leave --task out.")
         env = student_env(sized(recorded_env(teacher, teacher["task"]), size, threads), teacher, size)
-        return replace(args, task=teacher["task"], now=STUDENT, env=env if chosen.init_from is None else under_way(env))
+        return replace(
+            args,
+            task=chosen.task or teacher["task"],
+            now=STUDENT,
+            env=env if chosen.init_from is None else under_way(env),
+        )
     if chosen.stage == TEACHER and chosen.init_from is not None:
         return from_policy(args, checkpoint.read_policy(chosen.init_from, TEACHER))
     return args

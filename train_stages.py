@@ -33,10 +33,10 @@ def own_share(env: EnvConfig) -> EnvConfig:
 def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
     """Environment of a training's record, of all its ranks; settings that it lacks are the task's.
 
-    An own task whose file is gone is what the record says; only its own terms need the file.
+    An own task is what the record says: its file is not run for it, since a record may come from anywhere.
     """
-    file, _ = split(task)
-    base = EnvConfig() if file is not None and not file.is_file() else task_config(task)
+    own_file, _ = split(task)
+    base = task_config(task) if own_file is None else EnvConfig()
     env = restore(base, as_recorded(record["env"]))
     return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
 

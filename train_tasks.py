@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.checkpoint import TASK_FILE
-from envs.tasks import split
+from envs.tasks import run_file, split
 from system.console import say
 from system.files import write
 from system.shell import quoted
@@ -20,7 +20,7 @@ def keep_copy(task: str, run_dir: Path) -> None:
 
 
 def run_task(record: dict[str, Any], run_dir: Path, named: str | None) -> str:
-    """The task of a run to resume: as it was named, or the own one that is `named` now.
+    """The task of a run to resume, its file run: as it was named, or the own one that is `named` now.
 
     The copy in the run is not run by itself: a run directory may come from anywhere. A ValueError if the file is gone
     that defines terms of the run; a note if it has changed.
@@ -36,6 +36,8 @@ def run_task(record: dict[str, Any], run_dir: Path, named: str | None) -> str:
             f"{file}, which defines {', '.join(own)} of this run, is not here: read the copy that the run keeps, "
             f"and add --task {quoted(copy)}:{name}"
         )
+    if file.is_file():
+        run_file(file)
     if file.is_file() and copy.is_file() and copy.read_bytes() != file.read_bytes():
         say(f"Note: {file} has changed since the run began; settings stay the run's, own terms are the file's.")
     return task

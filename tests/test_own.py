@@ -139,7 +139,7 @@ def test_a_run_without_own_terms_goes_on_without_its_file(folder: Path) -> None:
 
 
 def test_flags_change_an_own_task(folder: Path) -> None:
-    args = train.parse(["--task", "hop.py:HOP", "--env.fall-penalty", "3", "--env.own.rewards", "hop", "0.25"])
+    args = train.parse(["--task", "hop.py:HOP", "--env.fall-penalty", "3", "--env.own.rewards.hop", "0.25"])
     assert args.env.fall_penalty == 3.0 and args.env.own.rewards == {"hop": 0.25}
     assert args.env.terrain.types == ("flat",)
 
