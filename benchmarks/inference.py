@@ -107,7 +107,7 @@ class Torch:
     def __init__(self, checkpoint: Path) -> None:
         """One robot at the start of an episode."""
         self.module = deployed(export.load_student(checkpoint))
-        self.measured: Measured = example(1, torch.Generator().manual_seed(0))
+        self.measured: Measured = example(self.module, 1, torch.Generator().manual_seed(0))
         self.memory = self.module.start(self.measured)
 
     @torch.inference_mode()
@@ -123,9 +123,9 @@ def main(arguments: Arguments) -> None:
         export.export(arguments.checkpoint, Path(folder))
         runner, network = (Runner(Path(folder) / export.CONTRACT) for _ in range(2))
     given, command = measurements(50), np.array([0.5, 0.0, 0.2])
-    inputs = {name: value.numpy() for name, value in example(1, torch.Generator().manual_seed(0))._asdict().items()}
-    inputs |= network.start(inputs)
     eager = Torch(arguments.checkpoint)
+    inputs = {name: value.numpy() for name, value in eager.measured.items()}
+    inputs |= network.start(inputs)
     sides = {
         "runner": Side(lambda i: runner.step(given[i % 50], command, heights), arguments.steps),
         "network": Side(lambda i: network.session.run(None, inputs), arguments.steps),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -35,9 +37,9 @@ class Senses:
         """What the robot measures in a policy step; position and attitude on the map are known."""
         self.soles = s.foot_position_w[..., 2] - FOOT_RADIUS
         self.sensors.advance()
-        measured = {name: value[0].numpy() for name, value in self.sensors.measure(s, ROW).items()}
-        place = {name: getattr(s, name)[0].numpy().copy() for name in ("base_position_w", "base_quaternion")}
-        return Measurement(**place, **measured)
+        measured: dict[str, Any] = {name: value[0].numpy() for name, value in self.sensors.measure(s, ROW).items()}
+        position, attitude = (each[0].numpy().copy() for each in (s.base_position_w, s.base_quaternion))
+        return Measurement(base_position_w=position, base_quaternion=attitude, **measured)
 
     def height(self, points: NDArray[np.float64]) -> NDArray[np.float32]:
         """The map's heights (208,) m at the ring points (208, 2) m, held between its renewals; once a policy step."""
