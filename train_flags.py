@@ -67,8 +67,7 @@ class Flags:
     logger: LoggerName = "tensorboard"
     """wandb logs to Weights & Biases too; TensorBoard and curves.csv are always written."""
     blind: bool = False
-    """After the Student, distil a second one that does not see the ground, the baseline of all comparisons; a finished
-    run gets it with --resume."""
+    """After the Student, or with --resume, distil one that does not see the ground: the baseline."""
 
 
 def short_help(argv: Sequence[str]) -> None:
