@@ -33,8 +33,6 @@ from system.folders import FolderInUse
 
 EPISODES = 100
 """Of each policy on each ground."""
-SUBSETS = ("conditions", "grounds")
-"""Lists that leave out parts of an experiment."""
 
 
 @dataclass(frozen=True)
@@ -112,16 +110,16 @@ def prepare_suite(args: Args) -> SuitePlan:
         raise ValueError("A suite needs a directory for its results: name one with --out.")
     agents, teacher = [load_agent(name) for name in agent_names(args)], find_teacher(args.teacher)
     shared = ("episodes", "drive_network", "robot_urdf", "map_cells", "seed", "threads")
-    own = {name: getattr(args, name) for name in shared} | {name: subset(args, name) for name in SUBSETS}
-    request = Request(agents, teacher, args.runs, **own)
+    own = {name: getattr(args, name) for name in shared}
+    conditions, grounds = subset("conditions", args.conditions), subset("grounds", args.grounds)
+    request = Request(agents, teacher, args.runs, conditions=conditions, grounds=grounds, **own)
     experiments = choose(items("suite", args.suite), request)
     return SuitePlan(remaining(experiments, request, args.out), request, args.out)
 
 
-def subset(args: Args, name: str) -> tuple[str, ...]:
-    """The names in a list of this name; none if it was not asked for."""
-    text = getattr(args, name)
-    return tuple(items(name, text)) if text else ()
+def subset(flag: str, text: str) -> tuple[str, ...]:
+    """The names in a list; none if it was not asked for."""
+    return tuple(items(flag, text)) if text else ()
 
 
 class Progress:
