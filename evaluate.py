@@ -119,9 +119,16 @@ def prepare_suite(args: Args) -> SuitePlan:
     task = task_of(args)
     agents, teacher = [load_agent(name, task) for name in agent_names(args)], find_teacher(args.teacher)
     shared = ("episodes", "drive_network", "robot_urdf", "map_cells", "seed", "threads")
-    request = Request(agents, teacher, args.runs, **{name: getattr(args, name) for name in shared})
+    own = {name: getattr(args, name) for name in shared}
+    conditions, grounds = subset("conditions", args.conditions), subset("grounds", args.grounds)
+    request = Request(agents, teacher, args.runs, conditions=conditions, grounds=grounds, **own)
     experiments = choose(items("suite", args.suite), request)
     return SuitePlan(remaining(experiments, request, args.out), request, args.out)
+
+
+def subset(flag: str, text: str) -> tuple[str, ...]:
+    """The names in a list; none if it was not asked for."""
+    return tuple(items(flag, text)) if text else ()
 
 
 class Progress:

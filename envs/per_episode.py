@@ -16,7 +16,7 @@ class OwnGenerator:
     """A generator for one kind of thing, so that drawing more or fewer of it changes nothing else that is drawn."""
 
     def __init__(self, seed: int, stream: int) -> None:
-        """`stream` tells apart what is drawn with one seed; 1 are the senses' errors."""
+        """`stream` tells apart what is drawn with one seed; 1 are the errors of sensors."""
         self.stream, self.generator = stream, torch.Generator()
         self.seed(seed)
 

@@ -15,7 +15,7 @@ from envs.config import EnvConfig
 from envs.height_noise import HeightNoise, MapFailures, Pose, noise_factor
 from envs.latency import DelayedProprioception
 from envs.own import Observation, named
-from envs.per_episode import stream_seed
+from envs.per_episode import OwnGenerator, stream_seed
 from envs.robot import FOOT_RADIUS
 from envs.sensor_noise import SensorNoise
 from envs.state import State, push
@@ -73,15 +73,16 @@ class NoisySenses(Senses):
     """Beside the truth what a robot has instead: noisy sensors, a drifting estimator and a bad elevation map."""
 
     def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
-        """A generator of its own, so that noise changes nothing but what is perceived."""
+        """Generators of their own: noise changes nothing but what is perceived, and maps nothing that is felt."""
         super().__init__(cfg, surface)
         n, self.generator = cfg.num_envs, torch.Generator()
+        self.of_maps = OwnGenerator(cfg.seed, stream=6)
         self.delayed = DelayedProprioception(cfg.latency.proprioception, n, cfg.dt, cfg.seed, stream=4)
         self.seed(cfg.seed)
         self.sensors = SensorNoise(cfg.sensor_noise, n, cfg.dt, self.generator)
-        self.maps = HeightNoise(cfg.height_noise, n, cfg.dt, self.generator)
-        redraw_steps = self.maps.redraw_steps
-        self.failures = MapFailures(cfg.height_noise.failures, redraw_steps, n, cfg.dt, self.generator)
+        self.maps = HeightNoise(cfg.height_noise, n, cfg.dt, self.of_maps.generator)
+        failures, redraw_steps = cfg.height_noise.failures, self.maps.redraw_steps
+        self.failures = MapFailures(failures, redraw_steps, n, cfg.dt, self.of_maps.generator)
         self.query = self.true_heights
         self.factor = noise_factor(0, cfg.height_noise)
         self.map_heights_w = torch.zeros(n, 4, len(self.ring_offsets))
@@ -94,6 +95,7 @@ class NoisySenses(Senses):
     def seed(self, seed: int) -> None:
         """Draw from here on with this seed; other numbers than the environment's own generator draws with it."""
         self.generator.manual_seed(stream_seed(seed, 1))
+        self.of_maps.seed(seed)
         self.delayed.delay.seed(seed)
 
     def sense(self, s: State, samples: int) -> None:
@@ -155,9 +157,10 @@ class NoisySenses(Senses):
         return {"curriculum/c_sk": self.factor, "curriculum/failing_maps": float(self.failures.active().float().mean())}
 
     def state_dict(self) -> dict[str, Any]:
-        """Generator, lasting errors, and what was perceived last."""
+        """Generators, lasting errors, and what was perceived last."""
         return {
             "generator": self.generator.get_state(),
+            "of_maps": self.of_maps.state_dict(),
             "factor": self.factor,
             "sensors": self.sensors.state_dict(),
             "delayed": self.delayed.state_dict(),
@@ -172,8 +175,8 @@ class NoisySenses(Senses):
         self.generator.set_state(state["generator"])
         self.factor, self.map_heights_w = state["factor"], state["map_heights_w"].clone()
         self.sensors.load_state_dict(state["sensors"])
-        if "delayed" in state:
-            self.delayed.load_state_dict(state["delayed"])
+        for own in (name for name in ("of_maps", "delayed") if name in state):
+            getattr(self, own).load_state_dict(state[own])
         self.maps.load_state_dict(state["maps"])
         self.failures.load_state_dict(state["failures"])
         self.perceived = {name: value.clone() for name, value in state["perceived"].items()}

@@ -75,8 +75,8 @@ class Args:
     markdown: Path | None = None
     """File for the table."""
     suite: str = ""
-    """Experiments in place of terrains: paper, or some of reference, transfer, gait, maps, steps, distance, robustness,
-    commands and curves."""
+    """Experiments in place of terrains: paper, or some of reference, transfer, gait, mapfail, gate, maps, steps,
+    distance, robustness, commands and curves."""
     out: Path | None = None
     """Directory for the results of a suite; what it holds already is not made again."""
     teacher: Path | None = None
@@ -89,9 +89,13 @@ class Args:
     """Run directories of the trainings that the suite's curves compare."""
     map_cells: int = 9
     """Cells along each side of the suite's success maps (paper: 41)."""
+    conditions: str = ""
+    """Conditions of the map in the suite's mapfail; default all."""
+    grounds: str = ""
+    """Grounds of the suite's mapfail, like stairs_up (all of them) or "stairs_up 0.17"; default all."""
 
 
-OF_SUITES = ("suite", "out", "teacher", "drive_network", "robot_urdf", "runs", "map_cells")
+OF_SUITES = ("suite", "out", "teacher", "drive_network", "robot_urdf", "runs", "map_cells", "conditions", "grounds")
 """Settings that go with --suite alone."""
 SHARED = ("checkpoint", "agent", "task", "episodes", "seed", "threads")
 """Settings that go with terrains and suites alike; all others go with terrains."""

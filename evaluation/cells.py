@@ -9,6 +9,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from envs.terrains import FAMILIES, Tile, make_tile, parameters
 from envs.terrains.rasters import READERS
 from envs.terrains.table import family_named
@@ -23,6 +25,8 @@ ROOM = 5.5
 """m that a user's heightmap needs ahead of the start: for the distance, its border and the spread of the starts."""
 FIRST_SEED = 2**32
 """Smallest seed of an evaluation's tiles; those of training are smaller, so that no policy has seen them."""
+FIRST_OF_EPISODES = 2**40
+"""Smallest seed of tiles of which each episode has its own."""
 HEIGHTMAPS = tuple(READERS)
 """Endings of files of heights."""
 ANY = None
@@ -74,6 +78,15 @@ class Cell:
 def tile_seeds(seed: int) -> list[int]:
     """Seeds of a cell's tiles, the same for every cell of an evaluation with this seed."""
     return [FIRST_SEED + TILES * seed + number for number in range(TILES)]
+
+
+def tiles_by_episode(cell: Cell, seed: int, batch: int, episodes: int) -> list[Tile]:
+    """A tile for each episode of a batch, so that no two share one; a single one if the cell's tiles are all alike."""
+    first = FIRST_OF_EPISODES + 2**24 * seed + 2**12 * batch
+    one, other = cell.tile(first), cell.tile(first + 1)
+    if np.array_equal(one.heights, other.heights):
+        return [one]
+    return [cell.tile(first + number) for number in range(episodes)]
 
 
 def make_cells(

@@ -33,7 +33,7 @@ from evaluation.conditions import (
 )
 from evaluation.noise import levels_for, with_noise
 from evaluation.physics import described
-from evaluation.rollout import roll_out
+from evaluation.rollout import Event, roll_out
 from evaluation.summary import summary
 from evaluation.trial import DISTANCE, LANE_HALF_WIDTH, Trial
 
@@ -78,12 +78,19 @@ def run_batch(
 
     Robot i is on cell i modulo their number. Start states and pushes are the same for every agent.
     """
-    env_seed, push_seed, agent_seed = seeds(seed, batch)
-    robots = len(cells) * episodes
+    env_seed, robots = seeds(seed, batch)[0], len(cells) * episodes
     env = environment(agent, tiles_of(cells, seed), noise, robots, env_seed, threads, command, change)
+    return cross(env, agent, cells, seed, batch)
+
+
+def cross(
+    env: AnymalEnv, agent: Agent, cells: Sequence[Cell], seed: int, batch: int, events: Sequence[Event] = ()
+) -> dict[str, Tensor]:
+    """First episodes, as of `Trial.finish`, of the robots of an environment that has just begun on these cells."""
+    _, push_seed, agent_seed = seeds(seed, batch)
     trial = Trial(env.state, masses(env), env.cfg.dt, edge_in(env, cells), half_width(env))
-    pushes = Pushes(robots, env.cfg.dt, push_seed)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes], [trial])
+    pushes = Pushes(env.num_envs, env.cfg.dt, push_seed)
+    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes, *events], [trial])
     return trial.finish()
 
 
@@ -107,8 +114,12 @@ def evaluate_cells(
     threads: int,
     command: Command = WALK,
     run: Batch = run_batch,
+    summarize: Callable[[dict[str, Tensor]], dict[str, Any]] = summary,
 ) -> list[dict[str, Any]]:
-    """Rows of the results, one for each cell of one terrain; as many cells share a batch as memory allows."""
+    """Rows of the results, one for each cell of one terrain; as many cells share a batch as memory allows.
+
+    `summarize` makes a row of what `Trial.finish` gives.
+    """
     rows = []
     for group in groups(cells, episodes):
         sizes = enumerate(batches(episodes))
@@ -116,7 +127,7 @@ def evaluate_cells(
         results = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         for number, cell in enumerate(group):
             own = {name: values[number :: len(group)] for name, values in results.items()}
-            rows.append({"checkpoint": agent.name, **cell.description(), "noise": noise, **summary(own)})
+            rows.append({"checkpoint": agent.name, **cell.description(), "noise": noise, **summarize(own)})
     return rows
 
 

@@ -24,6 +24,33 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
     )
 
 
+def paired_difference(
+    first: Sequence[bool], second: Sequence[bool], z: float = Z95
+) -> tuple[float, tuple[float, float]]:
+    """Share of successes in `first` minus that in `second`, trial by trial the same, and its interval (lo, hi).
+
+    Newcombe 1998, Statistics in Medicine 17:2635, method 10: Wilson's intervals of both, and their correlation.
+    """
+    pairs, n = list(zip(first, second, strict=True)), len(first)
+    both, neither = (sum(a == b == value for a, b in pairs) for value in (True, False))
+    ones, others = sum(first), sum(second)
+    (low, high), (other_low, other_high) = wilson(ones, n, z), wilson(others, n, z)
+    excess = both * neither - (ones - both) * (others - both)
+    excess = max(excess - n / 2, 0) if excess > 0 else excess
+    spread = ones * (n - ones) * others * (n - others)
+    correlation = excess / math.sqrt(spread) if spread else 0.0
+    p, q = ones / n, others / n
+
+    def half_width(a: float, b: float) -> float:
+        return math.sqrt(a**2 - 2 * correlation * a * b + b**2)
+
+    difference = p - q
+    return difference, (
+        difference - half_width(p - low, other_high - q),
+        difference + half_width(high - p, q - other_low),
+    )
+
+
 def mean_interval(values: Sequence[float], z: float = Z95) -> tuple[float, tuple[float, float] | None]:
     """Mean of independent values and the normal interval (lo, hi) of that mean, None for a single value."""
     if not values or not all(math.isfinite(value) for value in values):

@@ -1,84 +1,16 @@
-"""Elevation maps that fail: each shows what such a map would show, when it should, and as often as configured."""
+"""Elevation maps that fail: each shows what such a map would show."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from math import pi
-from typing import Any
 
 import pytest
 import torch
 from einops import repeat
-from torch import Tensor
+from failing_maps import DT, RINGS, ROBOTS, ROWS, Ground, Maps, at, hills, level
 from torch.testing import assert_close
 
-from anymal_policy.layout import ring_offsets
-from envs.height_noise import (
-    FAILURES,
-    LEVELS,
-    NEVER,
-    FailureConfig,
-    FailureName,
-    HeightNoise,
-    HeightNoiseConfig,
-    MapFailures,
-    Pose,
-)
-from envs.height_noise.failures import FailureWeights
 from envs.senses import ring_points
-
-torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
-ROBOTS, DT, REDRAW = 400, 0.02, 500
-ROWS = torch.arange(ROBOTS)
-RINGS = torch.from_numpy(ring_offsets()).float()
-FEET = torch.tensor([[0.4, 0.2, 0.03], [0.4, -0.2, 0.03], [-0.4, 0.2, 0.03], [-0.4, -0.2, 0.03]])
-ALWAYS: dict[str, Any] = {"share": 1.0, "sudden": 0.0}
-Ground = Callable[[Tensor], Tensor]
-
-
-def at(x: float = 0.0, y: float = 0.0, z: float = 0.0, heading: float = 0.0) -> Pose:
-    """Robots that stand with their soles at height z."""
-    place = torch.tensor([x, y, z])
-    feet = repeat(FEET + place, "foot xyz -> n foot xyz", n=ROBOTS)
-    base = repeat(place + torch.tensor([0.0, 0.0, 0.55]), "xyz -> n xyz", n=ROBOTS)
-    return Pose(feet, feet[..., 2] - 0.03, base, torch.full((ROBOTS,), heading))
-
-
-class Maps:
-    """Maps without S8's errors, and their failures."""
-
-    def __init__(self, only: FailureName | None, seed: int = 0, pose: Pose | None = None, **changes: Any) -> None:
-        generator = torch.Generator().manual_seed(seed)
-        quiet = HeightNoiseConfig(cell_offset=0.0, missing_share=0.0)
-        self.noise = HeightNoise(quiet, ROBOTS, DT, generator)
-        self.noise.table[:] = 0.0
-        self.failures = MapFailures(FailureConfig(only=only, **{**ALWAYS, **changes}), REDRAW, ROBOTS, DT, generator)
-        self.noise.reset(ROWS)
-        self.failures.reset(ROWS, at() if pose is None else pose, 1.0)
-
-    def walk(self, pose: Pose, steps: int = 1) -> None:
-        for _ in range(steps):
-            self.failures.advance(pose, 1.0)
-
-    def points(self) -> Tensor:
-        return ring_points(*self.failures.looks_from(ROWS), RINGS)
-
-    def look(self, pose: Pose, ground: Ground) -> Tensor:
-        """Heights (n, 4, 52) m."""
-        shown, holes = self.failures.shown(ROWS, pose, ground), self.failures.holes(ROWS, self.noise.holes(ROBOTS, 1.0))
-        return self.noise.sample(ROWS, self.points(), pose.soles, shown, 1.0, holes)
-
-    def size(self, name: str) -> Tensor:
-        return self.failures.sizes[:, list(FAILURES["blank"]._fields).index(name)]
-
-
-def level(points: Tensor) -> Tensor:
-    return torch.zeros(len(points))
-
-
-def hills(points: Tensor) -> Tensor:
-    return (points[:, 0] * 3).sin() * 0.2 + points[:, 1].square()
 
 
 def test_a_blank_map_knows_nothing() -> None:
@@ -226,102 +158,3 @@ def test_only_stuck_maps_are_stuck_and_only_after_they_began() -> None:
     blank = Maps("blank")
     blank.walk(at())
     assert not blank.failures.stuck().any()
-
-
-def test_a_sudden_failure_begins_and_ends_when_it_should() -> None:
-    maps = Maps("blank", sudden=1.0, begins=(0.2, 0.6), lasts=(0.4, 0.8))
-    fails = torch.stack([maps.failures.active().clone() for _ in range(100) if maps.walk(at()) is None])
-    assert not fails[:8].any() and not fails[71:].any()
-    lasts, begins = fails.sum(0) * DT, fails.float().argmax(0) * DT
-    assert lasts.min() > 0.39 and lasts.max() < 0.81 and lasts.float().std() > 0.05
-    assert begins.min() > 0.17 and begins.max() < 0.61
-    assert (fails.int().diff(dim=0).abs().sum(0) == 2).all()
-    assert not maps.look(at(), hills).isnan().any() and maps.failures.failed.all()
-
-
-def test_failures_are_drawn_anew_in_the_middle_of_a_trajectory() -> None:
-    maps = Maps(None, share=0.5)
-    before = maps.failures.active().clone()
-    maps.walk(at(), REDRAW - 1)
-    assert torch.equal(maps.failures.active(), before)
-    maps.walk(at())
-    assert (maps.failures.active() != before).float().mean().item() == pytest.approx(0.5, abs=0.08)
-    assert maps.failures.failed.float().mean().item() == pytest.approx(0.75, abs=0.08)
-    maps.failures.reset(ROWS, at(), 0.0)
-    assert not maps.failures.failed.any() and not maps.failures.active().any()
-
-
-@pytest.mark.parametrize("factor", [1.0, 0.5, 0.0])
-def test_kinds_come_in_their_shares_times_c_sk(factor: float) -> None:
-    weights = FailureWeights(**{name: 0.0 for name in FAILURES} | {"blank": 3.0, "jump": 1.0})
-    maps = Maps(None, share=0.4, weights=weights)
-    blank, jump = [], []
-    for _ in range(25):
-        maps.failures.reset(ROWS, at(), factor)
-        fails = maps.failures.active()
-        blank.append((fails & (maps.size("missing") == 1)).float().mean().item())
-        jump.append((fails & (maps.size("rise") != 0)).float().mean().item())
-    assert sum(blank) / 25 == pytest.approx(0.3 * factor, abs=0.015)
-    assert sum(jump) / 25 == pytest.approx(0.1 * factor, abs=0.015)
-
-
-def test_maps_that_never_fail_draw_nothing() -> None:
-    maps = Maps(None, share=NEVER.share)
-    before = maps.failures.generator.get_state()
-    maps.walk(at(x=1.0), REDRAW + 1)
-    maps.failures.reset(ROWS, at(), 1.0)
-    assert torch.equal(maps.failures.generator.get_state(), before)
-    assert maps.failures.shown(ROWS, at(), hills) is hills
-    assert FailureConfig().share > 0
-
-
-def test_other_robots_keep_their_failures_when_some_start_anew() -> None:
-    maps = Maps(None, share=0.5)
-    maps.walk(at(x=0.1), 30)
-    before, some = maps.failures.state_dict(), torch.tensor([3, 70])
-    maps.failures.reset(some, at(), 1.0)
-    others = torch.ones(ROBOTS, dtype=torch.bool)
-    others[some] = False
-    for name, value in maps.failures.state_dict().items():
-        rows = (slice(None), others) if name == "poses" else (others,)
-        assert torch.equal(value[rows], before[name][rows])
-
-
-def test_restored_failures_go_on_with_the_same_bits() -> None:
-    maps, other = (Maps(None, seed=seed) for seed in (1, 2))
-    maps.walk(at(x=0.1), 300)
-    other.failures.load_state_dict(maps.failures.state_dict())
-    other.noise.load_state_dict(maps.noise.state_dict())
-    other.failures.generator.set_state(maps.failures.generator.get_state())
-    for step in range(250):
-        for each in (maps, other):
-            each.walk(at(x=0.01 * step))
-        assert torch.equal(maps.failures.active(), other.failures.active())
-    seen = [each.look(at(x=2.5), hills).nan_to_num(-9.0) for each in (maps, other)]
-    assert torch.equal(*seen)
-
-
-def test_every_failure_is_a_level_of_noise_that_holds_it() -> None:
-    for name in FAILURES:
-        failures = LEVELS[name].failures
-        assert (failures.only, failures.share, LEVELS[name].condition) == (name, 1.0, "nominal")
-    assert all(LEVELS[name].failures == NEVER for name in ("nominal", "offset", "noisy", "small", "large", "covered"))
-    dropout = LEVELS["dropout"].failures
-    assert dropout.only == "blank" and dropout.begins[0] > 1 and dropout.begins[1] + dropout.lasts[1] < 8
-
-
-def test_impossible_failures_are_refused() -> None:
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        FailureConfig(share=1.2)
-    with pytest.raises(ValueError, match="not all at 0"):
-        FailureConfig(weights=FailureWeights(**{name: 0.0 for name in FAILURES}))
-    with pytest.raises(ValueError, match="shorter one first"):
-        FailureConfig(begins=(3.0, 1.0))
-
-
-def test_failing_and_sound_maps_do_not_mix() -> None:
-    some, none = Maps(None, share=0.5, weights=replace(FailureWeights(), late=0.0, stuck=0.0)), Maps(None, share=0.0)
-    seen, truth = some.look(at(), hills), none.look(at(), hills)
-    fails = some.failures.active()
-    assert torch.equal(seen[~fails], truth[~fails]) and 0.4 < fails.float().mean() < 0.6
-    assert ((seen != truth).flatten(1).any(dim=1) | ~fails).float().mean() > 0.9

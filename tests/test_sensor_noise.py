@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
-from worlds import state
+from worlds import environment, plane_tile, state
 
 from envs.frames import roll_pitch_quaternion, rotate_inverse
+from envs.height_noise import LEVELS, HeightNoiseConfig
 from envs.sensor_noise import SensorNoise, SensorNoiseConfig
 
 torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
@@ -134,3 +135,21 @@ def test_restored_sensors_go_on_with_the_same_bits() -> None:
         noise.advance(), other.advance()
         for name in ("linear_velocity_b", "joint_position"):
             assert torch.equal(errors(noise, name), errors(other, name))
+
+
+def test_what_maps_show_changes_nothing_that_is_felt() -> None:
+    """Over the ends of episodes, too, and whatever the maps draw."""
+
+    def felt(maps: HeightNoiseConfig) -> list[Tensor]:
+        env = environment(4, [plane_tile()], noisy_groups=True, height_noise=maps, episode_seconds=0.2)
+        generator, seen = torch.Generator().manual_seed(0), []
+        for _ in range(25):
+            observed = env.step(0.5 * torch.randn(4, 16, generator=generator))[0]
+            seen += [observed[group] for group in ("proprio_noisy", "proprio")]
+        return [*seen, env.get_observations()["extero_noisy"]]
+
+    *expected, heights = felt(LEVELS["nominal"])
+    for maps in (LEVELS["covered"], LEVELS["drift"], LEVELS["dropout"], HeightNoiseConfig(factor=1.0, map_rate=50.0)):
+        *seen, other = felt(maps)
+        assert all(torch.equal(a, b) for a, b in zip(seen, expected, strict=True))
+        assert not torch.equal(other, heights)

@@ -5,7 +5,7 @@ import math
 import pytest
 from scipy.stats import binomtest
 
-from evaluation.statistics import mean_interval, wilson
+from evaluation.statistics import mean_interval, paired_difference, wilson
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,48 @@ def test_wilson_is_symmetric_in_success_and_failure() -> None:
 def test_wilson_refuses_impossible_counts(successes: int, n: int) -> None:
     with pytest.raises(ValueError, match="successes"):
         wilson(successes, n)
+
+
+def pairs(both: int, first: int, second: int, neither: int) -> tuple[list[bool], list[bool]]:
+    """So many trials in which both, the first alone, the second alone and none succeeded."""
+    return (
+        [True] * (both + first) + [False] * (second + neither),
+        [True] * both + [False] * first + [True] * second + [False] * neither,
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "difference", "lo", "hi"),
+    [((1, 1, 7, 12), -0.286, -0.507, -0.026), ((14, 5, 0, 22), 0.122, 0.011, 0.226)],
+)
+def test_differences_of_pairs_have_the_published_intervals(
+    table: tuple[int, int, int, int], difference: float, lo: float, hi: float
+) -> None:
+    """Fagerland, Lydersen and Laake 2014, Statistics in Medicine 33:2850; Altman et al. 2000, p. 52."""
+    value, interval = paired_difference(*pairs(*table))
+    assert (value, *interval) == pytest.approx((difference, lo, hi), abs=6e-4)
+
+
+def test_the_difference_of_pairs_changes_sign_with_their_order() -> None:
+    value, (lo, hi) = paired_difference(*pairs(200, 70, 10, 20))
+    turned, (low, high) = paired_difference(*pairs(200, 10, 70, 20))
+    assert (turned, low, high) == pytest.approx((-value, -hi, -lo))
+
+
+def test_pairs_that_agree_say_more_than_pairs_that_do_not() -> None:
+    """180 and 150 of 300 succeed either way."""
+    (one, agree), (other, differ) = (
+        paired_difference(*pairs(145, 35, 5, 115)),
+        paired_difference(*pairs(30, 150, 120, 0)),
+    )
+    assert one == pytest.approx(other) == 0.1
+    assert agree[1] - agree[0] < 0.75 * (differ[1] - differ[0])
+
+
+def test_successes_without_exception_have_an_interval() -> None:
+    value, (lo, hi) = paired_difference(*pairs(300, 0, 0, 0))
+    assert value == 0 and lo == pytest.approx(-0.0126, abs=1e-4) and hi == -lo
+    assert paired_difference(*pairs(0, 50, 0, 0))[1][1] == pytest.approx(1.0)
 
 
 def test_mean_interval_of_a_worked_example() -> None:

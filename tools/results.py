@@ -28,6 +28,7 @@ TITLES = {
     "gait": "Gait",
     "commands": "Commands",
     "mapfail": "Maps that fail",
+    "gate": "The gate when a map fails",
     "transfer": "Other worlds than training's",
     "mapping": "On a map of its own",
     "maps": "Success maps (E4)",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from einops import rearrange
+from einops import rearrange, repeat
 from torch import Tensor
 
 from envs.height_noise import shown
@@ -74,6 +74,14 @@ class MapFailures:
         self._draw(torch.nonzero(self.age % self.redraw_steps == 0).squeeze(-1), factor)
         self._begin(torch.arange(len(self.age)), pose)
         self._drift()
+
+    def fail(self, rows: Tensor, failure: Failure, seconds: float) -> None:
+        """Let the maps of these rows fail so from the next step on, for `seconds`, at most until the next draw."""
+        if failure.late[1] > (len(self.poses) - 1) * self.dt:
+            raise ValueError("Poses of so long ago are not kept; configure maps that are late.")
+        self._draw_sizes(rows, repeat(torch.tensor(failure).T, "two sizes -> m two sizes", m=len(rows)))
+        self.begins[rows] = self.age[rows] + 1
+        self.ends[rows] = self.begins[rows] + round(seconds / self.dt)
 
     def active(self) -> Tensor:
         """Robots whose map fails now, (n,) bool."""
@@ -144,12 +152,7 @@ class MapFailures:
             return
         m, cfg = len(rows), self.cfg
         kind = torch.bucketize(self._even(m), self.thresholds * factor, right=True)
-        low, high = self.ranges[kind.clamp(max=len(self.ranges) - 1)].unbind(1)
-        sizes = low + (high - low) * self._even(*low.shape)
-        sizes[:, Failure._fields.index("rise")] *= 2.0 * (self._even(m) < 0.5) - 1.0
-        self.sizes[rows], self.drifted[rows] = sizes, 0.0
-        self.turn[rows] = torch.pi * (2 * self._even(m) - 1)
-        self.feet[rows] = self._even(m, 4) < sizes[:, -1:]
+        self._draw_sizes(rows, self.ranges[kind.clamp(max=len(self.ranges) - 1)])
         sudden = self._even(m) < cfg.sudden
         (first, last), (shortest, longest) = cfg.begins, cfg.lasts
         delay = ((first + (last - first) * self._even(m)) / self.dt).round().long()
@@ -158,6 +161,15 @@ class MapFailures:
         begins = self.age[rows] + delay * sudden
         ends = torch.where(sudden, begins + lasts, self.age[rows] + self.redraw_steps)
         self.begins[rows], self.ends[rows] = begins.where(fails, NO_STEP), ends.where(fails, NO_STEP)
+
+    def _draw_sizes(self, rows: Tensor, ranges: Tensor) -> None:
+        """Draw how the maps of these rows fail, from the lowest and highest sizes of each (m, 2, sizes)."""
+        m, (low, high) = len(rows), ranges.unbind(1)
+        sizes = low + (high - low) * self._even(*low.shape)
+        sizes[:, Failure._fields.index("rise")] *= 2.0 * (self._even(m) < 0.5) - 1.0
+        self.sizes[rows], self.drifted[rows] = sizes, 0.0
+        self.turn[rows] = torch.pi * (2 * self._even(m) - 1)
+        self.feet[rows] = self._even(m, 4) < sizes[:, -1:]
 
     def _begin(self, rows: Tensor, pose: Pose) -> None:
         """Note where the failures begin that do so in this step, and whose maps have failed."""

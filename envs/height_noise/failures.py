@@ -85,6 +85,10 @@ FAILURES: dict[FailureName, Failure] = {
 camera or its field of view make of a map."""
 
 
+COVERED = Failure(missing=ALL, invented=(0.3, 0.3))
+"""Sensors that are covered (Miki et al. E9), as a failure that can begin at any moment."""
+
+
 @dataclass(frozen=True)
 class FailureWeights:
     """How often each kind of failure occurs, in proportion to the others."""

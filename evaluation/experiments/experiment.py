@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from evaluation.agents import Agent
+from evaluation.experiments.parts import Parts
 from evaluation.noise import levels_for
 from evaluation.protocol import settings
 from evaluation.reconstruction import student_in
@@ -36,10 +37,16 @@ class Request:
     """File of the robot, as its maker has it."""
     map_cells: int = 9
     """Cells along each side of a success map."""
+    conditions: tuple[str, ...] = ()
+    """Names of the conditions of the map that policies meet; none for all."""
+    grounds: tuple[str, ...] = ()
+    """Names of the grounds on which they meet them; none for all."""
     seed: int = 0
     """Seed of terrain, start states, randomisation and pushes."""
     threads: int = 2
     """Threads of the physics."""
+    parts: Parts = field(default_factory=Parts)
+    """Rows that an interruption has left."""
 
     def pairs(self, noises: tuple[str, ...]) -> Iterator[tuple[Agent, str | None]]:
         """Every agent under every level of noise that makes sense for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from evaluation.experiments.curves import CURVES
 from evaluation.experiments.distance import DISTANCE
 from evaluation.experiments.experiment import Experiment, Request
 from evaluation.experiments.gait import GAIT
+from evaluation.experiments.gate import GATE
+from evaluation.experiments.mapfail import MAPFAIL
 from evaluation.experiments.maps import MAPS
+from evaluation.experiments.parts import Parts
 from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.steps import STEPS
@@ -22,7 +26,7 @@ from system.files import whole, write
 from system.folders import taken
 
 OF_THE_PAPER = (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)
-EXPERIMENTS = {each.name: each for each in (REFERENCE, TRANSFER, GAIT, *OF_THE_PAPER)}
+EXPERIMENTS = {each.name: each for each in (REFERENCE, TRANSFER, GAIT, MAPFAIL, GATE, *OF_THE_PAPER)}
 PAPER = "paper"
 """In place of names: every experiment of the paper for which there is all that it needs."""
 
@@ -50,6 +54,7 @@ def remaining(experiments: Sequence[Experiment], request: Request, out: Path) ->
     for experiment in experiments:
         path = out / f"{experiment.name}.json"
         if not path.exists():
+            parts_of(experiment, request, out)
             missing.append(experiment)
         elif recorded(path) != split(experiment.settings(request))[0]:
             raise ValueError(f"{path} holds results of other settings: name another --out, or move it away.")
@@ -72,6 +77,11 @@ def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     return asked, asked.pop("versions")
 
 
+def parts_of(experiment: Experiment, request: Request, out: Path) -> Parts:
+    """What an interruption has left of an experiment's rows; a ValueError if they are of other settings."""
+    return Parts(out / f"{experiment.name}.part.json", json.loads(json.dumps(experiment.settings(request))))
+
+
 def run_suite(experiments: Sequence[Experiment], request: Request, out: Path) -> None:
     """Make the experiments that are missing, as the only one who writes to `out`."""
     with taken(out):
@@ -82,11 +92,13 @@ def run_suite(experiments: Sequence[Experiment], request: Request, out: Path) ->
 def make(experiment: Experiment, request: Request, out: Path) -> None:
     """Write one experiment's results when it is complete, the JSON last."""
     settings, versions = split(experiment.settings(request))
-    rows = experiment.run(request)
+    parts = parts_of(experiment, request, out)
+    rows = experiment.run(replace(request, parts=parts))
     results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
     text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
     write(out / f"{experiment.name}.md", text)
     with whole(out / f"{experiment.name}.png") as part:
         experiment.draw(rows).savefig(part, dpi=100)
     write(out / f"{experiment.name}.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
+    parts.remove()
     print(text)

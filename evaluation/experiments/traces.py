@@ -20,7 +20,7 @@ FRONT = slice(0, 2)
 UNDER = slice(0, RINGS[0][0])
 """Samples of the innermost ring."""
 BEFORE, AFTER = 50, 100
-"""Steps of a trace before and after the contact."""
+"""Steps of a trace before and after its moment 0."""
 
 
 class Traces:
@@ -63,15 +63,23 @@ class Traces:
         rows = torch.nonzero(touched.any(0)).squeeze(-1)
         at = touched.int().argmax(0)[rows]
         foot = contact[at, rows].int().argmax(-1)
-        series: dict[str, list[Any]] = {"seconds": [], "robots": []}
-        for offset in range(-BEFORE, AFTER + 1):
-            time = (at + offset).clamp(0, len(first) - 1)
-            there = (time == at + offset) & first[time, rows]
-            place = time[there], rows[there], foot[there]
-            means = measured(**{name: value[place] for name, value in values.items()})
-            for name, mean in ({"seconds": round(offset * dt, 4), "robots": int(there.sum())} | means).items():
-                series.setdefault(name, []).append(mean)
-        return series
+        return around(at, {name: value[:, rows, foot] for name, value in values.items()}, first[:, rows], dt)
+
+
+def around(at: Tensor, values: dict[str, Tensor], first: Tensor, dt: float) -> dict[str, Any]:
+    """Means of `values` (t, m) over robots with their intervals, by the seconds since each one's own step `at` (m,).
+
+    Steps that were not in a robot's first episode, (t, m) bool, are left out.
+    """
+    robot, series = torch.arange(len(at)), dict[str, list[Any]](seconds=[], robots=[])
+    for offset in range(-BEFORE, AFTER + 1):
+        time = (at + offset).clamp(0, len(first) - 1)
+        there = (time == at + offset) & first[time, robot]
+        place = time[there], robot[there]
+        means = measured(**{name: value[place] for name, value in values.items()})
+        for name, mean in ({"seconds": round(offset * dt, 4), "robots": int(there.sum())} | means).items():
+            series.setdefault(name, []).append(mean)
+    return series
 
 
 def ground_under(s: State, heights: Tensor) -> Tensor:
