@@ -1,4 +1,4 @@
-"""Compilation to machine code that needs neither Python nor its lock, kept on disk for the exact sources of this package.
+"""Compilation to machine code that needs neither Python nor its lock, kept for the exact sources of this package.
 
 numba alone finds a function again by its own file, and would go on using what it had inlined from another one after
 that has changed.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -54,8 +55,6 @@ class PackageCache(FunctionCache):
 def compiled(function: Function) -> Function:
     """Compile a function at its first call, with C's rules for division by zero."""
     dispatcher: Any = njit(nogil=True, error_model="numpy")(function)
-    try:
+    with suppress(RuntimeError):  # nowhere to keep it: every process compiles for itself
         dispatcher._cache = PackageCache(function)
-    except RuntimeError:  # nowhere to keep it: every process compiles for itself
-        pass
     return cast(Function, dispatcher)

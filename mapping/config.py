@@ -33,7 +33,7 @@ class MapConfig:
     resolution: float = 0.04
     """m, side of a cell."""
     surface: float = 0.05
-    """m below the highest point of a cell in one cloud, down to which (or three deviations) points are of its surface."""
+    """m below a cell's highest point in a cloud, down to which points are of its surface; and their deviation."""
     gate: float = 3.0
     """Deviations between a cell and a measurement beyond which they are of different surfaces (Mahalanobis)."""
     least_variance: float = 1e-4

@@ -60,8 +60,8 @@ class ElevationMap:
     def integrate(self, points_w: ArrayLike, origin_w: ArrayLike, variance: ArrayLike) -> float:
         """Take in a cloud of points (k, 3) m, seen from `origin_w` (3,) m, with vertical variances () or (k,) m^2.
 
-        What is no number, beyond the window or a ceiling is left out. Returns the m by which what is common to the cloud
-        has shifted the whole map.
+        What is no number, beyond the window or a ceiling is left out. Returns the m by which this has shifted the
+        whole map.
         """
         points, origin = np.ascontiguousarray(points_w, np.float64), np.asarray(origin_w, np.float64)
         if points.ndim != 2 or points.shape[1] != 3 or origin.shape != (3,):
@@ -103,7 +103,7 @@ class ElevationMap:
         return out
 
     def grid(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Heights (n, n) m by row (y) and column (x), and where in the world m their corner of least x and y is, (2,)."""
+        """Heights (n, n) m by row (y) and column (x), and the place (2,) m of their corner of least x and y."""
         column, row = (int(at) for at in self.corner % self.cfg.cells)
         return np.roll(self.heights, (-row, -column), axis=(0, 1)), self.corner * self.cfg.resolution
 

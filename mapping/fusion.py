@@ -20,7 +20,7 @@ END = 2.0
 INNER = 0.35
 """Half the side, as a share of a cell's, of the square around a cell's middle that a ray must meet to clear it."""
 GOLDEN = 0.6180339887498949
-"""Cells by which each ray is looked at in other places than the one before, or all might meet none but cells' borders."""
+"""Cells by which each ray is looked at elsewhere than the one before, or all might meet but borders of cells."""
 UNRELATED = 4.0
 """Times `surface`, by which an innovation says nothing about the height of the whole map: it is another surface."""
 

@@ -35,9 +35,7 @@ def point_variance(points_w: ArrayLike, origin_w: ArrayLike, errors: PointErrors
 
 
 @compiled
-def _variance(
-    points: NDArray, origin: NDArray, least: float, growth: float, attitude: float, out: NDArray
-) -> None:
+def _variance(points: NDArray, origin: NDArray, least: float, growth: float, attitude: float, out: NDArray) -> None:
     for i in range(len(points)):
         dx, dy, dz = points[i, 0] - origin[0], points[i, 1] - origin[1], points[i, 2] - origin[2]
         level, squared = dx * dx + dy * dy, dx * dx + dy * dy + dz * dz

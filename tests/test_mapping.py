@@ -106,7 +106,10 @@ def test_a_moving_obstacle_leaves_no_trail() -> None:
 
 
 def test_a_step_that_stays_is_never_cleared() -> None:
-    rng, stairs = np.random.default_rng(0), [((0.8 + 0.3 * i, -9.0, -1.0), (9.0, 9.0, 0.17 * (i + 1))) for i in range(5)]
+    rng, stairs = (
+        np.random.default_rng(0),
+        [((0.8 + 0.3 * i, -9.0, -1.0), (9.0, 9.0, 0.17 * (i + 1))) for i in range(5)],
+    )
     elevation, errors = ElevationMap(STILL), PointErrors(0.005, 0.004, 0.0)
     for x in np.arange(0.0, 0.5, 0.02):
         eye = np.array([x, 0.0, 0.9])
@@ -140,7 +143,9 @@ def test_noise_of_known_variance_gives_the_variance_that_theory_says() -> None:
 
 def test_points_of_one_cloud_count_as_single_ones_do() -> None:
     elevation = ElevationMap(replace(STILL, least_variance=1e-9))
-    elevation.integrate([[0.01, 0.01, 0.0], [0.02, 0.01, 0.004], [0.02, 0.02, 0.002]], [0.0, 0.0, 1.0], [4e-4, 4e-4, 2e-4])
+    elevation.integrate(
+        [[0.01, 0.01, 0.0], [0.02, 0.01, 0.004], [0.02, 0.02, 0.002]], [0.0, 0.0, 1.0], [4e-4, 4e-4, 2e-4]
+    )
     known = np.isfinite(elevation.heights)
     assert elevation.heights[known] == pytest.approx([0.002], abs=1e-6)
     assert elevation.variances[known] == pytest.approx([1e-4], rel=1e-4)
