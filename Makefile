@@ -1,6 +1,6 @@
 PYTHON := .venv/bin/python
 DEMO := --checkpoint --terrain stairs_up --height 0.17 --depth 0.30 --belief --size 640 360 --seconds 8
-BENCHMARKS := physics environment training exchange scaling peers inference
+BENCHMARKS := physics environment training exchange scaling peers inference mapping
 
 .PHONY: install train export play picture evaluate test test-all lint bench
 

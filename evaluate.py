@@ -22,11 +22,20 @@ import tyro
 from envs.config import EnvConfig
 from envs.tasks import task_config
 from evaluation.agents import Agent, NotFiniteError, find_teacher, load_agent
-from evaluation.args import Args, agent_names, items, numbers, require_one_kind, require_sizes, require_writable
+from evaluation.args import (
+    Args,
+    agent_names,
+    items,
+    numbers,
+    require_map,
+    require_one_kind,
+    require_sizes,
+    require_writable,
+)
 from evaluation.cells import ANY, PARAMETERS, Cell, make_cells
 from evaluation.experiments.experiment import Experiment, Request
 from evaluation.experiments.suite import choose, remaining, run_suite
-from evaluation.noise import levels_for, require_levels
+from evaluation.noise import levels_for, require_levels, with_map
 from evaluation.protocol import evaluate
 from evaluation.tables import console_table, markdown_table
 from system import stopping
@@ -51,12 +60,16 @@ class Plan:
         args, episodes = self.args, self.args.episodes or EPISODES
         progress = Progress(self)
         sizes = (episodes, args.seed, args.threads)
-        results = evaluate(self.agents, self.cells, self.noises, *sizes, progress, args.physics)
+        results = evaluate(self.agents, self.cells, self.noises, *sizes, progress, self.world)
         print(console_table(results["cells"]))
         if args.json is not None:
             write(args.json, json.dumps(results, indent=2, allow_nan=False) + "\n")
         if args.markdown is not None:
             write(args.markdown, markdown_table(results["cells"]) + "\n")
+
+    def world(self, cfg: EnvConfig) -> EnvConfig:
+        """An environment with the physics, and where robots make maps with the sensors, that were asked for."""
+        return with_map(self.args.physics(cfg), self.args.map)
 
 
 @dataclass(frozen=True)
@@ -101,6 +114,7 @@ def prepare(args: Args) -> Plan:
     headings = [ANY] if args.heading == "any" else numbers("heading", args.heading)
     cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.start, headings, args.walls)
     noises = require_levels(items("noise", args.noise))
+    require_map(args, noises)
     agents = [load_agent(name, task) for name in agent_names(args)]
     for agent in agents:
         args.physics(agent.env)

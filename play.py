@@ -19,6 +19,7 @@ import tyro
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import LARGEST_SEED, EnvConfig
+from envs.depth import DepthConfig
 from envs.height_noise import Level
 from envs.randomization import NONE
 from envs.rendering import SIZE
@@ -28,7 +29,7 @@ from envs.terrains.tile import put_between_walls
 from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
-from evaluation.noise import with_noise
+from evaluation.noise import MAPPED, SENSED, require_sensors, with_map, with_noise
 from evaluation.playing import Walk, play
 from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
@@ -91,7 +92,9 @@ class Args:
     heading: float | None = None
     """Degrees from +x towards +y, in which it starts there; default 0."""
     noise: Level | None = None
-    """Errors of the elevation map that a Student gets, or how it fails; default nominal."""
+    """Errors of the elevation map that a Student gets, or how it fails; mapped: a map of its own; default nominal."""
+    map: DepthConfig = SENSED
+    """Depth sensors and odometry under noise mapped, for window and video."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
@@ -152,6 +155,10 @@ def refuse_nonsense(args: Args) -> None:
         raise ValueError(f"--seconds must be above 0 and at most {LONGEST:g}, not {args.seconds:g}.")
     if not 0 <= args.seed < LARGEST_SEED:
         raise ValueError(f"--seed must be a number from 0 to {LARGEST_SEED - 1}, not {args.seed}.")
+    if args.noise == MAPPED:
+        require_sensors(args.map)
+    elif args.map != SENSED:
+        raise ValueError(f"--map.* is for a map that the robot makes by itself: add --noise {MAPPED}.")
 
 
 def choose_viewer(args: Args) -> Literal["web", "window", "video"]:
@@ -175,6 +182,8 @@ def open_page(args: Args) -> Walk:
         raise ValueError(
             f"The page needs {error.name}: `pip install -r requirements.txt`, or choose --viewer video."
         ) from error
+    if args.map != SENSED:
+        raise ValueError("--map.* is for a window or a video: leave it out, or choose --viewer video.")
     agents = [choose_agent(replace(args, checkpoint=(path,))) for path in args.checkpoint] or [choose_agent(args)]
     if args.follow and not args.checkpoint:
         raise ValueError("--follow needs the folder of a run that trains: name it with --checkpoint.")
@@ -230,6 +239,7 @@ def make_config(args: Args, agent: Agent) -> EnvConfig:
     if args.noise is not None and not agent.env.noisy_groups:
         raise ValueError(f"--noise is for Students; leave it out for {agent.name}.")
     robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=args.seed), args.noise or NOMINAL)
+    robot = with_map(robot, args.map)
     return replace(robot, commands=commands, randomization=NONE, episode_seconds=2 * LONGEST)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from anymal_policy.gait import GaitConfig
 from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
+from envs.depth.config import DepthConfig
 from envs.drives import PD, DriveConfig
 from envs.height_noise import HeightNoiseConfig
 from envs.latency import LatencyConfig
@@ -80,6 +81,8 @@ class EnvConfig:
     """Central pattern generator and action scales."""
     height_noise: HeightNoiseConfig = field(default_factory=HeightNoiseConfig)
     """Errors of the elevation map in extero_noisy."""
+    depth: DepthConfig = field(default_factory=DepthConfig)
+    """Sensors whose map is in extero_noisy in place of the truth."""
     sensor_noise: SensorNoiseConfig = field(default_factory=SensorNoiseConfig)
     """Errors of sensors and state estimator in proprio_noisy."""
     latency: LatencyConfig = field(default_factory=LatencyConfig)

@@ -12,6 +12,7 @@ from torch import Tensor
 from anymal_policy import layout
 from envs import observations
 from envs.config import EnvConfig
+from envs.depth import SensedMaps
 from envs.height_noise import HeightNoise, MapFailures, Pose, noise_factor
 from envs.latency import DelayedProprioception
 from envs.own import Observation, named
@@ -84,6 +85,9 @@ class NoisySenses(Senses):
         failures, redraw_steps = cfg.height_noise.failures, self.maps.redraw_steps
         self.failures = MapFailures(failures, redraw_steps, n, cfg.dt, self.of_maps.generator)
         self.query = self.true_heights
+        self.sensed: SensedMaps | None = None
+        if cfg.depth.sensors != "none":
+            self.sensed = SensedMaps(cfg.depth, surface, n, cfg.dt, cfg.threads, self.generator)
         self.factor = noise_factor(0, cfg.height_noise)
         self.map_heights_w = torch.zeros(n, 4, len(self.ring_offsets))
         self.perceived: dict[str, Tensor] = {}
@@ -107,6 +111,8 @@ class NoisySenses(Senses):
         histories = {history: push(before[history], before[name]) for name, history in HISTORIES.items()}
         pose = pose_of(s)
         self.failures.advance(pose, self.factor)
+        if self.sensed is not None:
+            self.sensed.advance(s)
         self._look(pose, self.maps.renewed())
         measured = self.sensors.measure(self.delayed.felt(s), torch.arange(self.cfg.num_envs))
         stuck = rearrange(self.failures.stuck(), "n -> n 1 1")
@@ -120,6 +126,8 @@ class NoisySenses(Senses):
         self.maps.reset(rows)
         pose = pose_of(s)
         self.failures.reset(rows, pose, self.factor)
+        if self.sensed is not None:
+            self.sensed.reset(rows, s)
         self._look(pose, rows)
         measured = self.sensors.measure(s, rows)
         histories = {
@@ -135,7 +143,8 @@ class NoisySenses(Senses):
     def _look(self, pose: Pose, rows: Tensor) -> None:
         """Take new samples from the maps of these rows, where their feet are now."""
         points = ring_points(*self.failures.looks_from(rows), torch.from_numpy(self.ring_offsets).float())
-        shown = self.failures.shown(rows, pose, self.query)
+        query = self.query if self.sensed is None else self.sensed.query(rows)
+        shown = self.failures.shown(rows, pose, query)
         holes = self.failures.holes(rows, self.maps.holes(len(rows), self.factor))
         self.map_heights_w[rows] = self.maps.sample(rows, points, pose.soles[rows], shown, self.factor, holes)
 
@@ -166,6 +175,7 @@ class NoisySenses(Senses):
             "delayed": self.delayed.state_dict(),
             "maps": self.maps.state_dict(),
             "failures": self.failures.state_dict(),
+            "sensed": {} if self.sensed is None else self.sensed.state_dict(),
             "map_heights_w": self.map_heights_w.clone(),
             "perceived": {name: value.clone() for name, value in self.perceived.items()},
         }
@@ -179,6 +189,8 @@ class NoisySenses(Senses):
             getattr(self, own).load_state_dict(state[own])
         self.maps.load_state_dict(state["maps"])
         self.failures.load_state_dict(state["failures"])
+        if self.sensed is not None:
+            self.sensed.load_state_dict(state["sensed"])
         self.perceived = {name: value.clone() for name, value in state["perceived"].items()}
 
 

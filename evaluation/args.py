@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from envs.depth import DepthConfig
+from evaluation.noise import MAPPED, SENSED, require_sensors
 from evaluation.physics import Physics
 
 
@@ -27,7 +29,9 @@ class Args:
     noise: str = "nominal"
     """Errors of the elevation maps that Students get: none, nominal, offset, noisy, small, large, covered; or how they
     fail: blank, invented, plane, elsewhere, frozen, stuck, jump, wall, corridor, holes, partial, late, drift, shadow,
-    dropout."""
+    dropout; or mapped: the maps that the robots' own depth sensors make."""
+    map: DepthConfig = SENSED
+    """Depth sensors and odometry under noise mapped."""
     difficulties: str = "0.25,0.5"
     """Difficulties from 0 to 1, each linear over its family's range."""
     height: str = ""
@@ -75,8 +79,8 @@ class Args:
     markdown: Path | None = None
     """File for the table."""
     suite: str = ""
-    """Experiments in place of terrains: paper, or some of reference, transfer, gait, mapfail, gate, maps, steps,
-    distance, robustness, commands and curves."""
+    """Experiments in place of terrains: paper, or some of reference, transfer, gait, mapfail, gate, mapping, maps,
+    steps, distance, robustness, commands and curves."""
     out: Path | None = None
     """Directory for the results of a suite; what it holds already is not made again."""
     teacher: Path | None = None
@@ -128,6 +132,14 @@ def require_sizes(args: Args) -> None:
         number = getattr(args, name)
         if number is not None and number < least:
             raise ValueError(f"{flag(name)} must be at least {least}, not {number}.")
+
+
+def require_map(args: Args, noises: Iterable[str]) -> None:
+    """Refuse maps without sensors, and sensors that nobody looks through."""
+    if MAPPED in noises:
+        require_sensors(args.map)
+    elif args.map != SENSED:
+        raise ValueError(f"--map.* is for maps that robots make by themselves: add {MAPPED} to --noise.")
 
 
 def require_writable(path: Path | None) -> None:

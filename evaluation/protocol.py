@@ -172,7 +172,7 @@ def settings(
     """Everything that the results depend on."""
     randomization = asdict(CONDITIONS.randomization)
     meta = ("hash", "kind", "task", "iteration", "samples", "seed", "precision", "versions", "student", "teacher_hash")
-    perceived = {level: with_noise(CONDITIONS, level) for level in noises}
+    perceived = {level: change(with_noise(CONDITIONS, level)) for level in noises}
     return {
         "episodes": episodes,
         "seed": seed,
@@ -193,6 +193,7 @@ def settings(
         "randomization": {name: value for name, value in randomization.items() if not name.startswith("push_")},
         "noise": {
             level: {"heights": asdict(cfg.height_noise), "sensors": asdict(cfg.sensor_noise)}
+            | ({} if cfg.depth.sensors == "none" else {"map": asdict(cfg.depth)})
             for level, cfg in perceived.items()
         },
         "agents": [

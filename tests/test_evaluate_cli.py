@@ -62,6 +62,18 @@ def test_students_are_evaluated_at_every_level_of_noise_teachers_and_controls_on
     assert noise["large"]["heights"]["condition"] == "large" and noise["large"]["sensors"]["scale"] == 1.0
 
 
+def test_students_walk_on_maps_of_the_sensors_that_were_asked_for() -> None:
+    write_student(Path("student.pt"), EnvConfig())
+    small = ("--map.picture", "8", "6", "--map.covered", "front", "--map.odometry.drift", "0.03")
+    code, cells = run("--checkpoint", "student.pt", "--noise", "mapped,none", *small)
+    assert code == 0 and [cell["noise"] for cell in cells] == ["mapped", "none"]
+    noise = json.loads(Path("out.json").read_text())["settings"]["noise"]
+    asked = noise["mapped"]["map"]
+    assert (asked["sensors"], asked["picture"], asked["covered"]) == ("cameras", [8, 6], ["front"])
+    assert asked["odometry"]["drift"] == 0.03 and noise["mapped"]["sensors"]["scale"] == 1.0
+    assert "map" not in noise["none"]
+
+
 def test_noise_reaches_what_a_student_perceives(monkeypatch: pytest.MonkeyPatch) -> None:
     write_student(Path("student.pt"), EnvConfig())
     seen: dict[str, Any] = {}
@@ -149,6 +161,8 @@ def test_every_parameter_of_every_family_has_a_flag() -> None:
         (["--checkpoint", "."], "holds no policy.pt"),
         (["--checkpoint", "pretrained/teacher.pt", "--agent", "zero"], "--checkpoint PATH zero"),
         (["--json", "nowhere/out.json"], "cannot be written"),
+        (["--map.delay", "0.1"], "add mapped to --noise"),
+        (["--noise", "mapped", "--map.sensors", "none"], "needs sensors"),
     ],
 )
 def test_what_cannot_be_met_is_refused_in_one_sentence(

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[1]
 OURS = {
     "system",
     "anymal_policy",
+    "mapping",
+    "examples",
     "agents",
     "envs",
     "evaluation",
@@ -31,11 +33,12 @@ OURS = {
 }
 ALLOWED = {
     "anymal_policy": ("anymal_policy",),
+    "mapping": ("mapping",),
     "system": ("system",),
     "agents": ("agents", "anymal_policy", "system"),
-    "envs": ("envs", "anymal_policy.gait", "anymal_policy.layout", "system"),
-    "evaluation": ("evaluation", "agents", "envs", "anymal_policy", "system"),
-    "viewer": ("viewer", "evaluation", "agents", "envs", "anymal_policy", "system"),
+    "envs": ("envs", "mapping", "anymal_policy.gait", "anymal_policy.layout", "system"),
+    "evaluation": ("evaluation", "agents", "envs", "mapping", "anymal_policy", "system"),
+    "viewer": ("viewer", "evaluation", "agents", "envs", "mapping", "anymal_policy", "system"),
 }
 SIMULATOR_AND_TRAINER = {"mujoco", "rsl_rl", "gymnasium", "tensordict", "numba", "scipy", "tyro", "matplotlib"}
 
@@ -78,6 +81,13 @@ def test_the_policy_needs_neither_simulator_nor_trainer() -> None:
 def test_the_layout_needs_numpy_alone() -> None:
     third_party = {name.split(".")[0] for name in imports(ROOT / "anymal_policy" / "layout.py")} & {"torch", "einops"}
     assert not third_party
+
+
+def test_the_map_needs_numpy_and_numba_alone() -> None:
+    for path in files("mapping"):
+        third_party = {name.split(".")[0] for name in imports(path)} - {*sys.stdlib_module_names, "mapping"}
+        optional = {"rosbags"} if path.name == "recorded.py" else set()
+        assert third_party <= {"numpy", "numba"} | optional, path
 
 
 def test_agents_know_tensors_but_no_physics() -> None:

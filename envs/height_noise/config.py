@@ -11,7 +11,7 @@ from torch import Tensor
 from envs.height_noise.failures import FAILURES, NEVER, FailureConfig, FailureName
 
 Condition = Literal["nominal", "offset", "noisy", "small", "large"]
-Level = Literal["none", Condition, "covered", FailureName, "dropout"]
+Level = Literal["none", Condition, "covered", FailureName, "dropout", "mapped"]
 """How well a robot perceives in play and evaluation."""
 
 
@@ -119,8 +119,10 @@ LEVELS: dict[str, HeightNoiseConfig] = {
     "covered": held("nominal", missing_share=1.0),
     **{name: failing(name) for name in FAILURES},
     "dropout": held("nominal", DROPOUT),
+    "mapped": HeightNoiseConfig(factor=0.0, map_rate=50.0),
 }
-"""Fixed noise of evaluation: a perfect map without delay, S8's conditions, covered sensors (E9), failing maps."""
+"""Fixed noise of evaluation: a perfect map without delay, S8's conditions, covered sensors (E9), failing maps, and the
+map of the robot's own sensors (envs.depth), to which nothing is added."""
 
 
 def noise_factor(samples: float, cfg: HeightNoiseConfig) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -24,10 +24,10 @@ PACKAGES = ("terrains", "collider", "drives")
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def digest(root: Path) -> str:
-    """A hash of all source code of the packages in `root`."""
+def digest(root: Path, packages: Sequence[str] = PACKAGES) -> str:
+    """A hash of all source code of these packages in `root`."""
     hashed = hashlib.sha256()
-    for package in PACKAGES:
+    for package in packages:
         for path in sorted((root / package).glob("*.py")):
             hashed.update(path.read_bytes())
     return hashed.hexdigest()[:24]
@@ -37,14 +37,14 @@ FOLDER = f"compiled-{digest(Path(__file__).parents[1])}"
 """Name of the cache's folder for the present sources."""
 
 
-def compiled(function: Function, inline: Literal["never", "always"] = "never") -> Function:
+def compiled(function: Function, inline: Literal["never", "always"] = "never", kept_in: str = FOLDER) -> Function:
     """Compile a function at its first call, without Python or its lock and with C's rules for division by zero.
 
-    What is not inlined here LLVM may still inline.
+    What is not inlined here LLVM may still inline. `kept_in` is the cache's folder for the sources that it is made of.
     """
     dispatcher: Any = njit(nogil=True, error_model="numpy", inline=inline)(function)
     chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
-    folder = Path(chosen or cache_directory()) / FOLDER
+    folder = Path(chosen or cache_directory()) / kept_in
     if writable(folder):
         config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
         try:

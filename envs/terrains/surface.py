@@ -151,15 +151,15 @@ class Surface:
             )
         self.map, self.collider, self.threads = map, collider, threads
         self._pool = ThreadPoolExecutor(threads)
-        self._sides = np.zeros(map.heights.shape, np.uint8)
+        self.sides = np.zeros(map.heights.shape, np.uint8)
         if collider == "exact":
-            _cell_sides(map.heights, map.risers, self._sides)
+            _cell_sides(map.heights, map.risers, self.sides)
 
     def height(self, xy: ArrayLike) -> NDArray[np.float32]:
         """Terrain height in m at world points (m, 2); beyond the map that of its nearest edge."""
         points = np.asarray(xy, np.float64)
         out = np.empty(len(points), np.float32)
-        _sample(self.map.heights, self._sides, *self.map.origin_w, points, out)
+        _sample(self.map.heights, self.sides, *self.map.origin_w, points, out)
         return out
 
     def foot_heights(self, foot_xy: ArrayLike, yaw: ArrayLike, offsets: ArrayLike) -> NDArray[np.float32]:
@@ -169,7 +169,7 @@ class Surface:
         out = np.empty((*feet.shape[:2], points.shape[1]), np.float32)
 
         def sample(rows: slice) -> None:
-            terrain = self.map.heights, self._sides, *self.map.origin_w
+            terrain = self.map.heights, self.sides, *self.map.origin_w
             _sample_rings(*terrain, feet[rows], angle[rows], points, out[rows])
 
         share = max(LEAST_SHARE, -(-len(feet) // self.threads))
@@ -181,7 +181,7 @@ class Surface:
         """A height in m that no point of the terrain within `radius` m of each world point (m, 2) exceeds, (m,)."""
         points = np.asarray(xy, np.float64)
         out = np.empty(len(points), np.float32)
-        _highest(self.map.heights, self._sides, *self.map.origin_w, points, radius / RESOLUTION, out)
+        _highest(self.map.heights, self.sides, *self.map.origin_w, points, radius / RESOLUTION, out)
         return out
 
     def add_to_spec(self, spec: mujoco.MjSpec) -> None:

@@ -20,13 +20,14 @@ from evaluation.experiments.maps import MAPS
 from evaluation.experiments.parts import Parts
 from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
+from evaluation.experiments.sensed import SENSED_MAPS
 from evaluation.experiments.steps import STEPS
 from evaluation.experiments.transfer import TRANSFER
 from system.files import whole, write
 from system.folders import taken
 
 OF_THE_PAPER = (MAPS, STEPS, DISTANCE, ROBUSTNESS, COMMANDS, CURVES)
-EXPERIMENTS = {each.name: each for each in (REFERENCE, TRANSFER, GAIT, MAPFAIL, GATE, *OF_THE_PAPER)}
+EXPERIMENTS = {each.name: each for each in (REFERENCE, TRANSFER, GAIT, MAPFAIL, GATE, SENSED_MAPS, *OF_THE_PAPER)}
 PAPER = "paper"
 """In place of names: every experiment of the paper for which there is all that it needs."""
 

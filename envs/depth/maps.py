@@ -1,0 +1,209 @@
+"""The elevation maps that n simulated robots make of the terrain with their depth sensors and their odometry.
+
+Ground does not move, so a picture that is in the map `delay` late is taken when it is due, from where the robot was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+from einops import rearrange
+from numpy.typing import NDArray
+from torch import Tensor
+
+from envs.depth.config import DepthConfig
+from envs.depth.legs import leg_capsules
+from envs.depth.mounts import turned
+from envs.depth.odometry import Odometry
+from envs.depth.pictures import View, optics_of, take
+from envs.depth.rays import ground_of
+from envs.robot import FOOT_RADIUS
+from envs.state import State
+from envs.terrains import Surface
+from mapping import ElevationMap, PointErrors, point_variance
+
+FIRST_VARIANCE = 0.01
+"""m^2, of the ground that an episode's first map takes for granted around the soles."""
+MEMORY = ("clock", "past", "errors", "keys", "pictures")
+PLACE, BELIEVED, TURNED, QUATERNION, JOINTS = slice(0, 3), slice(3, 6), 6, slice(7, 11), slice(11, 23)
+"""Columns of what is kept of a step."""
+
+
+class SensedMaps:
+    """Elevation maps of n robots; `reset` rows, then `advance` once a policy step before `height`."""
+
+    def __init__(
+        self, cfg: DepthConfig, surface: Surface, num_envs: int, dt: float, threads: int, generator: torch.Generator
+    ) -> None:
+        """Nothing is known; `dt` s is a policy step."""
+        kind = cfg.kind()
+        self.cfg, self.generator, self.ground = cfg, generator, ground_of(surface)
+        self.mounts = [mount for name, mount in kind.mounts.items() if name not in cfg.covered]
+        self.rays, self.optics = cfg.rays(), optics_of(cfg)
+        self.accuracy = PointErrors(kind.least, kind.growth, max(cfg.odometry.tilt, cfg.misalignment))
+        self.per_step = min(kind.rate * dt, 1.0)
+        self.maps = [ElevationMap(cfg.grid) for _ in range(num_envs)]
+        self.odometry = Odometry(cfg.odometry, num_envs, generator)
+        self.lag = math.ceil(cfg.delay / dt - 1e-6)
+        self.clock = torch.zeros(num_envs, len(self.mounts), dtype=torch.float64)
+        self.past = torch.zeros(self.lag + 1, num_envs, 23, dtype=torch.float64)  # newest first
+        self.errors = torch.zeros(num_envs, len(self.mounts), 4, dtype=torch.float64)  # roll, pitch, yaw, range
+        self.keys, self.pictures = torch.zeros(num_envs, dtype=torch.int64), torch.zeros(num_envs, dtype=torch.int64)
+        self.pool, self.threads = ThreadPoolExecutor(threads), threads
+
+    def reset(self, rows: Tensor, s: State) -> None:
+        """Episodes start in these rows of the state: nothing is known but what the first pictures and the soles say."""
+        m, sensors, random = len(rows), len(self.mounts), self.generator
+        self.odometry.reset(rows, s)
+        self.clock[rows] = torch.rand(m, sensors, generator=random, dtype=torch.float64)
+        deviations = torch.tensor([self.cfg.misalignment] * 3 + [self.cfg.scale], dtype=torch.float64)
+        self.errors[rows] = deviations * torch.randn(m, sensors, 4, generator=random, dtype=torch.float64)
+        self.keys[rows] = torch.randint(2**62, (m,), generator=random)
+        self.pictures[rows] = 0
+        self.past[:, rows] = self._present(s)[rows]
+        for row in rows.tolist():
+            self.maps[row].reset()
+        self._each(rows.tolist(), s, dict.fromkeys(rows.tolist(), range(sensors)))
+        soles = self._soles(s)
+        for row in rows.tolist():
+            self.maps[row].touch(soles[row], self.cfg.stance, FIRST_VARIANCE)
+
+    def advance(self, s: State) -> None:
+        """Let a policy step pass that led to this state: the odometry drifts, pictures arrive, feet stand."""
+        self.odometry.advance(s)
+        self.past = torch.cat([rearrange(self._present(s), "n dim -> 1 n dim"), self.past[:-1]])
+        self.clock += self.per_step
+        due = self.clock >= 1
+        self.clock -= due.double()
+        seen = {
+            row: torch.nonzero(due[row]).squeeze(-1).tolist() for row in torch.nonzero(due.any(-1)).squeeze(-1).tolist()
+        }
+        self._each(range(len(self.maps)), s, seen)
+        if self.cfg.feet > 0:
+            soles, stands = self._soles(s), s.foot_contact.numpy() > 0
+            for row, elevation in enumerate(self.maps):
+                elevation.correct(soles[row][stands[row]], self.cfg.feet)
+
+    def query(self, rows: Tensor) -> Callable[[Tensor], Tensor]:
+        """What the maps of these rows say of the ground: heights (m k,) m in the world at points (m k, 2) m, k a row.
+
+        NaN where they know none.
+        """
+
+        def heights(points_w: Tensor) -> Tensor:
+            points = rearrange(points_w.double(), "(m k) xy -> m k xy", m=len(rows))
+            error = self.odometry.error[rows, 2].numpy()
+            there = self.to_odometry(rows, points).numpy()
+            out = np.stack([self.maps[row].height(own) for row, own in zip(rows.tolist(), there, strict=True)])
+            return torch.from_numpy(out - error[:, None].astype(np.float32)).flatten()
+
+        return heights if len(rows) else lambda points_w: points_w.new_empty(0)
+
+    def to_odometry(self, rows: Tensor, points_w: Tensor) -> Tensor:
+        """World points (m, k, 2) m in the frames in which the robots of these rows take themselves to be."""
+        place, error, angle = self.odometry.place[rows], self.odometry.error[rows], self.odometry.turned[rows]
+        c, s = rearrange(angle.cos(), "m -> m 1"), rearrange(angle.sin(), "m -> m 1")
+        x, y = (points_w - rearrange(place[:, :2], "m xy -> m 1 xy")).unbind(-1)
+        turned = torch.stack([c * x - s * y, s * x + c * y], dim=-1)
+        return turned + rearrange((place + error)[:, :2], "m xy -> m 1 xy")
+
+    def _present(self, s: State) -> Tensor:
+        """What is kept of a step, (n, 23)."""
+        return torch.cat([self.odometry.frames(), s.base_quaternion.double(), s.joint_position.double()], dim=-1)
+
+    def _soles(self, s: State) -> NDArray[np.float64]:
+        """Soles (n, 4, 3) m in the odometries' frames."""
+        rows = torch.arange(len(self.maps))
+        level = self.to_odometry(rows, s.foot_position_w[..., :2].double())
+        height = s.foot_position_w[..., 2].double() - FOOT_RADIUS + rearrange(self.odometry.error[:, 2], "n -> n 1")
+        return torch.cat([level, rearrange(height, "n foot -> n foot 1")], dim=-1).numpy()
+
+    def _each(self, rows: Iterable[int], s: State, seen: dict[int, Iterable[int]]) -> None:
+        """Move the maps of rows to where the robots take themselves to be; take in the pictures of these sensors."""
+        now = self.past[0].numpy()
+        heading = (s.heading.double() + self.odometry.turned).numpy()
+        views = self._views(list(seen))
+
+        def one(row: int) -> None:
+            elevation = self.maps[row]
+            elevation.move(now[row, BELIEVED], float(heading[row]))
+            for sensor in seen.get(row, ()):
+                self._look(row, sensor, elevation, views[row])
+
+        list(self.pool.map(one, rows) if self.threads > 1 else map(one, rows))
+
+    def _views(self, rows: list[int]) -> dict[int, tuple[NDArray, ...]]:
+        """Of each row, where the base was when the pictures were taken that are in the map now, and its legs."""
+        if not rows:
+            return {}
+        past, tilt = self.past[self.lag, rows], self.odometry.tilt()[rows].numpy()
+        legs = leg_capsules(past[:, JOINTS]).numpy()
+        legs[..., 6] += self.cfg.margin
+        views = {}
+        for i, (row, then) in enumerate(zip(rows, past.numpy(), strict=True)):
+            rotation = matrix(then[QUATERNION])
+            believed = turned(float(then[TURNED]), float(tilt[i, 1]), float(tilt[i, 0])) @ rotation
+            ends = legs[i, :, :6].reshape(-1, 3) @ rotation.T + then[PLACE]
+            capsules = np.concatenate([ends.reshape(-1, 6), legs[i, :, 6:]], axis=1)
+            views[row] = then[PLACE], rotation, then[BELIEVED], believed, capsules
+        return views
+
+    def _look(self, row: int, sensor: int, elevation: ElevationMap, base: tuple[NDArray, ...]) -> None:
+        """Take a picture, and take its points into the map."""
+        place, rotation, believed_place, believed_rotation, capsules = base
+        mount, (roll, pitch, yaw, scale) = self.mounts[sensor], self.errors[row, sensor].tolist()
+        view = View(
+            place + rotation @ mount.position_b,
+            rotation @ mount.rotation_b @ turned(yaw, pitch, roll),
+            believed_place + believed_rotation @ mount.position_b,
+            believed_rotation @ mount.rotation_b,
+            1.0 + scale,
+            capsules,
+        )
+        key = np.uint64(int(self.keys[row]) + (int(self.pictures[row]) << 24))
+        self.pictures[row] += 1
+        away, points = np.empty(self.rays.shape[:2]), np.empty((self.rays[..., 0].size, 3))
+        count = take(self.ground, view, self.rays, self.optics, key, away, points)
+        cloud, eye = points[:count], view.believed_origin
+        elevation.integrate(cloud, eye, point_variance(cloud, eye, self.accuracy))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that resuming needs but the generator, which belongs to the caller."""
+        arrays = {
+            name: np.stack([getattr(each, name) for each in self.maps]) for name in ("heights", "variances", "corner")
+        }
+        return {
+            **{name: getattr(self, name).clone() for name in MEMORY},
+            **{name: torch.from_numpy(array) for name, array in arrays.items()},
+            "poses": torch.tensor([each.pose or (0.0, 0.0, 0.0) for each in self.maps], dtype=torch.float64),
+            "clouds": torch.tensor([each.clouds for each in self.maps]),
+            "odometry": self.odometry.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore `state_dict`."""
+        for name in MEMORY:
+            setattr(self, name, state[name].clone())
+        self.odometry.load_state_dict(state["odometry"])
+        for row, elevation in enumerate(self.maps):
+            for name in ("heights", "variances", "corner"):
+                getattr(elevation, name)[:] = state[name][row].numpy()
+            x, y, heading = state["poses"][row].tolist()
+            elevation.pose, elevation.clouds = (x, y, heading), int(state["clouds"][row])
+
+
+def matrix(quaternion: NDArray) -> NDArray[np.float64]:
+    """Rotation (3, 3) from base to world of a unit quaternion (4,) w, x, y, z."""
+    w, x, y, z = quaternion.tolist()
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )

@@ -1,0 +1,113 @@
+"""What is wrong with the heights that Students see, sorted as Miki et al. S8 do: by point, foot and episode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from einops import rearrange
+from torch import Tensor
+
+from anymal_policy import layout
+from anymal_policy.layout import HEIGHT_LIMIT
+from envs.anymal import AnymalEnv
+from envs.senses import NoisySenses
+from evaluation.rollout import Step
+
+AHEAD = 0.3
+"""m ahead of a front foot, from which on samples are ground that it will come to."""
+NEAR = 0.1
+"""m around a foot, within which samples are ground under it."""
+BINS, WIDTH = 500, 0.002
+"""Of the histogram of what is left of an error without its foot's mean; m."""
+OUTLIER = 3.0
+"""Deviations from which on a point is an outlier."""
+MAD = 1.4826
+"""Standard deviation of a normal distribution by its median absolute deviation."""
+
+
+class MapErrors:
+    """Heights seen minus true ones, of the first episodes of n robots, as far as their trial runs."""
+
+    def __init__(self, env: AnymalEnv, running: Callable[[], Tensor]) -> None:
+        """`running` tells whose errors count, (n,) bool."""
+        n, offsets = env.num_envs, torch.from_numpy(layout.ring_offsets()).float()
+        self.env, self.still = env, running
+        self.parts = {
+            "under": (offsets.norm(dim=-1) <= NEAR).expand(4, -1),
+            "ahead": (offsets[:, 0] >= AHEAD) & torch.tensor([True, True, False, False]).unsqueeze(-1),
+        }
+        self.sums = {
+            name: torch.zeros(4, dtype=torch.float64) for name in ("all", *self.parts)
+        }  # points, known, e, e^2
+        self.foot = torch.zeros(3, n, 4, dtype=torch.float64)  # looks, sum and sum of squares of the foot's mean
+        self.rest = torch.zeros(BINS, dtype=torch.float64)
+
+    @property
+    def running(self) -> Tensor:
+        """Robots that it still learns from, (n,) bool."""
+        return self.still()
+
+    def observe(self, step: Step) -> None:
+        """Take note of what is seen after a step."""
+        senses, alive = self.env.senses, self.running & ~step.done
+        if not isinstance(senses, NoisySenses) or not alive.any():
+            return
+        limited = [
+            each[alive].double().clamp(-HEIGHT_LIMIT, HEIGHT_LIMIT)
+            for each in (senses.perceived["height_samples"], self.env.state.height_samples)
+        ]
+        error = limited[0] - limited[1]
+        known = ~error.isnan()
+        self._add("all", error, known, torch.ones_like(known[0]))
+        for name, part in self.parts.items():
+            self._add(name, error, known, part)
+        count, error = known.sum(-1), error.nan_to_num()
+        mean = error.sum(-1) / count.clamp(min=1)
+        looks = (count > error.shape[-1] / 2).double()
+        self.foot[:, alive] += torch.stack([looks, looks * mean, looks * mean**2])
+        rest = (error - mean.unsqueeze(-1)).abs()[known & (looks > 0).unsqueeze(-1)]
+        self.rest += torch.histc(rest.float().clamp(max=BINS * WIDTH), BINS, 0.0, BINS * WIDTH).double()
+
+    def _add(self, name: str, error: Tensor, known: Tensor, part: Tensor) -> None:
+        """Sum up over the points (4, 52) of a part."""
+        counted = known & part
+        values = error[counted]
+        points = part.sum() * len(error)
+        self.sums[name] += torch.stack([points.double(), counted.sum().double(), values.sum(), (values**2).sum()])
+
+    def finish(self) -> dict[str, Any]:
+        """Everything that was measured, m and shares; None where there was nothing to measure."""
+        row: dict[str, Any] = {}
+        for name, (points, known, total, squares) in ((name, sums.tolist()) for name, sums in self.sums.items()):
+            bias = total / known if known else None
+            row[f"{name}_unknown"] = 1 - known / points if points else None
+            row[f"{name}_bias"] = bias
+            row[f"{name}_spread"] = None if bias is None else max(squares / known - bias**2, 0.0) ** 0.5
+        return row | self._by_foot() | self._by_point()
+
+    def _by_foot(self) -> dict[str, Any]:
+        """z3 and z7 of S8: what is common to a foot's samples, within an episode and from episode to episode."""
+        looks, total, squares = rearrange(self.foot, "sum n foot -> sum (n foot)")
+        seen = looks > 1
+        if not seen.any():
+            return {"foot_vertical": None, "episode_vertical": None}
+        mean = total[seen] / looks[seen]
+        within = (squares[seen] / looks[seen] - mean**2).clamp(min=0.0)
+        return {
+            "foot_vertical": float((within * looks[seen]).sum() / looks[seen].sum()) ** 0.5,
+            "episode_vertical": float(mean.std(correction=0)),
+        }
+
+    def _by_point(self) -> dict[str, Any]:
+        """z1, z4 and z5 of S8: what is left at single points, of which some are outliers."""
+        count = float(self.rest.sum())
+        if not count:
+            return {"point_vertical": None, "outlier": None, "outlier_share": None}
+        middle = (torch.arange(BINS) + 0.5) * WIDTH
+        spread = MAD * float(middle[torch.searchsorted(self.rest.cumsum(0), torch.tensor(count / 2.0).double())])
+        beyond = self.rest * (middle > OUTLIER * spread)
+        share = float(beyond.sum()) / count
+        size = float((beyond * middle**2).sum() / beyond.sum()) ** 0.5 if share else None
+        return {"point_vertical": spread, "outlier": size, "outlier_share": share}

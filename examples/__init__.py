@@ -1,0 +1,1 @@
+"""What a robot's engineer may follow line by line."""

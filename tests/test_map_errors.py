@@ -1,0 +1,76 @@
+"""Errors of the heights that Students see, sorted as S8's noise is."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from envs.height_noise import CONDITIONS
+from envs.senses import NoisySenses
+from evaluation.experiments.sensed import CASES, SENSED_MAPS
+from evaluation.map_errors import MapErrors
+
+ROBOTS, LOOKS = 40, 60
+
+
+def measured(error: Any, dead: int = 0) -> dict[str, Any]:
+    """What is found of errors (looks, robots, 4, 52) m; the last `dead` robots do not count."""
+    senses, truth = NoisySenses.__new__(NoisySenses), torch.zeros(ROBOTS, 4, 52)
+    env: Any = SimpleNamespace(num_envs=ROBOTS, senses=senses, state=SimpleNamespace(height_samples=truth))
+    errors = MapErrors(env, lambda: torch.arange(ROBOTS) < ROBOTS - dead)
+    step: Any = SimpleNamespace(done=torch.zeros(ROBOTS, dtype=torch.bool))
+    for look in error:
+        senses.perceived = {"height_samples": truth + look}
+        errors.observe(step)
+    return errors.finish()
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_errors_of_known_size_are_found_by_point_foot_and_episode() -> None:
+    error = 0.005 * normal(LOOKS, ROBOTS, 4, 52) + 0.04 * normal(LOOKS, ROBOTS, 4, 1, seed=1)
+    found = measured(error + 0.1 * normal(1, ROBOTS, 4, 1, seed=2) + 0.02)
+    assert found["point_vertical"] == pytest.approx(0.005, rel=0.25)  # bins of 2 mm
+    assert found["foot_vertical"] == pytest.approx(0.04, rel=0.05)
+    assert found["episode_vertical"] == pytest.approx(0.1, rel=0.15)
+    assert found["all_bias"] == pytest.approx(0.02, abs=0.02) and found["outlier_share"] < 0.01
+    assert found["all_spread"] == pytest.approx((0.005**2 + 0.04**2 + 0.1**2) ** 0.5, rel=0.15)
+
+
+def test_outliers_are_counted_and_sized() -> None:
+    error = 0.005 * normal(LOOKS, ROBOTS, 4, 52)
+    error[..., 7] += 0.2
+    found = measured(error)
+    assert found["outlier_share"] == pytest.approx(1 / 52, rel=0.3)
+    assert found["outlier"] == pytest.approx(0.2, rel=0.1)
+
+
+def test_what_is_unknown_is_counted_where_it_is_and_robots_at_rest_are_not() -> None:
+    error = torch.zeros(LOOKS, ROBOTS, 4, 52)
+    error[..., 0] = torch.nan  # the innermost ring, 0.08 m ahead
+    error[:, -10:] = 0.5
+    found = measured(error, dead=10)
+    assert found["all_unknown"] == pytest.approx(1 / 52) and found["under_unknown"] == pytest.approx(1 / 6)
+    assert found["ahead_unknown"] == 0.0 and found["all_bias"] == 0.0
+
+
+def test_nothing_known_is_nothing_measured() -> None:
+    found = measured(torch.full((2, ROBOTS, 4, 52), torch.nan))
+    assert found["all_unknown"] == 1.0 and found["all_bias"] is None and found["point_vertical"] is None
+
+
+def test_the_suite_shows_success_errors_and_s8_beside_them() -> None:
+    errors = measured(0.005 * normal(LOOKS, ROBOTS, 4, 52))
+    base = {"checkpoint": "s.pt", "episodes": 2, "terrain": "rough", "success": 0.5, "ci95": [0.1, 0.9], "noise": "x"}
+    rows = [{**base, "case": case.name, **errors} for case in CASES]
+    rows += [{**base, "checkpoint": "zero", "case": "truth or nothing", "noise": None}]
+    text = SENSED_MAPS.markdown(rows)
+    assert text.count("mapped, drift 1 %") == 5 and "0.500 [0.100, 0.900]" in text
+    assert f"| S8, nominal | any | {CONDITIONS['nominal'].point_vertical:.3f} |" in text
+    assert SENSED_MAPS.draw(rows) is not None

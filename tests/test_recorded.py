@@ -1,0 +1,89 @@
+"""Maps of recorded bags: a bag that the test writes gives the map that its clouds make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mapping.recorded import BagError, Mounted, replay
+from tests.depth_scenes import EYE, look
+
+rosbags = pytest.importorskip("rosbags")
+CAMERA, ODOMETRY = "/depth/points", "/odometry"
+STEP = [((1.0, -9.0, -1.0), (9.0, 9.0, 0.2))]
+QUARTER = (np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5))
+"""A quarter of a turn to the left."""
+
+
+def write(path: Path, clouds: list[tuple[float, NDArray]], poses: list[tuple[float, NDArray]], gap: int = 4) -> None:
+    """Clouds (k, 3) m in the sensor's frame and places of a base that looks along y, at their times in s."""
+    from rosbags.rosbag2 import Writer
+    from rosbags.typesys import Stores, get_typestore
+
+    store = get_typestore(Stores.ROS2_HUMBLE)
+    types = store.types
+
+    def header(seconds: float):
+        whole = int(seconds)
+        stamp = types["builtin_interfaces/msg/Time"](sec=whole, nanosec=round(1e9 * (seconds - whole)))
+        return types["std_msgs/msg/Header"](stamp=stamp, frame_id="any")
+
+    def cloud(seconds: float, points: NDArray):
+        content = np.zeros((len(points), 12 + gap), np.uint8)
+        content[:, :12] = points.astype("<f4").view(np.uint8).reshape(-1, 12)
+        field = types["sensor_msgs/msg/PointField"]
+        return types["sensor_msgs/msg/PointCloud2"](
+            header=header(seconds), height=1, width=len(points), is_bigendian=False, is_dense=True,
+            fields=[field(name=name, offset=4 * i, datatype=7, count=1) for i, name in enumerate("xyz")],
+            point_step=12 + gap, row_step=len(points) * (12 + gap), data=content.reshape(-1),
+        )  # fmt: skip
+
+    def odometry(seconds: float, place: NDArray):
+        w, x, y, z = QUARTER
+        vector, zeros = types["geometry_msgs/msg/Vector3"], np.zeros(36)
+        pose = types["geometry_msgs/msg/Pose"](
+            position=types["geometry_msgs/msg/Point"](*(float(part) for part in place)),
+            orientation=types["geometry_msgs/msg/Quaternion"](x=x, y=y, z=z, w=w),
+        )
+        still = types["geometry_msgs/msg/Twist"](linear=vector(0.0, 0.0, 0.0), angular=vector(0.0, 0.0, 0.0))
+        return types["nav_msgs/msg/Odometry"](
+            header=header(seconds), child_frame_id="base",
+            pose=types["geometry_msgs/msg/PoseWithCovariance"](pose=pose, covariance=zeros),
+            twist=types["geometry_msgs/msg/TwistWithCovariance"](twist=still, covariance=zeros),
+        )  # fmt: skip
+
+    with Writer(path, version=9) as writer:
+        kinds = {CAMERA: "sensor_msgs/msg/PointCloud2", ODOMETRY: "nav_msgs/msg/Odometry"}
+        connections = {topic: writer.add_connection(topic, kind, typestore=store) for topic, kind in kinds.items()}
+        recorded = [(seconds, ODOMETRY, odometry(seconds, place)) for seconds, place in poses]
+        recorded += [(seconds + 0.05, CAMERA, cloud(seconds, points)) for seconds, points in clouds]  # they come late
+        for seconds, topic, message in sorted(recorded, key=lambda each: each[0]):
+            content = store.serialize_cdr(message, kinds[topic])
+            writer.write(connections[topic], round(1e9 * seconds), content)
+
+
+def test_a_bag_gives_the_map_of_its_clouds(tmp_path: Path) -> None:
+    """A base that looks along y sees a step 1 m ahead of its camera, from where it was when the picture was taken."""
+    mounted = Mounted((0.3, 0.0, 0.1))
+    seen = look(STEP, width=160, height=160) - EYE
+    base = np.array([2.0, 5.0, EYE[2] - 0.1])
+    poses = [(10.0 + 0.02 * i, base + [0.0, 0.0 if i < 10 else 3.0, 0.0]) for i in range(20)]
+    write(tmp_path / "bag", [(9.0, seen), *((10.0 + 0.06 * i, seen) for i in range(4))], poses)
+    moments = list(replay(tmp_path / "bag", {CAMERA: mounted}, ODOMETRY))
+    assert [moment.seconds for moment in moments] == pytest.approx([10.0, 10.06, 10.12, 10.18])
+    heights = moments[-1].elevation.height(np.array([[2.0, 6.1], [2.0, 6.5], [2.3, 6.5]]))
+    assert heights == pytest.approx([0.0, 0.2, 0.2], abs=0.01)
+
+
+def test_bags_without_what_is_needed_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BagError, match="There is no bag"):
+        list(replay(tmp_path / "none", {CAMERA: Mounted()}, ODOMETRY))
+    write(tmp_path / "bag", [(1.0, np.zeros((3, 3)))], [(0.9, np.zeros(3))])
+    with pytest.raises(BagError, match="has no /other, but /depth/points, /odometry"):
+        list(replay(tmp_path / "bag", {"/other": Mounted()}, ODOMETRY))
+    (tmp_path / "broken").mkdir()
+    with pytest.raises(BagError, match="cannot be read"):
+        list(replay(tmp_path / "broken", {CAMERA: Mounted()}, ODOMETRY))

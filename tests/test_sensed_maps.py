@@ -1,0 +1,129 @@
+"""Maps that simulated robots make by themselves: what they know, when, and what the Student sees of it."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+from worlds import DEFAULT, environment, plane_tile, state
+
+from anymal_policy.gait import NOMINAL_FOOT_B
+from envs.anymal import AnymalEnv
+from envs.depth import DepthConfig, OdometryConfig, SensedMaps
+from envs.height_noise import LEVELS
+from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
+from envs.senses import NoisySenses
+from envs.sensor_noise import SensorNoiseConfig
+from envs.state import State
+from envs.terrains import Surface, Tile, build_map
+
+torch.set_num_threads(1)
+NO_DRIFT = OdometryConfig(0.0, 0.0, 0.0, 0.0)
+SMALL: dict[str, Any] = {"picture": (40, 30), "odometry": NO_DRIFT, "misalignment": 0.0, "scale": 0.0}
+ROW = torch.zeros(1, dtype=torch.long)
+
+
+def stands(x: float = 0.0, z: float = 0.0) -> State:
+    """A robot that stands at x m on level ground at z m."""
+    base = torch.tensor([x, 0.0, STANDING_HEIGHT + z])
+    feet = NOMINAL_FOOT_B + base
+    feet[:, 2] = z + FOOT_RADIUS
+    return state(base_position_w=base, joint_position=DEFAULT, foot_position_w=feet, foot_contact=1.0)
+
+
+def maps_on(tile: Tile, **changes: Any) -> SensedMaps:
+    cfg = DepthConfig("cameras", **{**SMALL, **changes})
+    return SensedMaps(cfg, Surface(build_map([tile])), 1, 0.02, 1, torch.Generator().manual_seed(0))
+
+
+def heights(maps: SensedMaps, *points: tuple[float, float]) -> Tensor:
+    return maps.query(ROW)(torch.tensor(points))
+
+
+def test_an_episode_starts_with_the_ground_around_the_robot() -> None:
+    maps = maps_on(plane_tile(side=8.0))
+    maps.reset(ROW, stands())
+    around = heights(maps, (0.9, 0.0), (-0.9, 0.1), (0.0, 0.5), (0.0, -0.5), (0.3, 0.2), (0.0, 0.0))
+    assert_close(around, torch.zeros(6), atol=0.02, rtol=0.0)
+    assert heights(maps, (6.0, 0.0)).isnan().all()
+
+
+def test_covered_sensors_see_nothing() -> None:
+    maps = maps_on(plane_tile(side=8.0), covered=("front", "left", "right"))
+    maps.reset(ROW, stands())
+    assert heights(maps, (1.2, 0.0)).isnan().all() and not heights(maps, (-1.2, 0.0)).isnan().any()
+
+
+def test_pictures_come_late() -> None:
+    """From where the robot was three steps ago: 50 ms in steps of 20 ms."""
+    maps, far = maps_on(plane_tile(side=12.0)), (4.2, 0.0)
+    maps.reset(ROW, stands())
+    for _ in range(3):
+        maps.advance(stands(3.0))
+        assert heights(maps, far).isnan().all()
+    for _ in range(4):  # a picture is due within 67 ms
+        maps.advance(stands(3.0))
+    assert_close(heights(maps, far), torch.zeros(1), atol=0.02, rtol=0.0)
+
+
+def test_heights_are_those_of_the_world_however_the_odometry_drifts() -> None:
+    """What drifts away with the odometry comes back with it: 3 % on 1 m are 3 cm that nothing else would hide."""
+    maps = maps_on(plane_tile(side=12.0), odometry=OdometryConfig(0.03, 0.0, 0.0, 0.0))
+    maps.reset(ROW, stands())
+    maps.odometry.share[:] = 1.0
+    for step in range(1, 61):
+        maps.advance(stands(step / 60))
+    assert maps.odometry.error[0].tolist() == pytest.approx([0.03] * 3, abs=1e-6)
+    assert_close(heights(maps, (1.0, 0.0), (1.3, 0.2), (2.0, 0.0)), torch.zeros(3), atol=0.02, rtol=0.0)
+
+
+def stepping(threads: int = 1, **changes: Any) -> AnymalEnv:
+    cfg = DepthConfig("cameras", picture=(16, 12), **changes)
+    return environment(
+        3, [plane_tile((0.1, 0.0), side=6.0)], noisy_groups=True, height_noise=LEVELS["mapped"],
+        sensor_noise=SensorNoiseConfig(scale=0.0), depth=cfg, threads=threads, episode_seconds=0.3,
+    )  # fmt: skip
+
+
+def steps(env: AnymalEnv, count: int) -> list[Tensor]:
+    return [env.step(torch.zeros(3, 16))[0]["extero_noisy"].clone() for _ in range(count)]
+
+
+def test_students_see_their_own_map() -> None:
+    env = stepping()
+    steps(env, 10)
+    obs, senses = env.get_observations(), env.senses
+    assert isinstance(senses, NoisySenses)
+    known = ~senses.perceived["height_samples"].flatten(1).isnan()
+    error = (obs["extero_noisy"] - obs["extero"])[known]
+    assert 0.5 < known.float().mean() <= 1.0 and 0.0 < error.abs().mean() < 0.03
+    assert (obs["extero_noisy"][~known] == 0).all()
+
+
+def test_maps_are_the_same_at_any_number_of_threads_and_after_resuming() -> None:
+    one, two = stepping(), stepping(threads=2)
+    for each, other in zip(steps(one, 4), steps(two, 4), strict=True):
+        assert_close(each, other, atol=0.0, rtol=0.0)
+    file = io.BytesIO()
+    torch.save(one.state_dict(), file)
+    file.seek(0)
+    two.load_state_dict(torch.load(file, weights_only=True))
+    for each, other in zip(steps(one, 16), steps(two, 16), strict=True):  # past the end of the episodes
+        assert_close(each, other, atol=0.0, rtol=0.0)
+
+
+def test_senseless_sensors_are_refused() -> None:
+    for wrong in (
+        {"covered": ("top",)},
+        {"picture": (1, 5)},
+        {"delay": -1.0},
+        {"lost": 2.0},
+        {"scale": -1.0},
+        {"feet": 3.0},
+    ):
+        with pytest.raises(ValueError):
+            DepthConfig("cameras", **wrong)  # pyright: ignore[reportArgumentType]
