@@ -103,7 +103,7 @@ def main(contract: Path, seconds: float = 8.0, speed: float = 0.5) -> int:
     for step in range(round(seconds / 0.02)):
         measurement = measure(data)
         # 1. The map follows the robot; its variance grows with the way.
-        w, x, y, z = measurement.base_quaternion  # pyright: ignore[reportGeneralTypeIssues]
+        w, x, y, z = np.asarray(measurement.base_quaternion)
         heading = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
         elevation.move(measurement.base_position_w, float(heading))
         # 2. Pictures come at their own rate, each from where its camera was when it was taken.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,7 +106,8 @@ class ElevationMap:
     def grid(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         """Heights (n, n) m by row (y) and column (x), and the place (2,) m of their corner of least x and y."""
         column, row = (int(at) for at in self.corner % self.cfg.cells)
-        return np.roll(self.heights, (-row, -column), axis=(0, 1)), self.corner * self.cfg.resolution
+        corner = np.asarray(self.corner * self.cfg.resolution, np.float64)
+        return np.roll(self.heights, (-row, -column), axis=(0, 1)), corner
 
     def save(self, path: Path | str) -> None:
         """Write the map to an .npz file, whole or not at all."""
@@ -123,7 +125,7 @@ class ElevationMap:
 
 def scratch_of(n: int) -> Scratch:
     """Room for the sums over a cloud, one for each size of map and thread."""
-    rooms = _own.__dict__
+    rooms: dict[Any, Scratch] = _own.__dict__
     if n not in rooms:
         rooms[n] = new_scratch(n)
     return rooms[n]

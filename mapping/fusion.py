@@ -211,7 +211,7 @@ def common_innovation(flat: NDArray, own: NDArray, found: int, rules: Rules, scr
                 total += weight * innovation
                 weights += weight
                 common += 1
-    return total / weights if common >= rules.correction_cells else 0.0
+    return float(total / weights) if common >= rules.correction_cells else 0.0
 
 
 @compiled
