@@ -86,7 +86,7 @@ class DepthConfig:
     feet: float = 0.1
     """Share of the soles' height above the map by which they shift it, in a policy step; 0: never."""
     stance: float = 0.6
-    """m around the soles within which an episode's first map takes the ground to be as high as they are."""
+    """m around the first soles of an episode that stand, within which unknown ground is taken to be as high."""
     odometry: OdometryConfig = field(default_factory=OdometryConfig)
     """Drift."""
     grid: MapConfig = field(default_factory=lambda: MapConfig(fill=0.2))

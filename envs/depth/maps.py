@@ -29,7 +29,9 @@ from mapping import ElevationMap, PointErrors, point_variance
 
 FIRST_VARIANCE = 0.01
 """m^2, of the ground that an episode's first map takes for granted around the soles."""
-MEMORY = ("clock", "past", "errors", "keys", "pictures")
+MEMORY = ("clock", "past", "errors", "keys", "pictures", "landed")
+SURE_FEET = 2
+"""Feet that stand at once, from which on their soles are taken for the ground: a trot never has more."""
 PLACE, BELIEVED, TURNED, QUATERNION, JOINTS = slice(0, 3), slice(3, 6), 6, slice(7, 11), slice(11, 23)
 """Columns of what is kept of a step."""
 
@@ -54,24 +56,23 @@ class SensedMaps:
         self.past = torch.zeros(self.lag + 1, num_envs, 23, dtype=torch.float64)  # newest first
         self.errors = torch.zeros(num_envs, len(self.mounts), 4, dtype=torch.float64)  # roll, pitch, yaw, range
         self.keys, self.pictures = torch.zeros(num_envs, dtype=torch.int64), torch.zeros(num_envs, dtype=torch.int64)
+        self.landed = torch.zeros(num_envs, dtype=torch.bool)
         self.pool, self.threads = ThreadPoolExecutor(threads), threads
 
     def reset(self, rows: Tensor, s: State) -> None:
-        """Episodes start in these rows of the state: nothing is known but what the first pictures and the soles say."""
+        """Episodes start in these rows of the state: only what first pictures, and soles that stand, say is known."""
         m, sensors, random = len(rows), len(self.mounts), self.generator
         self.odometry.reset(rows, s)
         self.clock[rows] = torch.rand(m, sensors, generator=random, dtype=torch.float64)
         deviations = torch.tensor([self.cfg.misalignment] * 3 + [self.cfg.scale], dtype=torch.float64)
         self.errors[rows] = deviations * torch.randn(m, sensors, 4, generator=random, dtype=torch.float64)
         self.keys[rows] = torch.randint(2**62, (m,), generator=random)
-        self.pictures[rows] = 0
+        self.pictures[rows], self.landed[rows] = 0, False
         self.past[:, rows] = self._present(s)[rows]
         for row in rows.tolist():
             self.maps[row].reset()
         self._each(rows.tolist(), s, dict.fromkeys(rows.tolist(), range(sensors)))
-        soles = self._soles(s)
-        for row in rows.tolist():
-            self.maps[row].touch(soles[row], self.cfg.stance, FIRST_VARIANCE)
+        self._stand(s)
 
     def advance(self, s: State) -> None:
         """Let a policy step pass that led to this state: the odometry drifts, pictures arrive, feet stand."""
@@ -84,10 +85,18 @@ class SensedMaps:
             row: torch.nonzero(due[row]).squeeze(-1).tolist() for row in torch.nonzero(due.any(-1)).squeeze(-1).tolist()
         }
         self._each(range(len(self.maps)), s, seen)
+        self._stand(s)
+
+    def _stand(self, s: State) -> None:
+        """Let soles that stand say how high the ground is: around an episode's first ones where nothing is known."""
+        soles, stands = self._soles(s), s.foot_contact > 0
+        first = ~self.landed & (stands.sum(-1) >= SURE_FEET)
+        for row in torch.nonzero(first).squeeze(-1).tolist():
+            self.maps[row].touch(soles[row][stands[row].numpy()], self.cfg.stance, FIRST_VARIANCE)
+        self.landed |= first
         if self.cfg.feet > 0:
-            soles, stands = self._soles(s), s.foot_contact.numpy() > 0
-            for row, elevation in enumerate(self.maps):
-                elevation.correct(soles[row][stands[row]], self.cfg.feet)
+            for row in torch.nonzero(self.landed).squeeze(-1).tolist():
+                self.maps[row].correct(soles[row][stands[row].numpy()], self.cfg.feet)
 
     def query(self, rows: Tensor) -> Callable[[Tensor], Tensor]:
         """What the maps of these rows say of the ground: heights (m k,) m in the world at points (m k, 2) m, k a row.
