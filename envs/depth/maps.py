@@ -81,7 +81,7 @@ class SensedMaps:
         self.clock += self.per_step
         due = self.clock >= 1
         self.clock -= due.double()
-        seen = {
+        seen: dict[int, Iterable[int]] = {
             row: torch.nonzero(due[row]).squeeze(-1).tolist() for row in torch.nonzero(due.any(-1)).squeeze(-1).tolist()
         }
         self._each(range(len(self.maps)), s, seen)
