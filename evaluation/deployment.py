@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -74,7 +74,7 @@ def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
         "use": USE,
         "policy": {name: policy.meta[name] for name in ORIGIN if name in policy.meta},
         "onnx": {"file": MODEL},
-        "versions": {**versions(), **{name: sys.modules[name].__version__ for name in PACKAGES}},
+        "versions": {**versions(), **{name: version(name) for name in PACKAGES}},
         "rates": {
             "policy_hz": 1 / env.gait.dt,
             "drive_hz": env.decimation / env.gait.dt,
