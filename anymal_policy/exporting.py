@@ -24,12 +24,15 @@ def write_onnx(module: DeployedStudent, path: Path, metadata: Mapping[str, str] 
     """Write the module as an ONNX network for any number n of robots, without traces of this computer."""
     measured = example(module, 2, torch.Generator().manual_seed(0))
     memory, n = module.start(measured), torch.export.Dim("n")
-    shapes = {name: {0: n} for name in measured}, {name: {1 if name == HIDDEN else 0: n} for name in memory}
+    shapes = {
+        "measured": {name: {0: n} for name in measured},
+        "memory": {name: {1 if name == HIDDEN else 0: n} for name in memory},
+    }
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else it names every package that it does not need
     with warnings.catch_warnings(action="ignore"):
         program = torch.onnx.export(
             module,
-            (measured, memory),
+            kwargs={"measured": measured, "memory": memory},
             dynamo=True,
             verbose=False,
             input_names=[*measured, *memory],
