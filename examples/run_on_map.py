@@ -1,4 +1,4 @@
-"""A Student climbs stairs on a map of its own, in plain MuJoCo: `python -m examples.run_on_map exported/student.json`.
+"""A Student climbs stairs on a map of its own, in plain MuJoCo: `python -m examples.run_on_map --contract FILE.json`.
 
 Everything between "the robot" and the end of `main` is what runs on a robot, too; `python export.py` makes the policy.
 """
@@ -19,6 +19,7 @@ from anymal_policy.runtime import Measurement, Runner
 from envs.depth.mounts import CAMERAS, Mount, camera_rays
 from envs.robot import FOOT_RADIUS, STANDING_HEIGHT, robot_spec
 from mapping import ElevationMap, MapConfig, point_variance
+from system import stopping
 
 TREAD, RISE, STEPS, START = 0.3, 0.15, 12, 1.5
 """m, m, number and m ahead of the robot, of the stairs."""
@@ -126,5 +127,11 @@ def main(contract: Path, seconds: float = 8.0, speed: float = 0.5) -> int:
     return 0
 
 
+@stopping.stoppable
+def run() -> int:
+    """Walk as the command line says; exit code 2 without a contract."""
+    return tyro.cli(main)
+
+
 if __name__ == "__main__":
-    sys.exit(tyro.cli(main))
+    sys.exit(run())

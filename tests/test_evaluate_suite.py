@@ -138,7 +138,7 @@ def test_a_teachers_run_has_no_students_curves(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--suite", "moon", "--out", "out"], "choose paper or from reference, transfer, gait, maps"),
+        (["--suite", "moon", "--out", "out"], "choose paper or from reference, transfer, gait, mapfail"),
         (["--suite", "steps"], "name one with --out"),
         (["--suite", "steps", "--out", "gate.pt"], "is a file"),
         (["--suite", "steps", "--out", "out", "--terrains", "rough"], "--terrains is no part of a suite"),

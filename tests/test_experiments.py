@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from evaluation.conditions import WALK, edge, environment
 from evaluation.experiments import distance, maps, traces
@@ -102,7 +103,7 @@ def test_traces_are_of_the_foot_that_touches_first_behind_the_edge(monkeypatch: 
 @pytest.fixture
 def student_env() -> Any:
     """Two robots with maps on a flat lane."""
-    agent: Any = SimpleNamespace(env=EnvConfig(noisy_groups=True))
+    agent: Any = SimpleNamespace(env=EnvConfig(noisy_groups=True), world=AnymalEnv)
     return environment(agent, [lane(())], "none", 2, 0, 1, WALK)
 
 

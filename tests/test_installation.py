@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-OF_THE_CLONE = {"tests", "tools", "benchmarks", "docs"}
+OF_THE_CLONE = {"tests", "tools", "benchmarks", "docs", "examples"}
 """Folders that are no part of an installation."""
 USE = """
 import envs, gymnasium
