@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import platform
 import shutil
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import tyro
 
 from agents.checkpoint import BLIND, CURVES_FILE, POLICY_FILE, STUDENT, TEACHER, WALK, CheckpointError, read_policy
+from benchmarks.report import processor
 from evaluation.experiments.reference import ground
 from evaluation.tables import Column, markdown_table, success, value
 from export import export
@@ -91,7 +91,7 @@ def card(kind: str, record: dict[str, Any], run: Path, rows: Sequence[dict[str, 
     flags = f" --seed {record['seed']}" if record["seed"] else ""
     flags += " --blind" if kind == BLIND else ""
     spent = ", ".join(spending(stage, run / stage / CURVES_FILE) for stage in MADE_BY[kind] if (run / stage).is_dir())
-    workers = f"{record.get('ranks', 1)} processes on {machine()}"
+    workers = f"{record.get('ranks', 1)} processes on {os.cpu_count()} cores ({processor()})"
     parts = [
         f"# {kind}.pt",
         WHAT[kind],
@@ -115,14 +115,6 @@ def spending(stage: str, curves: Path) -> str:
         last = list(csv.DictReader(file))[-1]
     samples, seconds = float(last["train/samples"]), float(last["train/seconds"])
     return f"{stage} {samples / 1e6:.1f} million samples in {seconds / 60:.0f} minutes"
-
-
-def machine() -> str:
-    """This machine: cores and processor."""
-    listed = Path("/proc/cpuinfo")  # Linux alone has it
-    lines = listed.read_text().splitlines() if listed.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores ({names[0] if names else platform.processor() or platform.machine()})"
 
 
 if __name__ == "__main__":
