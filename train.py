@@ -122,7 +122,7 @@ def note_versions(old: dict[str, str], new: dict[str, str]) -> None:
         f"{name} {old.get(name)} -> {new[name]}" for name in new if name != "commit" and old.get(name) != new[name]
     ]
     if changed:
-        note(f"{', '.join(changed)}; the run goes on, but not to the same bits.")
+        note(f"{', '.join(changed)}; the run goes on, but its resume is not bit-exact.")
 
 
 def note_misfits(parts: list[str], source: str) -> None:

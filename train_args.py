@@ -273,7 +273,7 @@ def refuse_changes(args: Args, default: Args) -> None:
             f"--resume keeps the settings of the run, so {refused} cannot change; use --init-from for a new run."
         )
     if changed & {"agent.precision", "student.precision", "env.threads"}:
-        note("with other threads or precision the run goes on, but not to the same bits.")
+        note("with other threads or precision the run goes on, but its resume is not bit-exact.")
 
 
 def note(text: str) -> None:

@@ -61,7 +61,7 @@ class Flags:
     run_dir: Path | None = None
     """Where the run is kept; default runs/<task>_<date-time>."""
     resume: Path | None = None
-    """Run directory to continue (or a file in it), with its own settings, to the same bits."""
+    """Run directory to continue (or a file in it), with its own settings; bit-exact."""
     init_from: Path | None = None
     """With --stage: policy or run directory of a Teacher (then refined by default) or Student, to start from."""
     logger: LoggerName = "tensorboard"

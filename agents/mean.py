@@ -43,7 +43,7 @@ class Args:
     out: Path
     """File to write."""
     shares: tuple[float, ...] = ()
-    """Share of each policy in the mean, together 1; default equal shares."""
+    """Fraction of each policy in the mean, together 1; default equal shares."""
 
 
 @stopping.stoppable

@@ -66,7 +66,7 @@ class TeacherRunner(Training):
         except RuntimeError as error:
             raise CheckpointError("The policy's networks have another shape than this version's Teacher.") from error
         self.alg.start_gently()
-        return (["critic"] if own_encoders else []) + self._take_curriculum(record)
+        return (["critic"] if own_encoders else []) + self._load_curriculum(record)
 
     def policy_record(self) -> dict[str, Any]:
         """The Teacher and its critic, both averaged over recent updates, and where its curriculum has led."""
@@ -76,7 +76,7 @@ class TeacherRunner(Training):
             "critic": averaged["critic"].state_dict(),
             "normalizer": self.actor.obs_normalizer.state_dict(),
             "std": self.actor.distribution.state_dict(),  # type: ignore
-            "curriculum": self.env.curriculum(),  # type: ignore
+            "curriculum": self.env.curriculum_state_dict(),  # type: ignore
         }
 
     def warm_up(self) -> None:
@@ -119,7 +119,7 @@ class StudentRunner(Training):
         except RuntimeError as error:
             raise CheckpointError("The Teacher's networks have another shape than this version's Teacher.") from error
         self.teacher_hash = record["hash"]
-        return self._take_curriculum(record)
+        return self._load_curriculum(record)
 
     def init_from(self, record: dict[str, Any]) -> list[str]:
         """Start from the network and curriculum of another Student, a blind one also from one that saw; names what does
@@ -130,7 +130,7 @@ class StudentRunner(Training):
                 "The Student to start from is another variant: give the --student.network flags that it was made with."
             )
         self.alg.begin_with(record["network"])
-        return self._take_curriculum(record)
+        return self._load_curriculum(record)
 
     def policy_record(self) -> dict[str, Any]:
         """The Student, averaged over recent updates, its Teacher's normaliser (proprioception, heights, privileged
@@ -139,7 +139,7 @@ class StudentRunner(Training):
             "student": self.network_cfg,
             "network": self.alg.averaged.module.state_dict(),  # type: ignore
             "normalizer": self.alg.teacher.normalizer.state_dict(),
-            "curriculum": self.env.curriculum(),  # type: ignore
+            "curriculum": self.env.curriculum_state_dict(),  # type: ignore
         }
 
     def _description(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ StageConfig = TeacherConfig | StudentTrainingConfig
 
 
 class Training(OnPolicyRunner):
-    """One stage of training in `run_dir`; after any interruption `restore` continues with the same bits."""
+    """One stage of training in `run_dir`; `restore` continues it bit-exactly after any interruption."""
 
     stage: ClassVar[str]
     """Name of the stage, and kind of its policies."""
@@ -171,9 +171,9 @@ class Training(OnPolicyRunner):
             "seconds": self.logger.seconds,
         }
 
-    def _take_curriculum(self, record: dict[str, Any]) -> list[str]:
+    def _load_curriculum(self, record: dict[str, Any]) -> list[str]:
         """Go on from the ground that the curriculum of this policy had reached; names it if it does not fit."""
-        fits = self.env.take_curriculum(record.get("curriculum", {}))  # type: ignore
+        fits = self.env.load_curriculum_state_dict(record.get("curriculum", {}))  # type: ignore
         return [] if fits else ["terrain curriculum"]
 
     def warm_up(self) -> None:

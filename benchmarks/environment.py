@@ -74,7 +74,7 @@ class Side:
     def __init__(self, cfg: EnvConfig, arguments: Arguments, agent: Agent, learnt: dict[str, Tensor]) -> None:
         """Begin on the ground that a curriculum has `learnt`, as far into episodes as may be, and walk on it."""
         self.env, self.agent, self.steps = AnymalEnv(cfg), agent, arguments.steps
-        if not self.env.take_curriculum(learnt):
+        if not self.env.load_curriculum_state_dict(learnt):
             raise ValueError(f"The curriculum of {arguments.checkpoint} does not fit; give a Teacher of this version.")
         spread_episodes(self.env)
         simulation = self.env.simulation

@@ -101,7 +101,7 @@ class Ours:
         cfg = replace(TASKS["anymal_rough"], num_envs=arguments.num_envs, threads=arguments.threads)
         self.env, agent = AnymalEnv(cfg), load_agent(TEACHER)
         agent.start(arguments.num_envs, 0)
-        self.env.take_curriculum(read_policy(TEACHER)["curriculum"])
+        self.env.load_curriculum_state_dict(read_policy(TEACHER)["curriculum"])
         walk(self.env, agent, arguments.walk)
         self.before = self.env.state_dict()
         self.actions = walk(self.env, agent, arguments.steps)

@@ -68,8 +68,8 @@ class AnymalEnv(VecEnv):
         self.own_terms = terms_of(cfg.own)
         self.terminations = terminations.terms(cfg.own.terminations)
         self.events = named("events", cfg.own.events).values()
-        counted = rewards.counted(cfg.rewards, cfg.own.rewards)
-        self.metrics_since = Metrics(counted, list(self.terminations), cfg.dt)
+        names = rewards.term_names(cfg.rewards, cfg.own.rewards)
+        self.metrics_since = Metrics(names, list(self.terminations), cfg.dt)
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
         self.episode_length_buf = torch.zeros(cfg.num_envs, dtype=torch.long)
         self.senses = make_senses(cfg, self.surface)
@@ -106,7 +106,7 @@ class AnymalEnv(VecEnv):
             fell = causes.any(0)
             time_outs = self._timed_out() & ~fell
             cfg = self.cfg
-            terms = rewards.weighted(self.state, cfg.rewards, cfg.dt, cfg.linear_variance, cfg.own.rewards)
+            terms = rewards.weighted_terms(self.state, cfg.rewards, cfg.dt, cfg.linear_variance, cfg.own.rewards)
             reward = (terms.sum(0) - self.cfg.fall_penalty * fell).masked_fill(failed, 0.0)
             done = fell | time_outs
             self.metrics_since.add_step(self.state, terms, reward, causes, fell, wild)
@@ -224,15 +224,15 @@ class AnymalEnv(VecEnv):
             "curriculum/c_k": self.state.randomization_factor,
         }
 
-    def curriculum(self) -> dict[str, Tensor]:
-        """What the terrain curriculum has learnt, for a Student to start from; nothing on tiles of one's own."""
-        return self.placement.learnt()
+    def curriculum_state_dict(self) -> dict[str, Tensor]:
+        """State of the terrain curriculum, for a Student to start from; nothing on tiles of one's own."""
+        return self.placement.export_state()
 
     @torch.inference_mode(False)
     @torch.no_grad()
-    def take_curriculum(self, learnt: dict[str, Tensor]) -> bool:
+    def load_curriculum_state_dict(self, curriculum: dict[str, Tensor]) -> bool:
         """Begin all episodes anew where `curriculum` says that another training was; whether that fits this terrain."""
-        fits = self.placement.take(learnt)
+        fits = self.placement.import_state(curriculum)
         if fits:
             self._begin()
         return fits

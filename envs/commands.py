@@ -38,15 +38,15 @@ class CommandConfig:
     yaw_rate: tuple[float, float] = (0.4, 3.3)
     """rad/s, largest |wz| at the start and at the end of the curriculum (Miki E3: 3 rad/s)."""
     heading_share: float = 0.5
-    """Share of the other moving commands whose yaw rate holds a random heading instead of being constant."""
+    """Fraction of the other moving commands whose yaw rate holds a random heading instead of being constant."""
     heading_gain: float = 1.0
     """1/s, yaw rate per heading error; clipped to 1 rad/s (legged_gym: 0.5, +-1)."""
     stand_share: float = 0.06
-    """Share of commands that are zero (Isaac Lab: 0.02)."""
+    """Fraction of commands that are zero (Isaac Lab: 0.02)."""
     turn_share: float = 0.06
-    """Share of commands that turn on the spot."""
+    """Fraction of commands that turn on the spot."""
     straight_share: float = 0.4
-    """Share of commands that lead straight ahead in the heading of their first moment, as following a path does."""
+    """Fraction of commands that lead straight ahead in the heading of their first moment, as following a path does."""
     resample_seconds: float = 10.0
     """s between new commands (legged_gym: 10 s)."""
     fixed: tuple[float, float, float] | None = None

@@ -34,17 +34,17 @@ class CurriculumConfig:
     transition_probability: float = 0.4
     """Probability, per parameter, that a particle moves to an adjacent level (Lee et al.: 0.8; decision 19)."""
     memory: float = 0.85
-    """Share of a cell's counted trajectories that is kept at an update; 0 forgets them all."""
+    """Fraction of a cell's counted trajectories that is kept at an update; 0 forgets them all."""
     kinship: float = 0.5
     """Weight of a success on harder ground, against one on the cell itself; 0 forgets that who crosses the harder
     crosses the easier, too (decision 61)."""
     initial_fraction: float = 0.4
-    """Share of each parameter's levels, from the easiest, over which the particles start."""
+    """Fraction of each parameter's levels, from the easiest, over which the particles start."""
     flat_samples: int = 0
     """Environment samples at the start for which all robots stay on their type's easiest cell (Miki et al. S3)."""
     progress_share: float = 4 / 7
-    """Share of the mean commanded speed that a trajectory must make along its command to count as traversed: that of an
-    evaluation, 4 m in 10 s at 0.7 m/s (decision 62)."""
+    """Fraction of the mean commanded speed that a trajectory must make along its command to count as traversed: that of
+    an evaluation, 4 m in 10 s at 0.7 m/s (decision 62)."""
     progress_speed: float = 0.2
     """m/s along the command that it must make at least (Lee et al. S2)."""
     enough_speed: float = 0.4
@@ -150,38 +150,38 @@ class ParticleFilter:
         self._failures *= self.cfg.memory / self.ranks.count
         self._remember()
 
-    def learnt(self) -> dict[str, Tensor]:
+    def export_state(self) -> dict[str, Tensor]:
         """Particles, and what all ranks together have counted, for another training with as many ranks as it likes.
 
         Of the counts since the last update those of this rank stand for all; "names" are the types', a line each.
         """
         return {"names": to_bytes(self.names), **self._counted(self.state_dict(), self.ranks.count)}
 
-    def take(self, learnt: dict[str, Tensor]) -> None:
-        """Start each type where another training has `learnt` it, each rank with its share of the counts.
+    def import_state(self, exported: dict[str, Tensor]) -> None:
+        """Start each type where another training `exported` its own, each rank with its share of the counts.
 
         A type is known again by its name and levels, all others start on their easiest cell; a ValueError if none is
         known, or if the number of particles differs. Files without names hold the first types of this filter.
         """
         state = self._counted(self.state_dict(), 0.0)
-        rows = self._rows_in(learnt)
-        if not rows or learnt["cells"].shape[1] != self.cfg.particles:
+        rows = self._rows_in(exported)
+        if not rows or exported["cells"].shape[1] != self.cfg.particles:
             raise ValueError("The curriculum is one of other terrain types, or of another number of particles.")
         state["cells"].zero_()
         state["visited"].zero_()[:, 0] = True
         for own, theirs in rows.items():
-            axes, cells = min(learnt["levels"].shape[1], self._levels.shape[1]), int(self._levels[own].prod())
-            state["cells"][own, :, :axes] = learnt["cells"][theirs, :, :axes]
+            axes, cells = min(exported["levels"].shape[1], self._levels.shape[1]), int(self._levels[own].prod())
+            state["cells"][own, :, :axes] = exported["cells"][theirs, :, :axes]
             for name in ("successes", "failures", "visited"):
-                state[name][own, :cells] = learnt[name][theirs, :cells]
+                state[name][own, :cells] = exported[name][theirs, :cells]
         self.load_state_dict(self._counted(state, 1 / self.ranks.count))
 
-    def _rows_in(self, learnt: dict[str, Tensor]) -> dict[int, int]:
-        """Row in what another filter has `learnt` of each row of this one that it knows."""
-        if learnt.keys() | {"names"} != self._state().keys() | {"names"}:
+    def _rows_in(self, exported: dict[str, Tensor]) -> dict[int, int]:
+        """Row in what another filter has `exported` of each row of this one that it knows."""
+        if exported.keys() | {"names"} != self._state().keys() | {"names"}:
             return {}
-        names = from_bytes(learnt["names"]) if "names" in learnt else self.names[: len(learnt["levels"])]
-        shapes = [trimmed(levels) for levels in learnt["levels"].tolist()]
+        names = from_bytes(exported["names"]) if "names" in exported else self.names[: len(exported["levels"])]
+        shapes = [trimmed(levels) for levels in exported["levels"].tolist()]
         theirs = {(name, shape): row for row, (name, shape) in enumerate(zip(names, shapes, strict=True))}
         own = enumerate(zip(self.names, map(trimmed, self._levels.tolist()), strict=True))
         return {row: theirs[kind] for row, kind in own if kind in theirs}
@@ -192,7 +192,7 @@ class ParticleFilter:
         return {name: value * factor if name in ("successes", "failures") else value for name, value in state.items()}
 
     def metrics(self) -> dict[str, float]:
-        """Per type: mean difficulty 0..1 of the particles, and the share of recent trajectories that crossed."""
+        """Per type: mean difficulty 0..1 of the particles, and the fraction of recent trajectories that crossed."""
         free = (self._levels > 1).double()
         level = reduce(self.cells.double(), "t p a -> t a", "mean") / (self._levels - 1).clamp(min=1)
         difficulty = (level * free).sum(dim=1) / free.sum(dim=1).clamp(min=1)
@@ -202,7 +202,7 @@ class ParticleFilter:
         return {f"{key}/{name}": column[i] for key, column in columns.items() for i, name in enumerate(self.names)}
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Everything the filter has learnt, as tensors of its own."""
+        """The state of the filter, as tensors of its own."""
         return {name: tensor.clone() for name, tensor in self._state().items()}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:

@@ -66,12 +66,12 @@ class Placement:
         """What to log about the terrain."""
         return {}
 
-    def learnt(self) -> dict[str, Tensor]:
-        """What the curriculum has learnt: without one, nothing."""
+    def export_state(self) -> dict[str, Tensor]:
+        """State of the curriculum for another training: without one, nothing."""
         return {}
 
-    def take(self, learnt: dict[str, Tensor]) -> bool:
-        """Start from what a curriculum `learnt` in another training; whether that fits."""
+    def import_state(self, exported: dict[str, Tensor]) -> bool:
+        """Start from what the curriculum of another training `exported`; whether that fits."""
         return False
 
     def state_dict(self) -> dict[str, Any]:
@@ -137,14 +137,14 @@ class CurriculumPlacement(Placement):
         """Difficulty and traversability per terrain type."""
         return self.filter.metrics()
 
-    def learnt(self) -> dict[str, Tensor]:
+    def export_state(self) -> dict[str, Tensor]:
         """Particles and counts of the filter."""
-        return self.filter.learnt()
+        return self.filter.export_state()
 
-    def take(self, learnt: dict[str, Tensor]) -> bool:
+    def import_state(self, exported: dict[str, Tensor]) -> bool:
         """Start from another filter's, as far as it is of the same types and levels."""
         try:
-            self.filter.take(learnt)
+            self.filter.import_state(exported)
         except ValueError:
             return False
         for running in (self.progress, self.commanded, self.steps):

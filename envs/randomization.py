@@ -15,7 +15,7 @@ class RandomizationConfig:
     friction: tuple[float, float] = (0.5, 1.25)
     """Sliding friction of the feet, uniform per robot (legged_gym)."""
     slippery_share: float = 0.08
-    """Share of feet that slip (Miki: friction is occasionally low)."""
+    """Fraction of feet that slip (Miki: friction is occasionally low)."""
     slippery_friction: tuple[float, float] = (0.15, 0.45)
     """Sliding friction of a slippery foot (Lee et al.: N(0.3, 0.1))."""
     base_mass: float = 5.0
@@ -35,7 +35,7 @@ class RandomizationConfig:
     torque_limit: float = 0.1
     """Largest share by which a drive's torque limit is lower (ours: a battery's charge); not for pd drives."""
     weak_share: float = 0.03
-    """Share of drives that are weak (ours: one in a third of the robots); not for pd drives."""
+    """Fraction of drives that are weak (ours: one in a third of the robots); not for pd drives."""
     weak_strength: tuple[float, float] = (0.6, 0.9)
     """Factor on a weak drive's torque and limit (ours); not for pd drives."""
     force: float = 30.0
@@ -43,7 +43,7 @@ class RandomizationConfig:
     torque: float = 6.0
     """N m, standard deviation of each component of a constant torque on the base (the force at 0.2 m; ours)."""
     wrench_share: float = 0.3
-    """Share of episodes with a constant external force and torque (ours)."""
+    """Fraction of episodes with a constant external force and torque (ours)."""
     push_velocity: float = 0.7
     """m/s, half-width of the horizontal velocity added to the base by a push (legged_gym: 1, Isaac Lab: 0.5)."""
     push_seconds: float = 8.0

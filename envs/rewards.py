@@ -188,20 +188,20 @@ TERMS: dict[str, OfState] = {item.name: globals()[item.name] for item in fields(
 NO_OWN: Mapping[str, float] = {}
 
 
-def counted(weights: RewardWeights, own: Mapping[str, float] = NO_OWN) -> list[str]:
+def term_names(weights: RewardWeights, own: Mapping[str, float] = NO_OWN) -> list[str]:
     """Names of the terms whose weight is not 0, in the paper's order, then those of an own task."""
     return [name for name, weight in {**vars(weights), **own}.items() if weight]
 
 
-def weighted(
+def weighted_terms(
     s: State,
     weights: RewardWeights,
     dt: float,
     linear_variance: float = TRACKING_VARIANCE,
     own: Mapping[str, float] = NO_OWN,
 ) -> Tensor:
-    """Reward of this step, (k, n): a row for each of the terms `counted`; `own` are weights of an own task's terms."""
+    """Reward of this step, (k, n): a row for each of `term_names`; `own` are weights of an own task's terms."""
     terms = {**TERMS, "linear_tracking": partial(linear_tracking, variance=linear_variance), **named("rewards", own)}
-    weight_of, names = {**vars(weights), **own}, counted(weights, own)
+    weight_of, names = {**vars(weights), **own}, term_names(weights, own)
     scale = torch.tensor([weight_of[name] * dt for name in names])
     return torch.stack([terms[name](s) for name in names]) * scale.unsqueeze(-1)

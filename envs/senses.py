@@ -162,7 +162,7 @@ class NoisySenses(Senses):
         return self.failures.failed
 
     def metrics(self) -> dict[str, float]:
-        """The noise schedule, and the share of the maps that fail now."""
+        """The noise schedule, and the fraction of the maps that fail now."""
         return {"curriculum/c_sk": self.factor, "curriculum/failing_maps": float(self.failures.active().float().mean())}
 
     def state_dict(self) -> dict[str, Any]:

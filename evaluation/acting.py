@@ -25,7 +25,7 @@ class Agent(Protocol):
     env: EnvConfig
     """Default configuration with the gait and clipping that its actions are made for, and the groups it needs."""
     meta: dict[str, Any]
-    """What its checkpoint says about it; empty for the controls."""
+    """What its checkpoint says about it; empty for the baseline agents."""
 
     def world(self, cfg: EnvConfig, tiles: Sequence[Tile]) -> AnymalEnv:
         """The environment of this configuration in which it acts."""

@@ -1,4 +1,4 @@
-"""What can be put in control of the robots: a trained policy, or the controls of every table, zero and random."""
+"""What can be put in control of the robots: a trained policy, or a baseline agent, zero or random."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
 def paired_difference(
     first: Sequence[bool], second: Sequence[bool], z: float = Z95
 ) -> tuple[float, tuple[float, float]]:
-    """Share of successes in `first` minus that in `second`, trial by trial the same, and its interval (lo, hi).
+    """Fraction of successes in `first` minus that in `second`, trial by trial the same, and its interval (lo, hi).
 
     Newcombe 1998, Statistics in Medicine 17:2635, method 10: Wilson's intervals of both, and their correlation.
     """

@@ -45,7 +45,7 @@ def with_interval(key: str, interval: str, form: str = ".3f") -> Callable[[Cell]
 
 
 success = with_interval("success", "ci95")
-"""Share of successes and its interval."""
+"""Fraction of successes and its interval."""
 
 WHO = (
     Column("checkpoint", value("checkpoint"), is_number=False),

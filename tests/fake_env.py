@@ -65,13 +65,13 @@ class FakeEnv(VecEnv):
         self.reward_sum, self.reward_count = 0.0, 0
         return {"tracking/linear": mean, "terrain/rough": 0.25, "terrain/boxes": 0.75, "falls_per_minute": 0.0}
 
-    def curriculum(self) -> dict[str, torch.Tensor]:
+    def curriculum_state_dict(self) -> dict[str, torch.Tensor]:
         """A level that was reached."""
         return {"level": torch.tensor(self.level)}
 
-    def take_curriculum(self, learnt: dict[str, torch.Tensor]) -> bool:
+    def load_curriculum_state_dict(self, state: dict[str, torch.Tensor]) -> bool:
         """Start at this level."""
-        self.level = int(learnt["level"])
+        self.level = int(state["level"])
         return True
 
     def state_dict(self) -> dict[str, Any]:

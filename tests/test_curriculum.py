@@ -135,9 +135,9 @@ def test_two_ranks_hand_on_what_both_have_counted() -> None:
         for _ in range(times):
             filter_.record(cell, cell, torch.tensor([True, True, True, False]))
         filter_.update(seeded())
-    next_both.take(both.learnt())
+    next_both.import_state(both.export_state())
     for filter_ in (both, next_both):
-        assert all(torch.equal(value, alone.learnt()[name]) for name, value in filter_.learnt().items())
+        assert all(torch.equal(value, alone.export_state()[name]) for name, value in filter_.export_state().items())
     assert torch.equal(next_both.state_dict()["successes"], both.state_dict()["successes"])
 
 
@@ -186,7 +186,7 @@ def test_a_type_is_taken_over_by_name_and_others_start_on_their_easiest_cell() -
     old = ParticleFilter(["a", "b", "c"], [(8, 3), (4,), (5,)], CFG, seeded(1))
     train(old, logistic(4.0), 20, seeded(1))
     new = ParticleFilter(["c", "new", "a", "b"], [(5,), (3, 2, 2), (8, 3), (6,)], CFG, seeded(2))
-    new.take(old.learnt())
+    new.import_state(old.export_state())
     for row, theirs in ((0, 2), (2, 0)):
         assert torch.equal(new.cells[row, :, :2], old.cells[theirs])
         for name in ("successes", "failures", "visited"):
@@ -198,15 +198,15 @@ def test_a_type_is_taken_over_by_name_and_others_start_on_their_easiest_cell() -
         assert not new.state_dict()["successes"][row].any() and not new.state_dict()["failures"][row].any()
     train(new, logistic(4.0), 3, seeded())
     with pytest.raises(ValueError, match="other terrain types"):
-        make([(8, 3)]).take(old.learnt())
+        make([(8, 3)]).import_state(old.export_state())
 
 
 def test_files_without_names_hold_the_first_types() -> None:
     old, new = make([(8, 3), (4,)], seed=1), make([(8, 3), (4,), (2, 2, 2)], seed=2)
     train(old, logistic(4.0), 20, seeded(1))
-    learnt = old.learnt()
+    learnt = old.export_state()
     del learnt["names"]
-    new.take(learnt)
+    new.import_state(learnt)
     assert torch.equal(new.cells[:2, :, :2], old.cells) and not new.cells[2].any()
 
 

@@ -1,4 +1,4 @@
-"""Two ranks train one policy: they agree on everything learned, and resume to the same bits."""
+"""Two ranks train one policy: they agree on everything learned, and resume bit-exactly."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def test_reward_is_the_sum_of_the_weighted_terms_and_a_fall_costs_once() -> None
     turn_over(env, 1)
     _, reward, done, _ = env.step(torch.zeros(2, 16))
     assert done.tolist() == [False, True]
-    terms = rewards.weighted(env.state, env.cfg.rewards, env.cfg.dt)
+    terms = rewards.weighted_terms(env.state, env.cfg.rewards, env.cfg.dt)
     assert_close(reward[0], terms.sum(0)[0])
     assert -1.3 < reward[1].item() < -0.9
 

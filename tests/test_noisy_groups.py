@@ -242,7 +242,7 @@ def test_episodes_with_a_failed_map_do_not_count_in_the_terrain_curriculum() -> 
         walking = CommandConfig(fixed=(0.7, 0.0, 0.0))
         env = environment(40, noisy_groups=True, height_noise=noise, episode_seconds=0.4, commands=walking)
         rollout(env, 21)
-        counts = env.placement.learnt()
+        counts = env.placement.export_state()
         return float((counts["successes"] + counts["failures"]).sum())
 
     assert (counted(0.0), counted(1.0)) == (40, 0)

@@ -25,7 +25,7 @@ from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.gymnasium_env import observation_space
 from envs.own import OwnTerms
-from envs.rewards import TERMS, RewardWeights, counted, weighted
+from envs.rewards import TERMS, RewardWeights, term_names, weighted_terms
 from envs.state import State
 from envs.tasks import task_config
 from envs.terrains import TRAINING_TYPES, Parameter, make_tile, own_terrain
@@ -155,9 +155,9 @@ def test_own_rewards_come_last_with_their_weight() -> None:
         return torch.full((len(s.command),), 2.0)
 
     weights = RewardWeights()
-    rows = weighted(state(3), weights, 0.02, own={"two": 0.5})
-    assert counted(weights, {"two": 0.5})[-1] == "two" and torch.equal(rows[-1], torch.full((3,), 0.02))
-    assert len(rows) == len(weighted(state(3), weights, 0.02)) + 1
+    rows = weighted_terms(state(3), weights, 0.02, own={"two": 0.5})
+    assert term_names(weights, {"two": 0.5})[-1] == "two" and torch.equal(rows[-1], torch.full((3,), 0.02))
+    assert len(rows) == len(weighted_terms(state(3), weights, 0.02)) + 1
 
 
 def test_an_own_termination_ends_the_episode_as_a_fall() -> None:

@@ -274,10 +274,10 @@ def test_flat_samples_go_on_after_resuming() -> None:
 
 def test_what_one_curriculum_has_learnt_another_takes_over_if_it_fits() -> None:
     one, other = curriculum(seed=1, initial_fraction=1.0), curriculum(seed=2)
-    assert other.take(one.learnt()) and torch.equal(other.filter.cells, one.filter.cells)
+    assert other.import_state(one.export_state()) and torch.equal(other.filter.cells, one.filter.cells)
     other.steps += 1
-    assert other.take(one.learnt()) and not other.steps.any()
-    assert not curriculum(particles=3).take(one.learnt()) and not other.take({})
+    assert other.import_state(one.export_state()) and not other.steps.any()
+    assert not curriculum(particles=3).import_state(one.export_state()) and not other.import_state({})
 
 
 def test_curriculum_of_before_paths_is_taken_over_and_paths_start_easy() -> None:
@@ -285,11 +285,11 @@ def test_curriculum_of_before_paths_is_taken_over_and_paths_start_easy() -> None
     old_types = tuple(name for name, kind in TRAINING_TYPES.items() if not FAMILIES[kind.family].path)
     shapes = [TRAINING_TYPES[name].shape for name in old_types]
     old = ParticleFilter(old_types, shapes, CurriculumConfig(initial_fraction=1.0), torch.Generator().manual_seed(1))
-    learnt = old.learnt()
+    learnt = old.export_state()
     del learnt["names"]
     cfg = EnvConfig(num_envs=len(TRAINING_TYPES), threads=1)
     placement = make_placement(cfg, None, torch.Generator().manual_seed(0))
-    assert isinstance(placement, CurriculumPlacement) and placement.take(learnt)
+    assert isinstance(placement, CurriculumPlacement) and placement.import_state(learnt)
     assert torch.equal(placement.filter.cells[: len(old_types), :, :2], old.cells)
     assert not placement.filter.cells[len(old_types) :].any()
     placement.start(torch.arange(cfg.num_envs))
@@ -300,4 +300,4 @@ def test_curriculum_of_before_paths_is_taken_over_and_paths_start_easy() -> None
 
 def test_what_one_curriculum_has_learnt_is_nothing_for_fixed_tiles() -> None:
     one = curriculum(seed=1)
-    assert not fixed(plane_tile()).take(one.learnt()) and fixed(plane_tile()).learnt() == {}
+    assert not fixed(plane_tile()).import_state(one.export_state()) and fixed(plane_tile()).export_state() == {}

@@ -13,7 +13,7 @@ from worlds import state
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs import rewards
 from envs.config import EnvConfig
-from envs.rewards import S7_LITERAL, TERMS, RewardWeights, counted, weighted
+from envs.rewards import S7_LITERAL, TERMS, RewardWeights, term_names, weighted_terms
 from envs.state import State
 
 C = 0.5  # c_k, other than 1 to see who scales with it
@@ -77,7 +77,7 @@ def test_angular_tracking_minds_the_sign_of_the_yaw_rate() -> None:
 
 def by_name(s: State, weights: RewardWeights, dt: float = 1.0, **settings: float) -> dict[str, Tensor]:
     """The weighted terms with their names."""
-    return dict(zip(counted(weights), weighted(s, weights, dt, **settings), strict=True))
+    return dict(zip(term_names(weights), weighted_terms(s, weights, dt, **settings), strict=True))
 
 
 def literal_share(s: State) -> float:

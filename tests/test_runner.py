@@ -1,4 +1,4 @@
-"""The training run: it learns, resumes to the same bits, and saves in time."""
+"""The training run: it learns, resumes bit-exactly, and saves in time."""
 
 from __future__ import annotations
 

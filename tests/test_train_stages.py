@@ -172,9 +172,11 @@ def test_teachers_terrain_curriculum_is_handed_over(whole: Path) -> None:
     learnt = read_policy(whole / "teacher")["curriculum"]
     env = AnymalEnv(args.env)
     env.step(torch.zeros(4, 16))
-    assert env.take_curriculum(learnt) and env.episode_length_buf.sum() == 0
-    assert all(torch.equal(value, learnt[name]) for name, value in env.curriculum().items())
-    assert not AnymalEnv(replace(args.env, terrain=TerrainConfig(types=("slope_up",)))).take_curriculum(learnt)
+    assert env.load_curriculum_state_dict(learnt) and env.episode_length_buf.sum() == 0
+    assert all(torch.equal(value, learnt[name]) for name, value in env.curriculum_state_dict().items())
+    assert not AnymalEnv(replace(args.env, terrain=TerrainConfig(types=("slope_up",)))).load_curriculum_state_dict(
+        learnt
+    )
 
 
 def test_student_that_starts_from_another_meets_all_noise_on_that_ones_terrain(whole: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from envs.anymal import AnymalEnv
-from envs.rewards import counted, weighted
+from envs.rewards import term_names, weighted_terms
 from envs.terrains import Tile
 from evaluation.agents import Agent
 from evaluation.belief import SEEN, TRUE, read_belief
@@ -63,8 +63,8 @@ class Walker:
     def rewards(self) -> dict[str, float]:
         """What each term of the reward gave in this step, with its weight, per s."""
         cfg = self.env.cfg
-        terms = weighted(self.env.state, cfg.rewards, 1.0, cfg.linear_variance, cfg.own.rewards)[:, 0]
-        return dict(zip(counted(cfg.rewards, cfg.own.rewards), terms.tolist(), strict=True))
+        terms = weighted_terms(self.env.state, cfg.rewards, 1.0, cfg.linear_variance, cfg.own.rewards)[:, 0]
+        return dict(zip(term_names(cfg.rewards, cfg.own.rewards), terms.tolist(), strict=True))
 
 
 class Session:

@@ -53,7 +53,7 @@ class HeightNoiseConfig:
     """What is wrong with the heights that a Student sees; all of it is multiplied by c_sk."""
 
     shares: tuple[float, float, float] = (0.4, 0.3, 0.3)
-    """Shares of the map conditions nominal, offset and noisy (paper: 0.6, 0.3, 0.1; decision 31)."""
+    """Probabilities of the map conditions nominal, offset and noisy (paper: 0.6, 0.3, 0.1; decision 31)."""
     condition: Condition | None = None
     """Hold every map in this condition instead of drawing it."""
     redraw_seconds: float = 10.0
@@ -71,7 +71,7 @@ class HeightNoiseConfig:
     cell_size: float = 2.0
     """m, side of these cells."""
     missing_share: float = 0.03
-    """Share of the map's patches that hold no information (ours)."""
+    """Fraction of the map's patches that hold no information (ours)."""
     missing_size: float = 0.5
     """m, side of these patches."""
     missing_height: float = 0.3
@@ -82,7 +82,7 @@ class HeightNoiseConfig:
     def __post_init__(self) -> None:
         """Refuse what no map can be made of."""
         if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
-            raise ValueError(f"The shares of the map conditions must add up to 1, unlike {self.shares}.")
+            raise ValueError(f"The probabilities of the map conditions must add up to 1, unlike {self.shares}.")
         if min(self.map_rate, self.cell_size, self.missing_size, self.redraw_seconds) <= 0:
             raise ValueError("Map rate, cell and patch sizes and redraw seconds must be positive.")
         if self.start_samples >= self.full_samples:
@@ -94,7 +94,7 @@ class HeightNoiseConfig:
         return torch.tensor([CONDITIONS[name] for name in names])
 
     def probabilities(self) -> Tensor:
-        """Share of each condition that occurs, (conditions,)."""
+        """Fraction of each condition that occurs, (conditions,)."""
         return torch.tensor(self.shares if self.condition is None else (1.0,))
 
 

@@ -34,7 +34,7 @@ class Failure(NamedTuple):
     """One kind of failure by the ranges of its sizes; a size of 0 is no error of that sort."""
 
     missing: Range = NOTHING
-    """Share of the map's patches that hold no information."""
+    """Fraction of the map's patches that hold no information."""
     patch: Range = (0.5, 0.5)
     """m, side of these patches."""
     invented: Range = NOTHING
@@ -132,7 +132,7 @@ class FailureConfig:
     only: FailureName | None = None
     """The only kind of failure that occurs."""
     sudden: float = 0.5
-    """Share of the failures that begin, and may end, in between; the others last from draw to draw."""
+    """Fraction of the failures that begin, and may end, in between; the others last from draw to draw."""
     begins: tuple[float, float] = (0.0, 10.0)
     """s from the draw until a sudden failure begins, drawn evenly."""
     lasts: tuple[float, float] = (1.0, 10.0)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.height_noise.config import HeightNoiseConfig
-from envs.height_noise.points import AREAS, Areas, Draws, Holes, misread, shift
+from envs.height_noise.points import AREAS, Areas, Draws, Holes, perturb_heights, perturb_positions
 from envs.height_noise.shown import Query
 
 MEMORY = ("condition", "age", "clock", "foot_offset", "origin", "cells", "patches")
@@ -93,9 +93,9 @@ class HeightNoise:
         )
         holes = self.holes(len(rows), factor) if holes is None else holes
         z, seen = (self.table[self.condition[rows]] * factor).numpy(), points_w.clone()
-        shift(seen.numpy(), z, draws)
+        perturb_positions(seen.numpy(), z, draws)
         heights = query(rearrange(seen, "m foot point xy -> (m foot point) xy")).reshape(numbers).clone()
-        misread(heights.numpy(), seen.numpy(), foot_height_w.numpy(), z, draws, areas, holes)
+        perturb_heights(heights.numpy(), seen.numpy(), foot_height_w.numpy(), z, draws, areas, holes)
         return heights
 
     def _draw_condition(self, rows: Tensor) -> None:

@@ -62,7 +62,7 @@ class Holes(NamedTuple):
 
 
 @compiled
-def shift(points: NDArray, z: NDArray, draws: Draws) -> None:
+def perturb_positions(points: NDArray, z: NDArray, draws: Draws) -> None:
     """Move `points` (m, 4, 52, 2) m, in place, to where the maps look for them; `z` (m, 8) as in `MapCondition`."""
     for i in range(points.shape[0]):
         point, foot, episode = z[i, POINT_LATERAL], z[i, FOOT_LATERAL], z[i, EPISODE_LATERAL]
@@ -81,7 +81,7 @@ def _area(values: NDArray, origin: NDArray, size: float, x: float, y: float) -> 
 
 
 @compiled
-def misread(
+def perturb_heights(
     heights: NDArray, seen: NDArray, foot_height: NDArray, z: NDArray, draws: Draws, areas: Areas, holes: Holes
 ) -> None:
     """Turn the true `heights` (m, 4, 52) m at `seen` (m, 4, 52, 2) m, in place, into what the maps hold there."""

@@ -17,7 +17,7 @@ Query = Callable[[Tensor], Tensor]
 SIGHT_STEPS = 10
 """Parts of a line of sight, at whose ends the ground may hide its end."""
 SLANT = 0.1
-"""Largest angle between the walls of a corridor and the robot's heading, as a share of half a turn."""
+"""Largest angle between the walls of a corridor and the robot's heading, as a fraction of half a turn."""
 
 
 class Beginning(NamedTuple):

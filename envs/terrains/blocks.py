@@ -22,11 +22,11 @@ from envs.terrains.grid import (
 BOX_SIDE = (0.3, 1.0)
 """m, range of the sides of random boxes."""
 BOX_HEIGHT = (0.3, 1.0)
-"""Range of a box's height as a share of the highest one's."""
+"""Range of a box's height as a fraction of the highest one's."""
 COLUMN_HEIGHT = (0.5, 1.5)
-"""Range of a grid column's height as a share of the mean, so that the largest step is one mean height."""
+"""Range of a grid column's height as a fraction of the mean, so that the largest step is one mean height."""
 BAND_WIDTH = (0.7, 1.3)
-"""Range of the width of a large step as a share of the mean."""
+"""Range of the width of a large step as a fraction of the mean."""
 
 
 def bands(offset: NDArray[np.int64], width: float, rng: np.random.Generator) -> NDArray[np.int64]:

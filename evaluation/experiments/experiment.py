@@ -24,7 +24,7 @@ class Request:
     """Whom the experiments are made with, and how large they are."""
 
     agents: Sequence[Agent]
-    """Policies and controls."""
+    """Policies and baseline agents."""
     teacher: Agent | None = None
     """Teacher that Students are compared with."""
     runs: tuple[Path, ...] = ()

@@ -115,7 +115,7 @@ def run(request: Request) -> list[dict[str, Any]]:
 
 
 def relative(openness: float | None, usual: float | None) -> float | None:
-    """Openness as a share of the usual one; None if either was not measured."""
+    """Openness as a fraction of the usual one; None if either was not measured."""
     return openness / usual if openness is not None and usual else None
 
 

@@ -17,7 +17,7 @@ from evaluation.rollout import Step
 from evaluation.summary import measured
 
 NEAR_LIMIT = 0.97
-"""Share of the torque that a drive can give at its speed beyond which it counts as at its limit."""
+"""Fraction of the torque that a drive can give at its speed beyond which it counts as at its limit."""
 TREMBLING = 8.0
 """Hz beyond which joint motion is no part of a stride: over six times the base frequency of the gait."""
 LIFTED = 0.95
@@ -29,7 +29,7 @@ START, STOP = 2.0, 6.0
 SMOOTHING = 0.4
 """s over which a speed is averaged before it is judged: half a period of the gait."""
 REACHED = 0.9
-"""Share of the commanded speed at which a start is over."""
+"""Fraction of the commanded speed at which a start is over."""
 AT_REST = 0.05
 """m/s below which a robot has stopped."""
 
@@ -136,7 +136,7 @@ def available_torque(torque: Tensor, velocity: Tensor, drives: Model) -> Tensor:
 
 
 def trembling(velocity: Tensor, dt: float) -> Tensor:
-    """Share of the power of joint velocities (t, n, 12) rad/s at frequencies beyond `TREMBLING`, (n,)."""
+    """Fraction of the power of joint velocities (t, n, 12) rad/s at frequencies beyond `TREMBLING`, (n,)."""
     moving = (velocity - velocity.mean(0)) * torch.hann_window(len(velocity)).reshape(-1, 1, 1)
     power = torch.fft.rfft(moving, dim=0).abs().square().sum(-1)
     return power[torch.fft.rfftfreq(len(velocity), dt) > TREMBLING].sum(0) / power.sum(0)

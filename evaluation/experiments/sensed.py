@@ -150,7 +150,7 @@ def table(rows: Sequence[Row], text: Callable[[Row], str]) -> str:
 
 
 def three(row: Row, part: str) -> str:
-    """Bias and spread in cm, and the share of unknown samples."""
+    """Bias and spread in cm, and the fraction of unknown samples."""
     bias, spread, unknown = (row[f"{part}_{name}"] for name in ("bias", "spread", "unknown"))
     return "" if bias is None else f"{100 * bias + 0.0:+.1f}, {100 * spread:.1f}, {unknown:.3f}"
 

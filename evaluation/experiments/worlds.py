@@ -22,7 +22,7 @@ OTHER_PHYSICS = Physics(0.0025, SolverConfig(cone="elliptic", contacts="default"
 DELAYS = (0.01, 0.02, 0.04)
 """s, of actions and of what a Student feels, each."""
 WEAK = 0.8
-"""Share of its torque that a weak drive has."""
+"""Fraction of its torque that a weak drive has."""
 SLOW = 0.01
 """s, time constant of the lag that a slow drive has beside its own of some 20 ms."""
 OF_THE_NETWORK = "drives: network"
