@@ -43,7 +43,7 @@ def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
 
 def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:
     """The environment with the c_k at which the training of this Teacher ended, for one that goes on from it."""
-    trained = restore(env.curriculum, teacher["env"]["curriculum"])
+    trained = restore(env.curriculum, as_recorded(teacher["env"])["curriculum"])
     factor = curriculum_factor(teacher["samples"], trained)
     return replace(env, curriculum=replace(env.curriculum, initial_factor=factor))
 

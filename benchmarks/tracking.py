@@ -51,8 +51,8 @@ def main(path: str) -> None:
     """Let the policy walk for 6 s, and print the score."""
     task = TASKS["anymal_rough"]
     commands = replace(task.commands, **COMMANDS)
-    if hasattr(commands, "straight_share"):  # later than the first version
-        commands = replace(commands, straight_share=0.0)
+    if hasattr(commands, "straight_probability"):  # later than the first version
+        commands = replace(commands, straight_probability=0.0)
     curriculum = replace(task.curriculum, episode_samples=NEVER)
     cfg = replace(task, num_envs=ROBOTS, threads=2, seed=SEED, curriculum=curriculum, commands=commands)
     env, policy, found = AnymalEnv(cfg, ground()), load_policy(path), []

@@ -17,7 +17,7 @@ GROWS_FROM = 0.3
 """c_k at which the ranges of the commands begin to grow: its value at the start of a training."""
 
 STANDS, TURNS, STRAIGHT, FREE = range(4)
-"""Kinds of commands, in the order of their shares."""
+"""Kinds of commands, in the order of their probabilities."""
 MOVES = torch.tensor([[False, False, False], [False, False, True], [True, False, False], [True, True, True]])
 """Whether a command moves forward, aside and around, by kind."""
 ALONG = torch.tensor([True, False, False])
@@ -37,15 +37,15 @@ class CommandConfig:
     """m/s, largest |vy| at the start and at the end of the curriculum."""
     yaw_rate: tuple[float, float] = (0.4, 3.3)
     """rad/s, largest |wz| at the start and at the end of the curriculum (Miki E3: 3 rad/s)."""
-    heading_share: float = 0.5
+    heading_probability: float = 0.5
     """Fraction of the other moving commands whose yaw rate holds a random heading instead of being constant."""
     heading_gain: float = 1.0
     """1/s, yaw rate per heading error; clipped to 1 rad/s (legged_gym: 0.5, +-1)."""
-    stand_share: float = 0.06
+    stand_probability: float = 0.06
     """Fraction of commands that are zero (Isaac Lab: 0.02)."""
-    turn_share: float = 0.06
+    turn_probability: float = 0.06
     """Fraction of commands that turn on the spot."""
-    straight_share: float = 0.4
+    straight_probability: float = 0.4
     """Fraction of commands that lead straight ahead in the heading of their first moment, as following a path does."""
     resample_seconds: float = 10.0
     """s between new commands (legged_gym: 10 s)."""
@@ -60,7 +60,8 @@ class Commands:
         """Nothing is commanded until the first `resample`."""
         self.cfg, self.generator = cfg, generator
         self.period = max(1, round(cfg.resample_seconds / dt))
-        self.share_ends = torch.tensor([cfg.stand_share, cfg.turn_share, cfg.straight_share]).cumsum(0)
+        chances = cfg.stand_probability, cfg.turn_probability, cfg.straight_probability
+        self.kind_ends = torch.tensor(chances).cumsum(0)
         self.velocity = torch.zeros(num_envs, 3)
         self.heading = torch.zeros(num_envs)
         self.path = torch.full((num_envs,), torch.nan)
@@ -88,14 +89,14 @@ class Commands:
         grown = max(0.0, (factor - GROWS_FROM) / (1 - GROWS_FROM))
         reach = torch.tensor([lo + (hi - lo) * grown for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
         velocity = (2 * u[:, :3] - 1) * reach
-        kind = torch.bucketize(u[:, 3].contiguous(), self.share_ends, right=True)
+        kind = torch.bucketize(u[:, 3].contiguous(), self.kind_ends, right=True)
         follows = ~self.path[rows].isnan()
         kind = torch.where(follows & (kind == TURNS), STRAIGHT, kind)
         straight = kind == STRAIGHT
         velocity[:, 0] = torch.where(straight, velocity[:, 0].abs(), velocity[:, 0])
         moves = MOVES[kind] & (ALONG | ~follows.unsqueeze(-1))
         self.velocity[rows] = torch.where(moves, velocity, 0.0)
-        self.holds_heading[rows] = straight | ((kind == FREE) & (follows | (u[:, 4] < cfg.heading_share)))
+        self.holds_heading[rows] = straight | ((kind == FREE) & (follows | (u[:, 4] < cfg.heading_probability)))
         heading = torch.where(straight, yaw, (2 * u[:, 5] - 1) * pi)
         self.heading[rows] = torch.where(follows, self.path[rows], heading)
 

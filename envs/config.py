@@ -110,7 +110,26 @@ class EnvConfig:
         return self.gait.dt
 
 
+RENAMED = {
+    **{f"{name}_share": f"{name}_probability" for name in ("slippery", "weak", "wrench", "heading", "stand", "turn")},
+    "straight_share": "straight_probability",
+    "missing_share": "missing_fraction",
+    "progress_share": "progress_fraction",
+    "shares": "condition_probabilities",
+    "share": "probability",
+}
+"""Settings that records of any age hold under another name -> their name."""
+
+
 def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a policy's record; what it does not name was PD drives, spheres, no reward."""
+    env = {**renamed(env), **({"own": env["own"]} if "own" in env else {})}
     rewards = dict.fromkeys(RewardWeights.__dataclass_fields__, 0.0) | env.get("rewards", {})
     return {"drive": asdict(PD), "shapes": "spheres", **env, "rewards": rewards}
+
+
+def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a record of any age, nested dictionaries, by the names that they have today."""
+    return {
+        RENAMED.get(key, key): renamed(each) if isinstance(each, Mapping) else each for key, each in settings.items()
+    }

@@ -42,7 +42,7 @@ class CurriculumConfig:
     """Fraction of each parameter's levels, from the easiest, over which the particles start."""
     flat_samples: int = 0
     """Environment samples at the start for which all robots stay on their type's easiest cell (Miki et al. S3)."""
-    progress_share: float = 4 / 7
+    progress_fraction: float = 4 / 7
     """Fraction of the mean commanded speed that a trajectory must make along its command to count as traversed: that of
     an evaluation, 4 m in 10 s at 0.7 m/s (decision 62)."""
     progress_speed: float = 0.2
@@ -73,7 +73,7 @@ def progress_label(
     progress_velocity: Tensor, commanded_speed: Tensor, fell: Tensor, cfg: CurriculumConfig
 ) -> tuple[Tensor, Tensor]:
     """Traversal label and its usability, (m,) bool each, from trajectory means in m/s (Lee et al. S2, decision 62)."""
-    needed = (cfg.progress_share * commanded_speed).clamp(cfg.progress_speed, cfg.enough_speed)
+    needed = (cfg.progress_fraction * commanded_speed).clamp(cfg.progress_speed, cfg.enough_speed)
     return (progress_velocity > needed) & ~fell, commanded_speed >= cfg.usable_command
 
 

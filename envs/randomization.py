@@ -10,11 +10,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class RandomizationConfig:
-    """Ranges at the curriculum's end; until then c_k multiplies all but friction, shares, payload, times and start."""
+    """Ranges at the curriculum's end; until then c_k multiplies all but friction, chances, payload, times and start."""
 
     friction: tuple[float, float] = (0.5, 1.25)
     """Sliding friction of the feet, uniform per robot (legged_gym)."""
-    slippery_share: float = 0.08
+    slippery_probability: float = 0.08
     """Fraction of feet that slip (Miki: friction is occasionally low)."""
     slippery_friction: tuple[float, float] = (0.15, 0.45)
     """Sliding friction of a slippery foot (Lee et al.: N(0.3, 0.1))."""
@@ -34,7 +34,7 @@ class RandomizationConfig:
     """s, largest time constant of a lag beside a drive's own of some 20 ms (ours: a fifth); not for pd drives."""
     torque_limit: float = 0.1
     """Largest share by which a drive's torque limit is lower (ours: a battery's charge); not for pd drives."""
-    weak_share: float = 0.03
+    weak_probability: float = 0.03
     """Fraction of drives that are weak (ours: one in a third of the robots); not for pd drives."""
     weak_strength: tuple[float, float] = (0.6, 0.9)
     """Factor on a weak drive's torque and limit (ours); not for pd drives."""
@@ -42,7 +42,7 @@ class RandomizationConfig:
     """N, standard deviation of each component of a constant force on the base (Lee et al. test with 50 N)."""
     torque: float = 6.0
     """N m, standard deviation of each component of a constant torque on the base (the force at 0.2 m; ours)."""
-    wrench_share: float = 0.3
+    wrench_probability: float = 0.3
     """Fraction of episodes with a constant external force and torque (ours)."""
     push_velocity: float = 0.7
     """m/s, half-width of the horizontal velocity added to the base by a push (legged_gym: 1, Isaac Lab: 0.5)."""
@@ -68,9 +68,10 @@ class RandomizationConfig:
 
 
 NONE = RandomizationConfig(
-    friction=(0.8, 0.8), slippery_share=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0, drive_position_gain=0.0,
-    drive_velocity_gain=0.0, drive_lag=0.0, torque_limit=0.0, weak_share=0.0, wrench_share=0.0, push_velocity=0.0,
-    joint_position=0.0, joint_velocity=0.0, tilt=0.0, velocity=0.0, start_offset=0.0,
+    friction=(0.8, 0.8), slippery_probability=0.0, base_mass=0.0, leg_mass=0.0, motor_strength=0.0,
+    drive_position_gain=0.0, drive_velocity_gain=0.0, drive_lag=0.0, torque_limit=0.0, weak_probability=0.0,
+    wrench_probability=0.0, push_velocity=0.0, joint_position=0.0, joint_velocity=0.0, tilt=0.0, velocity=0.0,
+    start_offset=0.0,
 )  # fmt: skip
 """No randomisation at all."""
 
@@ -86,7 +87,7 @@ def friction(cfg: RandomizationConfig, m: int, generator: torch.Generator) -> Te
     def uniform(bounds: tuple[float, float], columns: int) -> Tensor:
         return bounds[0] + (bounds[1] - bounds[0]) * torch.rand(m, columns, generator=generator)
 
-    slippery = torch.rand(m, 4, generator=generator) < cfg.slippery_share
+    slippery = torch.rand(m, 4, generator=generator) < cfg.slippery_probability
     return torch.where(slippery, uniform(cfg.slippery_friction, 4), uniform(cfg.friction, 1).expand(m, 4))
 
 
@@ -112,7 +113,7 @@ def drives(cfg: RandomizationConfig, m: int, factor: float, generator: torch.Gen
     def within(low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(m, 12, generator=generator)
 
-    weak = torch.rand(m, 12, generator=generator) < cfg.weak_share
+    weak = torch.rand(m, 12, generator=generator) < cfg.weak_probability
     return Drives(
         strength=1 - factor * weak * (1 - within(*cfg.weak_strength)),
         limit=1 - factor * within(0.0, cfg.torque_limit),
@@ -124,7 +125,7 @@ def drives(cfg: RandomizationConfig, m: int, factor: float, generator: torch.Gen
 
 def wrench(cfg: RandomizationConfig, m: int, factor: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Constant external force and torque on the base in the world frame, N and N m, (m, 3) each."""
-    applied = (torch.rand(m, 1, generator=generator) < cfg.wrench_share) * factor
+    applied = (torch.rand(m, 1, generator=generator) < cfg.wrench_probability) * factor
     force = cfg.force * torch.randn(m, 3, generator=generator) * applied
     return force, cfg.torque * torch.randn(m, 3, generator=generator) * applied
 

@@ -18,8 +18,8 @@ class Args:
     """How often policies get across which terrain, with 95 % intervals; lists are separated by commas."""
 
     checkpoint: tuple[str, ...] = ()
-    """Policy files, run directories, exported policies (.json, .onnx), and the baseline agents zero and random; by default
-    the pretrained policy."""
+    """Policy files, run directories, exported policies (.json, .onnx), and the baseline agents zero and random; by
+    default the pretrained policy."""
     agent: Literal["policy", "zero", "random"] = "policy"
     """zero or random evaluates that control alone; it needs no checkpoint."""
     task: str | None = None

@@ -40,11 +40,11 @@ CONDITIONS = EnvConfig(
     commands=CommandConfig(fixed=WALK, heading_gain=1.0),
     randomization=RandomizationConfig(
         friction=(0.5, 1.25),
-        slippery_share=0.0,
+        slippery_probability=0.0,
         base_mass=5.0,
         leg_mass=0.1,
         motor_strength=0.0,
-        wrench_share=0.0,
+        wrench_probability=0.0,
         push_velocity=0.0,
         joint_position=0.2,
         joint_velocity=1.0,

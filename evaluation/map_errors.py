@@ -104,10 +104,10 @@ class MapErrors:
         """z1, z4 and z5 of S8: what is left at single points, of which some are outliers."""
         count = float(self.rest.sum())
         if not count:
-            return {"point_vertical": None, "outlier": None, "outlier_share": None}
+            return {"point_vertical": None, "outlier": None, "outlier_probability": None}
         middle = (torch.arange(BINS) + 0.5) * WIDTH
         spread = MAD * float(middle[torch.searchsorted(self.rest.cumsum(0), torch.tensor(count / 2.0).double())])
         beyond = self.rest * (middle > OUTLIER * spread)
         share = float(beyond.sum()) / count
         size = float((beyond * middle**2).sum() / beyond.sum()) ** 0.5 if share else None
-        return {"point_vertical": spread, "outlier": size, "outlier_share": share}
+        return {"point_vertical": spread, "outlier": size, "outlier_probability": share}

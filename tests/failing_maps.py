@@ -26,7 +26,7 @@ ROBOTS, DT, REDRAW = 400, 0.02, 500
 ROWS = torch.arange(ROBOTS)
 RINGS = torch.from_numpy(ring_offsets()).float()
 FEET = torch.tensor([[0.4, 0.2, 0.03], [0.4, -0.2, 0.03], [-0.4, 0.2, 0.03], [-0.4, -0.2, 0.03]])
-ALWAYS: dict[str, Any] = {"share": 1.0, "sudden": 0.0}
+ALWAYS: dict[str, Any] = {"probability": 1.0, "sudden": 0.0}
 Ground = Callable[[Tensor], Tensor]
 
 
@@ -43,7 +43,7 @@ class Maps:
 
     def __init__(self, only: FailureName | None, seed: int = 0, pose: Pose | None = None, **changes: Any) -> None:
         generator = torch.Generator().manual_seed(seed)
-        quiet = HeightNoiseConfig(cell_offset=0.0, missing_share=0.0)
+        quiet = HeightNoiseConfig(cell_offset=0.0, missing_fraction=0.0)
         self.noise = HeightNoise(quiet, ROBOTS, DT, generator)
         self.noise.table[:] = 0.0
         self.failures = MapFailures(FailureConfig(only=only, **{**ALWAYS, **changes}), REDRAW, ROBOTS, DT, generator)

@@ -15,6 +15,9 @@ from envs.frames import wrap_angle
 MANY = 20_000
 DT = 0.02
 
+FREE = {f"{kind}_probability": 0.0 for kind in ("stand", "turn", "straight")}
+"""Settings in which all commands are of the free kind."""
+
 
 def commands(num_envs: int = MANY, seed: int = 0, **changes: object) -> Commands:
     cfg = replace(CommandConfig(), **changes)
@@ -30,7 +33,7 @@ def drawn(factor: float, **changes: object) -> Commands:
 
 @pytest.mark.parametrize(("factor", "end"), [(0.3, 0), (1.0, 1)])
 def test_ranges_are_filled_evenly_from_their_start_to_their_end(factor: float, end: int) -> None:
-    c = drawn(factor, stand_share=0.0, turn_share=0.0, straight_share=0.0, heading_share=0.0)
+    c = drawn(factor, **FREE, heading_probability=0.0)
     reach = torch.tensor([c.cfg.forward[end], c.cfg.lateral[end], c.cfg.yaw_rate[end]])
     assert (c.velocity.abs() <= reach).all()
     assert_close(c.velocity.abs().amax(0), reach, rtol=0.01, atol=0)
@@ -39,7 +42,7 @@ def test_ranges_are_filled_evenly_from_their_start_to_their_end(factor: float, e
 
 
 def test_halfway_through_the_curriculum_the_ranges_are_halfway() -> None:
-    c = drawn((0.3 + 1.0) / 2, forward=(1.0, 2.0), stand_share=0.0, turn_share=0.0, straight_share=0.0)
+    c = drawn((0.3 + 1.0) / 2, forward=(1.0, 2.0), **FREE)
     assert c.velocity[:, 0].abs().max().item() == pytest.approx(1.5, rel=0.01)
 
 
@@ -51,7 +54,7 @@ def test_at_the_end_commands_reach_what_the_robot_of_the_paper_did() -> None:
 
 
 def test_a_share_of_robots_stands_and_a_share_turns_on_the_spot() -> None:
-    c = drawn(1.0, stand_share=0.1, turn_share=0.2)
+    c = drawn(1.0, stand_probability=0.1, turn_probability=0.2)
     stands = (c.velocity == 0).all(-1)
     turns = (c.velocity[:, :2] == 0).all(-1) & (c.velocity[:, 2] != 0)
     assert stands.float().mean().item() == pytest.approx(0.1, abs=0.01)
@@ -62,7 +65,7 @@ def test_a_share_of_robots_stands_and_a_share_turns_on_the_spot() -> None:
 
 
 def test_a_share_of_robots_walks_straight_ahead_wherever_it_looks() -> None:
-    c, yaw = commands(straight_share=0.3), torch.linspace(-3.0, 3.0, MANY)
+    c, yaw = commands(straight_probability=0.3), torch.linspace(-3.0, 3.0, MANY)
     c.resample(torch.arange(MANY), yaw, 1.0)
     straight = c.holds_heading & (c.heading == yaw)
     assert straight.float().mean().item() == pytest.approx(0.3, abs=0.01)
@@ -74,7 +77,7 @@ def test_a_share_of_robots_walks_straight_ahead_wherever_it_looks() -> None:
 
 
 def test_a_share_of_the_moving_robots_holds_a_heading_anywhere_around() -> None:
-    c = drawn(1.0, heading_share=0.25, straight_share=0.0)
+    c = drawn(1.0, heading_probability=0.25, straight_probability=0.0)
     moving = (c.velocity[:, :2] != 0).any(-1)
     assert c.holds_heading[moving].float().mean().item() == pytest.approx(0.25, abs=0.01)
     headings = c.heading[c.holds_heading]
@@ -95,7 +98,7 @@ def test_a_held_heading_turns_the_short_way_towards_it_at_a_bounded_rate(
 
 
 def test_robots_that_follow_their_commands_end_up_at_their_heading() -> None:
-    c = drawn(1.0, heading_share=1.0, stand_share=0.0, turn_share=0.0, straight_share=0.0, resample_seconds=1e3)
+    c = drawn(1.0, heading_probability=1.0, **FREE, resample_seconds=1e3)
     yaw = torch.zeros(MANY)
     for _ in range(500):
         c.step(yaw, 1.0)
@@ -104,7 +107,7 @@ def test_robots_that_follow_their_commands_end_up_at_their_heading() -> None:
 
 
 def test_a_robot_without_heading_keeps_its_yaw_rate() -> None:
-    c = drawn(1.0, heading_share=0.0, straight_share=0.0)
+    c = drawn(1.0, heading_probability=0.0, straight_probability=0.0)
     before = c.velocity.clone()
     c.step(torch.rand(MANY), 1.0)
     assert torch.equal(c.velocity, before)
@@ -124,7 +127,7 @@ def changes_of(c: Commands, steps: int) -> list[int]:
 
 
 def test_a_command_lasts_for_its_period() -> None:
-    c = commands(1, resample_seconds=0.1, heading_share=0.0, stand_share=0.0, turn_share=0.0, straight_share=0.0)
+    c = commands(1, resample_seconds=0.1, heading_probability=0.0, **FREE)
     assert changes_of(c, 16) == [5, 10, 15]
 
 
@@ -182,8 +185,8 @@ def test_commands_on_a_path_lead_ahead_or_back_along_it_and_hold_its_heading() -
     moves = c.velocity[:, 0] != 0
     assert not c.velocity[:, 1:].any()
     assert c.holds_heading[moves].all() and torch.equal(c.heading[moves], path[moves])
-    assert moves.float().mean().item() == pytest.approx(1 - c.cfg.stand_share, abs=0.01)
-    free = 1 - c.cfg.stand_share - c.cfg.turn_share - c.cfg.straight_share
+    assert moves.float().mean().item() == pytest.approx(1 - c.cfg.stand_probability, abs=0.01)
+    free = 1 - c.cfg.stand_probability - c.cfg.turn_probability - c.cfg.straight_probability
     assert (c.velocity[:, 0] < 0).float().mean().item() == pytest.approx(free / 2, abs=0.01)
     c.step(path + 0.3, 1.0)
     assert_close(c.velocity[moves, 2], torch.full((int(moves.sum()),), -0.3), atol=1e-5, rtol=0)

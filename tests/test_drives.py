@@ -249,6 +249,13 @@ def test_policies_whose_record_names_no_drives_keep_pd() -> None:
     assert as_recorded({"drive": {"model": "anydrive"}})["drive"] == {"model": "anydrive"}
 
 
+def test_records_of_old_names_mean_the_same_settings() -> None:
+    old = {"height_noise": {"shares": (1, 0, 0), "failures": {"share": 0.3}}, "commands": {"turn_share": 0.2}}
+    new = as_recorded({**old, "own": {"rewards": {"share": 1.0}}})
+    assert new["height_noise"] == {"condition_probabilities": (1, 0, 0), "failures": {"probability": 0.3}}
+    assert new["commands"] == {"turn_probability": 0.2} and new["own"] == {"rewards": {"share": 1.0}}
+
+
 PUBLISHED = {
     0.2: (9.6, 15.5, 18.0, 18.5, 17.8, 17.0),
     0.8: (28.8, 49.2, 60.2, 65.8, 69.7, 69.0),

@@ -26,7 +26,7 @@ SOLES = torch.zeros(ROBOTS, 4)
 
 def maps(z: MapCondition | None = None, seed: int = 0, **changes: Any) -> HeightNoise:
     """Maps at the start of an episode, with these z0..z7 and nothing else wrong, or as configured."""
-    alone = {"cell_offset": 0.0, "missing_share": 0.0} if z is not None else {}
+    alone = {"cell_offset": 0.0, "missing_fraction": 0.0} if z is not None else {}
     noise = HeightNoise(HeightNoiseConfig(**{**alone, **changes}), ROBOTS, 0.02, torch.Generator().manual_seed(seed))
     if z is not None:
         noise.table[:] = torch.tensor(z)
@@ -101,7 +101,7 @@ def test_lateral_noise_reads_the_ground_elsewhere_and_invents_no_heights() -> No
 
 
 def test_outliers_are_as_frequent_and_as_large_as_configured() -> None:
-    error = looks(maps(SILENT._replace(outlier=0.3, outlier_share=0.05)))
+    error = looks(maps(SILENT._replace(outlier=0.3, outlier_probability=0.05)))
     wrong = error[error != 0]
     assert len(wrong) / error.numel() == pytest.approx(0.05, rel=0.03)
     assert wrong.std().item() == pytest.approx(0.3, rel=0.03)
@@ -109,7 +109,7 @@ def test_outliers_are_as_frequent_and_as_large_as_configured() -> None:
 
 
 def test_an_outlier_comes_on_top_of_the_point_noise() -> None:
-    error = looks(maps(SILENT._replace(point_vertical=0.3, outlier=0.4, outlier_share=1.0)))
+    error = looks(maps(SILENT._replace(point_vertical=0.3, outlier=0.4, outlier_probability=1.0)))
     assert error.std().item() == pytest.approx(0.5, rel=0.02)
 
 
@@ -129,7 +129,7 @@ def test_every_condition_has_the_total_error_that_its_numbers_add_up_to(name: st
     noise = HeightNoise(LEVELS[name], ROBOTS, 0.02, torch.Generator().manual_seed(1))
     noise.reset(ROWS)
     z = CONDITIONS[name]  # type: ignore
-    vertical = z.point_vertical**2 + z.foot_vertical**2 + z.outlier_share * z.outlier**2 + z.episode_vertical**2
+    vertical = z.point_vertical**2 + z.foot_vertical**2 + z.outlier_probability * z.outlier**2 + z.episode_vertical**2
     lateral = z.point_lateral**2 + z.foot_lateral**2 + z.episode_lateral**2
     assert looks(noise).std().item() == pytest.approx(vertical**0.5, rel=0.06)
     assert looks(noise, along(0)).var().item() == pytest.approx(vertical + lateral, rel=0.12)
@@ -139,7 +139,7 @@ def test_conditions_come_in_their_shares() -> None:
     noise = maps(seed=3)
     drawn = torch.cat([noise.condition.clone() for _ in range(25) if noise.reset(ROWS) is None])
     assert (drawn.bincount() / len(drawn)).tolist() == pytest.approx([0.4, 0.3, 0.3], abs=0.01)
-    assert maps(shares=(0.0, 1.0, 0.0)).condition.unique().tolist() == [1]
+    assert maps(condition_probabilities=(0.0, 1.0, 0.0)).condition.unique().tolist() == [1]
 
 
 def test_a_condition_holds_until_the_middle_of_the_trajectory_and_is_drawn_anew_there() -> None:
@@ -163,7 +163,7 @@ def test_the_schedule_counts_samples_from_epoch_20_to_100() -> None:
 
 
 def test_without_c_sk_the_map_is_perfect() -> None:
-    noise = maps(missing_share=1.0)
+    noise = maps(missing_fraction=1.0)
     assert not looks(noise, factor=0.0).any()
     points = torch.randn(ROBOTS, 4, 52, 2)
     seen = noise.sample(ROWS, points, SOLES, along(1), 0.0)
@@ -177,10 +177,12 @@ def test_c_sk_scales_every_error() -> None:
     full, half = (looks(maps(SILENT, cell_offset=0.1), factor=factor) for factor in (1.0, 0.5))
     assert full.any()
     assert_close(half, 0.5 * full)
-    outliers = [looks(maps(SILENT._replace(outlier=1, outlier_share=0.4)), factor=factor) for factor in (1.0, 0.5)]
+    outliers = [
+        looks(maps(SILENT._replace(outlier=1, outlier_probability=0.4)), factor=factor) for factor in (1.0, 0.5)
+    ]
     shares = [(one != 0).float().mean().item() for one in outliers]
     assert shares == pytest.approx([0.4, 0.2], rel=0.02)
-    missing = [looks(maps(SILENT, missing_share=0.4), factor=factor) for factor in (1.0, 0.5)]
+    missing = [looks(maps(SILENT, missing_fraction=0.4), factor=factor) for factor in (1.0, 0.5)]
     assert [(one != 0).float().mean().item() for one in missing] == pytest.approx([0.4, 0.2], rel=0.15)
 
 
@@ -207,7 +209,7 @@ def test_a_cell_of_the_map_has_one_offset_that_lasts_an_episode() -> None:
 
 
 def test_a_missing_patch_shows_random_values_about_the_foot_each_time_others() -> None:
-    noise, points, heights = cell_map(missing_share=0.1, missing_size=0.5, missing_height=0.3)
+    noise, points, heights = cell_map(missing_fraction=0.1, missing_size=0.5, missing_height=0.3)
     missing = heights != 0
     assert missing.float().mean().item() == pytest.approx(0.1, rel=0.1)
     edges = (missing.reshape(ROBOTS, 208).float().diff(dim=1) != 0).float().mean().item()
@@ -277,7 +279,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
 
 def test_impossible_maps_are_refused() -> None:
     with pytest.raises(ValueError, match="add up to 1"):
-        HeightNoiseConfig(shares=(0.6, 0.3, 0.3))
+        HeightNoiseConfig(condition_probabilities=(0.6, 0.3, 0.3))
     with pytest.raises(ValueError, match="positive"):
         HeightNoiseConfig(map_rate=0.0)
     with pytest.raises(ValueError, match="full_samples"):

@@ -39,7 +39,7 @@ def test_errors_of_known_size_are_found_by_point_foot_and_episode() -> None:
     assert found["point_vertical"] == pytest.approx(0.005, rel=0.25)  # bins of 2 mm
     assert found["foot_vertical"] == pytest.approx(0.04, rel=0.05)
     assert found["episode_vertical"] == pytest.approx(0.1, rel=0.15)
-    assert found["all_bias"] == pytest.approx(0.02, abs=0.02) and found["outlier_share"] < 0.01
+    assert found["all_bias"] == pytest.approx(0.02, abs=0.02) and found["outlier_probability"] < 0.01
     assert found["all_spread"] == pytest.approx((0.005**2 + 0.04**2 + 0.1**2) ** 0.5, rel=0.15)
 
 
@@ -47,7 +47,7 @@ def test_outliers_are_counted_and_sized() -> None:
     error = 0.005 * normal(LOOKS, ROBOTS, 4, 52)
     error[..., 7] += 0.2
     found = measured(error)
-    assert found["outlier_share"] == pytest.approx(1 / 52, rel=0.3)
+    assert found["outlier_probability"] == pytest.approx(1 / 52, rel=0.3)
     assert found["outlier"] == pytest.approx(0.2, rel=0.1)
 
 

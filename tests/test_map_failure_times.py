@@ -24,7 +24,7 @@ def test_a_sudden_failure_begins_and_ends_when_it_should() -> None:
 
 
 def test_a_map_that_is_made_to_fail_does_so_from_the_next_step_on_and_comes_back() -> None:
-    maps, some = Maps(None, share=0.0), ROWS[::2]
+    maps, some = Maps(None, probability=0.0), ROWS[::2]
     maps.walk(at(x=0.5), 7)
     maps.failures.fail(some, FAILURES["blank"], 0.1)
     assert not maps.look(at(x=0.5), hills).isnan().any()
@@ -36,7 +36,7 @@ def test_a_map_that_is_made_to_fail_does_so_from_the_next_step_on_and_comes_back
 
 
 def test_a_plane_that_begins_under_way_has_the_height_of_that_place() -> None:
-    maps = Maps(None, share=0.0, pose=at(z=0.0))
+    maps = Maps(None, probability=0.0, pose=at(z=0.0))
     maps.failures.fail(ROWS, FAILURES["plane"], 60.0)
     maps.walk(at(x=1.0, z=2.0))
     maps.walk(at(x=2.0, z=3.0))
@@ -44,7 +44,7 @@ def test_a_plane_that_begins_under_way_has_the_height_of_that_place() -> None:
 
 
 def test_sensors_covered_under_way_are_as_if_they_had_always_been() -> None:
-    maps = Maps(None, share=0.0)
+    maps = Maps(None, probability=0.0)
     maps.failures.fail(ROWS, COVERED, 60.0)
     maps.walk(at(z=1.0))
     heights = maps.look(at(z=1.0), hills) - 1.0
@@ -53,11 +53,11 @@ def test_sensors_covered_under_way_are_as_if_they_had_always_been() -> None:
 
 def test_samples_cannot_become_later_than_poses_are_kept() -> None:
     with pytest.raises(ValueError, match="so long ago"):
-        Maps(None, share=0.0).failures.fail(ROWS, FAILURES["late"], 1.0)
+        Maps(None, probability=0.0).failures.fail(ROWS, FAILURES["late"], 1.0)
 
 
 def test_failures_are_drawn_anew_in_the_middle_of_a_trajectory() -> None:
-    maps = Maps(None, share=0.5)
+    maps = Maps(None, probability=0.5)
     before = maps.failures.active().clone()
     maps.walk(at(), REDRAW - 1)
     assert torch.equal(maps.failures.active(), before)
@@ -71,7 +71,7 @@ def test_failures_are_drawn_anew_in_the_middle_of_a_trajectory() -> None:
 @pytest.mark.parametrize("factor", [1.0, 0.5, 0.0])
 def test_kinds_come_in_their_shares_times_c_sk(factor: float) -> None:
     weights = FailureWeights(**{name: 0.0 for name in FAILURES} | {"blank": 3.0, "jump": 1.0})
-    maps = Maps(None, share=0.4, weights=weights)
+    maps = Maps(None, probability=0.4, weights=weights)
     blank, jump = [], []
     for _ in range(25):
         maps.failures.reset(ROWS, at(), factor)
@@ -83,17 +83,17 @@ def test_kinds_come_in_their_shares_times_c_sk(factor: float) -> None:
 
 
 def test_maps_that_never_fail_draw_nothing() -> None:
-    maps = Maps(None, share=NEVER.share)
+    maps = Maps(None, probability=NEVER.probability)
     before = maps.failures.generator.get_state()
     maps.walk(at(x=1.0), REDRAW + 1)
     maps.failures.reset(ROWS, at(), 1.0)
     assert torch.equal(maps.failures.generator.get_state(), before)
     assert maps.failures.shown(ROWS, at(), hills) is hills
-    assert FailureConfig().share > 0
+    assert FailureConfig().probability > 0
 
 
 def test_other_robots_keep_their_failures_when_some_start_anew() -> None:
-    maps = Maps(None, share=0.5)
+    maps = Maps(None, probability=0.5)
     maps.walk(at(x=0.1), 30)
     before, some = maps.failures.state_dict(), torch.tensor([3, 70])
     maps.failures.reset(some, at(), 1.0)
@@ -121,7 +121,7 @@ def test_restored_failures_go_on_with_the_same_bits() -> None:
 def test_every_failure_is_a_level_of_noise_that_holds_it() -> None:
     for name in FAILURES:
         failures = LEVELS[name].failures
-        assert (failures.only, failures.share, LEVELS[name].condition) == (name, 1.0, "nominal")
+        assert (failures.only, failures.probability, LEVELS[name].condition) == (name, 1.0, "nominal")
     assert all(LEVELS[name].failures == NEVER for name in ("nominal", "offset", "noisy", "small", "large", "covered"))
     dropout = LEVELS["dropout"].failures
     assert dropout.only == "blank" and dropout.begins[0] > 1 and dropout.begins[1] + dropout.lasts[1] < 8
@@ -129,7 +129,7 @@ def test_every_failure_is_a_level_of_noise_that_holds_it() -> None:
 
 def test_impossible_failures_are_refused() -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
-        FailureConfig(share=1.2)
+        FailureConfig(probability=1.2)
     with pytest.raises(ValueError, match="not all at 0"):
         FailureConfig(weights=FailureWeights(**{name: 0.0 for name in FAILURES}))
     with pytest.raises(ValueError, match="shorter one first"):
@@ -137,7 +137,10 @@ def test_impossible_failures_are_refused() -> None:
 
 
 def test_failing_and_sound_maps_do_not_mix() -> None:
-    some, none = Maps(None, share=0.5, weights=replace(FailureWeights(), late=0.0, stuck=0.0)), Maps(None, share=0.0)
+    some, none = (
+        Maps(None, probability=0.5, weights=replace(FailureWeights(), late=0.0, stuck=0.0)),
+        Maps(None, probability=0.0),
+    )
     seen, truth = some.look(at(), hills), none.look(at(), hills)
     fails = some.failures.active()
     assert torch.equal(seen[~fails], truth[~fails]) and 0.4 < fails.float().mean() < 0.6

@@ -237,7 +237,7 @@ def test_a_map_that_fails_in_the_middle_of_an_episode_comes_back() -> None:
 
 def test_episodes_with_a_failed_map_do_not_count_in_the_terrain_curriculum() -> None:
     def counted(share: float) -> float:
-        failures = FailureConfig(share=share, sudden=1.0, begins=(0.1, 0.1), lasts=(0.1, 0.1))
+        failures = FailureConfig(probability=share, sudden=1.0, begins=(0.1, 0.1), lasts=(0.1, 0.1))
         noise = HeightNoiseConfig(factor=1.0, failures=failures)
         walking = CommandConfig(fixed=(0.7, 0.0, 0.0))
         env = environment(40, noisy_groups=True, height_noise=noise, episode_seconds=0.4, commands=walking)

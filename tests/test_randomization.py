@@ -38,7 +38,7 @@ def test_symmetric_samples_are_uniform_between_minus_one_and_one() -> None:
 
 
 def test_feet_share_a_friction_unless_they_slip() -> None:
-    cfg = replace(CFG, friction=(0.5, 1.25), slippery_share=0.1, slippery_friction=(0.15, 0.45))
+    cfg = replace(CFG, friction=(0.5, 1.25), slippery_probability=0.1, slippery_friction=(0.15, 0.45))
     friction = randomization.friction(cfg, MANY, seeded())
     slippery = friction < 0.5
     assert slippery.float().mean().item() == pytest.approx(0.1, abs=0.01)
@@ -53,7 +53,7 @@ def test_feet_share_a_friction_unless_they_slip() -> None:
 
 
 def test_a_share_of_robots_feels_a_constant_wrench_that_grows_with_c_k() -> None:
-    cfg = replace(CFG, force=30.0, torque=6.0, wrench_share=0.25)
+    cfg = replace(CFG, force=30.0, torque=6.0, wrench_probability=0.25)
     force, torque = randomization.wrench(cfg, MANY, 0.5, seeded())
     applied = (force != 0).any(-1)
     assert torch.equal(applied, (torque != 0).any(-1))
@@ -138,7 +138,7 @@ def test_drives_differ_in_what_they_feel_and_in_their_limits_with_c_k(world: Any
     gain, limit = (torch.from_numpy(batch.expanded(f"actuator_{name}").copy()) for name in ("gainprm", "forcerange"))
     strength = gain[..., 0]
     weak = strength < 1 - factor * CFG.motor_strength
-    assert 0 < weak.float().mean() < 2 * CFG.weak_share
+    assert 0 < weak.float().mean() < 2 * CFG.weak_probability
     lowest = 1 - factor * (1 - CFG.weak_strength[0])
     assert strength.min() >= lowest * (1 - factor * CFG.motor_strength)
     reserve = limit[..., 1] / (TORQUE_LIMIT * strength)

@@ -153,7 +153,7 @@ def wild() -> AnymalEnv:
         noisy_groups=True,
         height_noise=LEVELS["none"],
         sensor_noise=PERFECT,
-        commands=CommandConfig(resample_seconds=0.6, stand_share=0.4),
+        commands=CommandConfig(resample_seconds=0.6, stand_probability=0.4),
         randomization=RandomizationConfig(push_seconds=0.5),
         episode_seconds=2.0,
     )

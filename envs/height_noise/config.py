@@ -1,4 +1,4 @@
-"""How good the elevation map is: the conditions of Miki et al. S8, their shares and their schedule."""
+"""How good the elevation map is: the conditions of Miki et al. S8, their probabilities and their schedule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MapCondition(NamedTuple):
     """z3, m, shared by the points of a foot, anew at every look."""
     outlier: float
     """z4, m, added to the height of a point that is an outlier."""
-    outlier_share: float
+    outlier_probability: float
     """z5, probability that a point is an outlier in one look."""
     episode_lateral: float = 0.1
     """z6, m, shared by the points of a foot for a whole episode."""
@@ -52,7 +52,7 @@ TRAINING = ("nominal", "offset", "noisy")
 class HeightNoiseConfig:
     """What is wrong with the heights that a Student sees; all of it is multiplied by c_sk."""
 
-    shares: tuple[float, float, float] = (0.4, 0.3, 0.3)
+    condition_probabilities: tuple[float, float, float] = (0.4, 0.3, 0.3)
     """Probabilities of the map conditions nominal, offset and noisy (paper: 0.6, 0.3, 0.1; decision 31)."""
     condition: Condition | None = None
     """Hold every map in this condition instead of drawing it."""
@@ -70,7 +70,7 @@ class HeightNoiseConfig:
     """m, standard deviation of the height that is added to a whole cell of the map (size and magnitude are ours)."""
     cell_size: float = 2.0
     """m, side of these cells."""
-    missing_share: float = 0.03
+    missing_fraction: float = 0.03
     """Fraction of the map's patches that hold no information (ours)."""
     missing_size: float = 0.5
     """m, side of these patches."""
@@ -81,8 +81,10 @@ class HeightNoiseConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no map can be made of."""
-        if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
-            raise ValueError(f"The probabilities of the map conditions must add up to 1, unlike {self.shares}.")
+        if min(self.condition_probabilities) < 0 or abs(sum(self.condition_probabilities) - 1) > 1e-6:
+            raise ValueError(
+                f"The probabilities of the map conditions must add up to 1, unlike {self.condition_probabilities}."
+            )
         if min(self.map_rate, self.cell_size, self.missing_size, self.redraw_seconds) <= 0:
             raise ValueError("Map rate, cell and patch sizes and redraw seconds must be positive.")
         if self.start_samples >= self.full_samples:
@@ -95,13 +97,13 @@ class HeightNoiseConfig:
 
     def probabilities(self) -> Tensor:
         """Fraction of each condition that occurs, (conditions,)."""
-        return torch.tensor(self.shares if self.condition is None else (1.0,))
+        return torch.tensor(self.condition_probabilities if self.condition is None else (1.0,))
 
 
-def held(condition: Condition, failures: FailureConfig = NEVER, missing_share: float = 0.0) -> HeightNoiseConfig:
-    """Maps of this condition of S8 alone, with these failures and this share of missing patches."""
+def held(condition: Condition, failures: FailureConfig = NEVER, missing_fraction: float = 0.0) -> HeightNoiseConfig:
+    """Maps of this condition of S8 alone, with these failures and this fraction of missing patches."""
     return HeightNoiseConfig(
-        condition=condition, factor=1.0, cell_offset=0.0, missing_share=missing_share, failures=failures
+        condition=condition, factor=1.0, cell_offset=0.0, missing_fraction=missing_fraction, failures=failures
     )
 
 
@@ -116,7 +118,7 @@ DROPOUT = FailureConfig(1.0, "blank", sudden=1.0, begins=(2.0, 4.0), lasts=(1.5,
 LEVELS: dict[str, HeightNoiseConfig] = {
     "none": HeightNoiseConfig(factor=0.0, map_rate=50.0),
     **{name: held(name) for name in CONDITIONS},
-    "covered": held("nominal", missing_share=1.0),
+    "covered": held("nominal", missing_fraction=1.0),
     **{name: failing(name) for name in FAILURES},
     "dropout": held("nominal", DROPOUT),
     "mapped": HeightNoiseConfig(factor=0.0, map_rate=50.0),

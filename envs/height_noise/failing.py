@@ -148,7 +148,7 @@ class MapFailures:
     def _draw(self, rows: Tensor, factor: float) -> None:
         """Draw for these rows whether their maps fail until the next draw, and how."""
         self.begins[rows], self.ends[rows] = NO_STEP, NO_STEP
-        if factor * self.cfg.share == 0 or len(rows) == 0:
+        if factor * self.cfg.probability == 0 or len(rows) == 0:
             return
         m, cfg = len(rows), self.cfg
         kind = torch.bucketize(self._even(m), self.thresholds * factor, right=True)

@@ -127,7 +127,7 @@ class FailureWeights:
 class FailureConfig:
     """When maps fail; drawn whenever the map's condition is, at the start and in the middle of a trajectory."""
 
-    share: float = 0.5
+    probability: float = 0.5
     """Probability of a draw to be a failure, at c_sk = 1."""
     only: FailureName | None = None
     """The only kind of failure that occurs."""
@@ -143,8 +143,8 @@ class FailureConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
         weights = vars(self.weights).values()
-        if not (0 <= self.share <= 1 and 0 <= self.sudden <= 1) or min(weights) < 0 or not sum(weights):
-            raise ValueError("Shares of map failures lie between 0 and 1, their weights at 0 or above, not all at 0.")
+        if not (0 <= self.probability <= 1 and 0 <= self.sudden <= 1) or min(weights) < 0 or not sum(weights):
+            raise ValueError("Map failures need probabilities from 0 to 1 and weights of 0 or more, not all of them 0.")
         if any(not 0 <= low <= high for low, high in (self.begins, self.lasts)):
             raise ValueError("Map failures begin and last for times from 0 s up, the shorter one first.")
 
@@ -157,12 +157,12 @@ class FailureConfig:
         weights = torch.tensor([getattr(self.weights, name) for name in FAILURES])
         if self.only is not None:
             weights = torch.tensor([float(name == self.only) for name in FAILURES])
-        return self.share * weights / weights.sum()
+        return self.probability * weights / weights.sum()
 
     def longest_lag(self) -> float:
         """s, largest lag of the samples that may occur."""
         return float((self.ranges()[:, 1, Failure._fields.index("late")] * (self.probabilities() > 0)).max())
 
 
-NEVER = FailureConfig(share=0.0)
+NEVER = FailureConfig(probability=0.0)
 """Maps that do not fail."""

@@ -60,7 +60,7 @@ class HeightNoise:
         """Patches without information in this many maps that do not fail; `factor` is c_sk."""
         cfg = self.cfg
         return Holes(
-            np.full((count, 4), cfg.missing_share * factor),
+            np.full((count, 4), cfg.missing_fraction * factor),
             np.full(count, cfg.missing_size),
             np.full(count, cfg.missing_height),
         )

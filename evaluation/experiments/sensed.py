@@ -159,7 +159,7 @@ ENTRIES = {
     "point_vertical": "z1, point (m)",
     "foot_vertical": "z3, foot (m)",
     "outlier": "z4, outlier (m)",
-    "outlier_share": "z5, share of outliers",
+    "outlier_probability": "z5, share of outliers",
     "episode_vertical": "z7, episode (m)",
 }
 """Numbers of S8 that heights tell; what is shifted sideways shows as outliers at edges."""
