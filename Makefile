@@ -1,5 +1,7 @@
 PYTHON := .venv/bin/python
 DEMO := --checkpoint --terrain stairs_up --height 0.17 --depth 0.30 --belief --size 640 360 --seconds 8
+STUDENTS := pretrained/student.pt pretrained/blind.pt
+SHIPPED := pretrained/teacher.pt $(STUDENTS)
 BENCHMARKS := physics environment training exchange scaling peers inference mapping
 
 .PHONY: install train export play picture evaluate test test-all lint bench
@@ -27,7 +29,8 @@ picture: install  # the moving picture of README.md
 	rm docs/stairs.mp4
 
 evaluate: install
-	$(PYTHON) evaluate.py --suite reference,commands,gait --checkpoint pretrained/*.pt zero random --out results
+	$(PYTHON) evaluate.py --suite reference,commands,gait,transfer --checkpoint $(SHIPPED) zero random --out results
+	$(PYTHON) evaluate.py --suite mapfail,gate,mapping --checkpoint $(STUDENTS) --seed 1000 --out results
 	$(PYTHON) -m tools.results results
 
 test: install

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from full_disk import full_disk
 from test_train_stages import TINY
 
 import train
@@ -36,6 +37,16 @@ def test_every_policy_is_shipped_byte_for_byte_with_a_card_that_says_how_it_was_
         assert ("0.500 [0.200, 0.800]" in card) == (kind == "student")
     assert "--seed 7 --blind" in (tmp_path / "blind.md").read_text()
     assert (tmp_path / "student.onnx").is_file() and (tmp_path / "student.json").is_file()
+
+
+def test_a_full_disk_leaves_what_was_shipped_before(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "teacher.pt").write_bytes(b"the one before")
+    with full_disk():
+        assert ship.main([str(run), "--out", str(tmp_path)]) == 2
+    assert "teacher.pt" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"teacher.pt": b"the one before"}
 
 
 def test_students_of_another_teacher_are_not_shipped(

@@ -24,7 +24,7 @@ from evaluation.experiments.reference import ground
 from evaluation.tables import Column, markdown_table, success, value
 from export import export
 from system import stopping
-from system.files import write
+from system.files import whole, write
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 MADE_BY = {TEACHER: (WALK, TEACHER), STUDENT: (STUDENT,), BLIND: (BLIND,)}
@@ -79,7 +79,8 @@ def ship(arguments: Arguments) -> list[str]:
     rows = json.loads(arguments.reference.read_text())["cells"] if arguments.reference else []
     out.mkdir(parents=True, exist_ok=True)
     for kind, record in records.items():
-        shutil.copyfile(run / kind / POLICY_FILE, out / f"{kind}.pt")
+        with whole(out / f"{kind}.pt") as part:
+            shutil.copyfile(run / kind / POLICY_FILE, part)
         own = [row for row in rows if Path(row["checkpoint"]).name in (f"{kind}.pt", kind)]
         write(out / f"{kind}.md", card(kind, record, run, own))
     export(out / f"{STUDENT}.pt", out)
