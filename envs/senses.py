@@ -87,7 +87,7 @@ class NoisySenses(Senses):
         self.query = self.true_heights
         self.sensed: SensedMaps | None = None
         if cfg.depth.sensors != "none":
-            self.sensed = SensedMaps(cfg.depth, surface, n, cfg.dt, cfg.threads, self.generator)
+            self.sensed = SensedMaps(cfg.depth, surface, n, cfg.dt, cfg.threads, self.of_maps.generator)
         self.factor = noise_factor(0, cfg.height_noise)
         self.map_heights_w = torch.zeros(n, 4, len(self.ring_offsets))
         self.perceived: dict[str, Tensor] = {}

@@ -14,6 +14,7 @@ from worlds import DEFAULT, environment, plane_tile, state
 from anymal_policy.gait import NOMINAL_FOOT_B
 from envs.anymal import AnymalEnv
 from envs.depth import DepthConfig, OdometryConfig, SensedMaps
+from envs.depth.config import Sensors
 from envs.height_noise import LEVELS
 from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
 from envs.senses import NoisySenses
@@ -81,12 +82,16 @@ def test_heights_are_those_of_the_world_however_the_odometry_drifts() -> None:
     assert_close(heights(maps, (1.0, 0.0), (1.3, 0.2), (2.0, 0.0)), torch.zeros(3), atol=0.02, rtol=0.0)
 
 
-def stepping(threads: int = 1, **changes: Any) -> AnymalEnv:
-    cfg = DepthConfig("cameras", picture=(16, 12), **changes)
-    return environment(
-        3, [plane_tile((0.1, 0.0), side=6.0)], noisy_groups=True, height_noise=LEVELS["mapped"],
-        sensor_noise=SensorNoiseConfig(scale=0.0), depth=cfg, threads=threads, episode_seconds=0.3,
-    )  # fmt: skip
+def stepping(threads: int = 1, sensors: Sensors = "cameras", **changes: Any) -> AnymalEnv:
+    settings: dict[str, Any] = {
+        "noisy_groups": True,
+        "height_noise": LEVELS["mapped"],
+        "sensor_noise": SensorNoiseConfig(scale=0.0),
+        "depth": DepthConfig(sensors, picture=(16, 12)),
+        "threads": threads,
+        "episode_seconds": 0.3,
+    }
+    return environment(3, [plane_tile((0.1, 0.0), side=6.0)], **{**settings, **changes})
 
 
 def steps(env: AnymalEnv, count: int) -> list[Tensor]:
@@ -102,6 +107,16 @@ def test_students_see_their_own_map() -> None:
     error = (obs["extero_noisy"] - obs["extero"])[known]
     assert 0.5 < known.float().mean() <= 1.0 and 0.0 < error.abs().mean() < 0.03
     assert (obs["extero_noisy"][~known] == 0).all()
+
+
+def test_what_is_felt_is_the_same_bits_with_and_without_depth_sensors() -> None:
+    """Beyond the ends of episodes (decision 34)."""
+    felt = [
+        [env.step(torch.zeros(3, 16))[0]["proprio_noisy"].clone() for _ in range(20)]
+        for env in (stepping(sensors=sensors, sensor_noise=SensorNoiseConfig()) for sensors in ("cameras", "none"))
+    ]
+    for each, other in zip(*felt, strict=True):
+        assert torch.equal(each, other)
 
 
 def test_maps_are_the_same_at_any_number_of_threads_and_after_resuming() -> None:
