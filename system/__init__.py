@@ -1,1 +1,1 @@
-"""What every command needs of the operating system: files, folders, signals, the shell. Standard library alone."""
+"""What every part needs of the machine: files, folders, signals, the shell, and machine code, for which numba."""

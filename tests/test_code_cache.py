@@ -1,4 +1,4 @@
-"""numba's cache, damaged, full or not to be written: the function runs all the same."""
+"""Machine code on disk, damaged, full or not to be written: functions of all packages run all the same."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 import pytest
 
-from envs.terrains import cache, compiled
+from envs.terrains import compiled
+from mapping import compiled as of_maps
+from mapping.window import kept_at
+from system import caching
 
 
 def square_of(number: float) -> float:
@@ -20,7 +24,7 @@ def square_of(number: float) -> float:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
-    monkeypatch.setattr(cache, "warned", False)
+    monkeypatch.setattr(caching, "warned", False)
     return tmp_path / "anymal" / compiled.FOLDER
 
 
@@ -51,6 +55,20 @@ def test_damaged_machine_code_is_made_anew(folder: Path, ending: str, damage: st
     file.write_bytes({"shorter": content[:50], "empty": b"", "flipped": flipped, "foreign": b"nothing\n"}[damage])
     assert not in_a_new_process().cache_hits
     assert in_a_new_process().cache_hits
+
+
+@pytest.mark.parametrize("ending", [".nbi", ".nbc"])
+def test_damaged_machine_code_of_maps_is_made_anew(folder: Path, ending: str) -> None:
+    def cell_in_a_new_process() -> Any:
+        function: Any = of_maps.compiled(kept_at.py_func)  # pyright: ignore[reportFunctionMemberAccess]
+        assert function(3, 1, np.array([2, -1]), 10) == 5
+        return function.stats
+
+    cell_in_a_new_process()
+    (file,) = files(folder.parent / of_maps.FOLDER, ending)
+    file.write_bytes(file.read_bytes()[:-100])
+    assert not cell_in_a_new_process().cache_hits
+    assert cell_in_a_new_process().cache_hits
 
 
 def test_a_full_disk_is_said_once_and_leaves_nothing(

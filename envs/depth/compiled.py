@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import partial
 from pathlib import Path
 
-from envs.terrains import compiled as terrains
+from system import machine_code
 
 HERE = Path(__file__).parent
 SOURCES = ("compiled.py", "draws.py", "pictures.py", "rays.py")
@@ -15,10 +14,8 @@ SOURCES = ("compiled.py", "draws.py", "pictures.py", "rays.py")
 
 def digest(root: Path = HERE) -> str:
     """A hash of these files in `root`, and of the terrain's sources beside it."""
-    hashed = hashlib.sha256(terrains.digest(root.parent, ("terrains",)).encode())
-    for name in SOURCES:
-        hashed.update((root / name).read_bytes())
-    return hashed.hexdigest()[:24]
+    terrains = sorted((root.parent / "terrains").glob("*.py"))
+    return machine_code.digest([*terrains, *(root / name for name in SOURCES)])
 
 
-compiled = partial(terrains.compiled, kept_in=f"compiled-depth-{digest()}")
+compiled = partial(machine_code.compiled, kept_in=f"compiled-depth-{digest()}")

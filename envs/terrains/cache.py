@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 from envs.terrains.grid import Heights, Risers, Size, shape_of
 from envs.terrains.table import FAMILIES
 from envs.terrains.tile import Tile, assemble, generate
-from system.console import say
+from system.caching import cache_directory, do_without
 from system.files import whole
 
 SOURCES = ("grid.py", "natural.py", "blocks.py", "stairs.py", "paths.py", "table.py", "tile.py")
@@ -29,12 +28,6 @@ class Request:
     family: str
     seed: int
     parameters: Mapping[str, float]
-
-
-def cache_directory() -> Path:
-    """Where the platform wants caches to be: $XDG_CACHE_HOME/anymal or ~/.cache/anymal."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache")) / "anymal"
 
 
 def digest(requests: Sequence[Request], size: Size) -> str:
@@ -80,15 +73,3 @@ def write(path: Path, heights: Heights, risers: Risers) -> None:
             np.savez_compressed(part, heights=heights, risers=risers)
     except OSError as error:
         do_without(error)
-
-
-warned = False
-"""Whether `do_without` has said it."""
-
-
-def do_without(error: OSError) -> None:
-    """Say once why what was made cannot be kept on the disk, which is no reason to stop."""
-    global warned
-    if not warned:
-        say(f"warning: {error}: every start takes longer without a cache; XDG_CACHE_HOME names another place for it.")
-    warned = True

@@ -1,20 +1,67 @@
-"""numba's cache of machine code, made anew where it is damaged, and done without where it cannot be written."""
+"""Compilation to machine code that needs neither Python nor its lock, kept on disk for the exact sources it is made of.
+
+numba alone finds a function again by the file it is in, and would go on using what it had inlined from another file
+after that has changed. What is damaged on the disk is made anew; where nothing can be kept, every process compiles for
+itself. Needs numba alone.
+"""
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal, TypeVar, cast
 
+from numba import config, njit
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 
-from envs.terrains.cache import do_without
+from system.caching import cache_directory, do_without
 from system.files import whole
 
 HASH = 32  # bytes
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def digest(sources: Iterable[Path]) -> str:
+    """A hash of source files, and of this one, which says how they are compiled."""
+    hashed = sha256(Path(__file__).read_bytes())
+    for path in sources:
+        hashed.update(path.read_bytes())
+    return hashed.hexdigest()[:24]
+
+
+def compiled(function: Function, kept_in: str, inline: Literal["never", "always"] = "never") -> Function:
+    """Compile a function at its first call, with C's rules for division by zero.
+
+    What is not inlined here LLVM may still inline. `kept_in` is the cache's folder for the sources that it is made of.
+    """
+    dispatcher: Any = njit(nogil=True, error_model="numpy", inline=inline)(function)
+    chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
+    folder = Path(chosen or cache_directory()) / kept_in
+    if writable(folder):
+        config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
+        try:
+            dispatcher._cache = CodeCache(function)
+        finally:
+            config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
+    return cast(Function, dispatcher)
+
+
+@cache
+def writable(folder: Path) -> bool:
+    """Whether machine code can be kept there; where not, every process compiles for itself."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError as error:
+        do_without(error)
+        return False
 
 
 class CodeCache(FunctionCache):
