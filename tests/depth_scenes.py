@@ -1,10 +1,16 @@
-"""Scenes that depth sensors look at in tests, by numpy alone: exact distances to planes and boxes."""
+"""Scenes that depth sensors look at in tests: exact distances to planes and boxes, and maps of what they see."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mapping import ElevationMap, MapConfig, PointErrors, point_variance
+
+CELL = MapConfig().resolution
+EXACT = PointErrors(0.002, 0.0, 0.0)
+STILL = MapConfig(correction=0.0)
+"""Maps whose height nothing corrects."""
 EYE = np.array([0.0, 0.0, 0.6])
 """m, where the sensor is."""
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -49,3 +55,18 @@ def look(boxes: list[Box], eye: NDArray = EYE, level: float = 0.0, **view: float
     rays = fan(**view)  # pyright: ignore[reportArgumentType]
     away = np.min([to_plane(rays, eye, level=level), *(to_box(rays, eye, box) for box in boxes)], axis=0)
     return cloud(rays, away, eye)
+
+
+def mapped(points: NDArray, eye: NDArray = EYE, cfg: MapConfig = STILL, times: int = 3) -> ElevationMap:
+    """The map of one cloud, seen several times."""
+    elevation = ElevationMap(cfg)
+    elevation.move(eye)
+    for _ in range(times):
+        elevation.integrate(points, eye, point_variance(points, eye, EXACT))
+    return elevation
+
+
+def line(low: float, high: float, y: float = 0.0) -> NDArray:
+    """Points (k, 2) m along x, 5 mm apart."""
+    x = np.arange(low, high, 0.005)
+    return np.column_stack([x, np.full_like(x, y)])
