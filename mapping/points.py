@@ -12,7 +12,10 @@ from mapping.compiled import compiled
 
 @dataclass(frozen=True)
 class PointErrors:
-    """Standard deviations of a depth sensor's points (Fankhauser et al. 2014: sensor and attitude)."""
+    """Standard deviations of a depth sensor's points (Fankhauser et al. 2014: sensor and attitude).
+
+    Assumed, above what docs/mapping.md says of a RealSense D435.
+    """
 
     least: float = 0.003
     """m, along the ray, at any range."""

@@ -108,8 +108,14 @@ def test_pictures_are_as_wide_as_they_say() -> None:
     assert rays[:, 0, 1] / rays[:, 0, 0] == pytest.approx(edge) and rays[:, -1, 1] / rays[:, -1, 0] == pytest.approx(
         -edge
     )
+
+
+def test_the_beams_of_a_dome_are_those_of_the_sensor() -> None:
+    """RoboSense's manual: channel 31 is 7.9375 degrees above the base, channel 32 2.3125; Isaac Lab: the first 89.5."""
     dome = dome_rays(150, 32)
-    assert dome.shape == (32, 150, 3) and dome[..., 0].min() > 0 and dome.mean(axis=(0, 1))[1:] == pytest.approx([0, 0])
+    above = np.degrees(np.arcsin(dome[:, 0, 0]))
+    assert above[[0, 29, 31]] == pytest.approx([89.5, 7.9375, 2.3125])
+    assert dome.shape == (32, 150, 3) and dome.mean(axis=(0, 1))[1:] == pytest.approx([0, 0])
 
 
 def view_down(height: float = 1.0, scale: float = 1.0, capsules: NDArray = NO_LEGS) -> View:

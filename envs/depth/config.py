@@ -35,11 +35,10 @@ KINDS: dict[str, Kind] = {
     "cameras": Kind(CAMERAS, 15.0, 0.28, 3.0, 0.002, 0.0036),
     "domes": Kind(DOMES, 10.0, 0.1, 6.0, 0.015, 0.0),
 }
-"""D435: Intel's data sheet (least range 0.28 m, best up to 3 m) and its guide to tuning: a disparity error of 0.08
-pixels at a focal length of 447 pixels (848 across 87 degrees) and a base line of 0.05 m is 0.0036 m at 1 m. RS-Bpearl:
-RoboSense's data sheet (3 cm accuracy, taken for two deviations; 0.1 m; 10 Hz; 32 beams over 90 degrees)."""
+"""D435: 3.6 mm at 1 m is Intel's rule, a disparity error of 0.08 pixels at a focal length of 447 pixels (848 across 87
+degrees) and a base line of 0.05 m; up to 3 m as its support advises. All else is assumed (docs/mapping.md)."""
 WIDE, HIGH = math.radians(87.0), math.radians(58.0)
-"""rad, field of view of a D435's depth pictures (Intel's data sheet)."""
+"""rad, field of view of a D435's depth pictures (its early data sheets: 85.2 x 58 degrees)."""
 BEAMS = 32
 
 
@@ -59,7 +58,7 @@ class OdometryConfig:
 
 @dataclass(frozen=True)
 class DepthConfig:
-    """Heights from a map of the robot's own: sensors, odometry, delay; numbers are ours where no source is named."""
+    """Heights from a map of the robot's own: sensors, odometry, delay; numbers are assumed where no source is named."""
 
     sensors: Sensors = "none"
     """cameras: four D435; domes: two RS-Bpearl; none: no map but S8's errors on the truth."""

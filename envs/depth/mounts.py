@@ -54,7 +54,9 @@ DOMES: dict[str, Mount] = {
     "front": mounted((FACE, 0.0, 0.0), 0.0, math.radians(45.0), np.zeros(3)),
     "rear": mounted((-FACE, 0.0, 0.0), math.pi, math.radians(45.0), np.zeros(3)),
 }
-"""RoboSense RS-Bpearl, one at each end (Miki et al. 2022 had two; where and how they look is ours)."""
+"""RoboSense RS-Bpearl, one at each end; where they are and how they look is assumed."""
+INNERMOST = math.radians(0.5)
+"""rad off a dome's axis, of its first beam (RS-Bpearl: 89.5 degrees above its base; the last is at 2.3125 degrees)."""
 
 
 def camera_rays(width: int, height: int, across: float, along: float) -> NDArray[np.float64]:
@@ -67,6 +69,6 @@ def camera_rays(width: int, height: int, across: float, along: float) -> NDArray
 
 def dome_rays(columns: int, beams: int) -> NDArray[np.float64]:
     """Unit directions (beams, columns, 3) of a half sphere around x: beams from its axis outwards, columns around."""
-    off = (np.arange(beams)[:, None] + 0.5) * (math.pi / 2 / beams)
+    off = INNERMOST + np.arange(beams)[:, None] * (math.pi / 2 / beams)
     around = np.arange(columns)[None, :] * (2 * math.pi / columns)
     return np.stack(np.broadcast_arrays(np.cos(off), np.sin(off) * np.cos(around), np.sin(off) * np.sin(around)), -1)
