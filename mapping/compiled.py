@@ -12,3 +12,5 @@ FOLDER = f"compiled-mapping-{machine_code.digest(sorted(Path(__file__).parent.gl
 
 compiled = partial(machine_code.compiled, kept_in=FOLDER)
 """Compile a function of this package."""
+inlined = partial(compiled, inline="always")
+"""Compile a function into its callers; with as many arrays as these take, a call would cost more than the function."""

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from mapping import files
 from mapping.config import MapConfig
 from mapping.contacts import contact_error, stamp
-from mapping.fusion import Scratch, fuse, new_scratch
+from mapping.fusion import fuse
+from mapping.scratch import Scratch, new_scratch
 from mapping.window import UNKNOWN, grow, sample, shift
 
 FARTHEST = 1e7

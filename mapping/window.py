@@ -19,18 +19,24 @@ OUTSIDE = -1
 
 
 @compiled
-def cell_number(x: float, y: float, resolution: float, corner: NDArray, n: int) -> int:
+def first_of(corner: NDArray, n: int) -> tuple[int, int]:
+    """Column and row of the arrays at which the window's corner is kept."""
+    return corner[0] % n, corner[1] % n
+
+
+@compiled
+def cell_number(x: float, y: float, resolution: float, corner: NDArray, first: tuple[int, int], n: int) -> int:
     """Where the cell of a point is kept, row * n + column; OUTSIDE beyond the window or for what is no number."""
     u, v = x / resolution - corner[0], y / resolution - corner[1]
     if not (0.0 <= u < n and 0.0 <= v < n):
         return OUTSIDE
-    return kept_at(int(u), int(v), corner, n)
+    return kept_at(int(u), int(v), first, n)
 
 
 @compiled
-def kept_at(column: int, row: int, corner: NDArray, n: int) -> int:
+def kept_at(column: int, row: int, first: tuple[int, int], n: int) -> int:
     """Number of the window's cell in this column and row, 0 <= each < n."""
-    a, b = column + corner[0] % n, row + corner[1] % n
+    a, b = column + first[0], row + first[1]
     a, b = a - n * (a >= n), b - n * (b >= n)
     return b * n + a
 
@@ -69,22 +75,23 @@ def sample(
     Unknown cells that lie within `reach` cells between known ones are filled.
     """
     n, flat = len(heights), heights.reshape(-1)
+    first = first_of(corner, n)
     for i in range(len(xy)):
         u, v = xy[i, 0] / resolution - corner[0], xy[i, 1] / resolution - corner[1]
         if not (0.0 <= u < n and 0.0 <= v < n):
             out[i] = UNKNOWN
             continue
         column, row = int(u), int(v)
-        own = flat[kept_at(column, row, corner, n)]
+        own = flat[kept_at(column, row, first, n)]
         if math.isnan(own):
-            out[i] = between(flat, corner, n, column, row, reach, smooth) if reach > 0 else own
+            out[i] = between(flat, first, n, column, row, reach, smooth) if reach > 0 else own
             continue
         west, south = math.floor(u - 0.5), math.floor(v - 0.5)
         if west < 0 or south < 0 or west + 1 >= n or south + 1 >= n:
             out[i] = own
             continue
-        a, b = flat[kept_at(west, south, corner, n)], flat[kept_at(west + 1, south, corner, n)]
-        c, d = flat[kept_at(west, south + 1, corner, n)], flat[kept_at(west + 1, south + 1, corner, n)]
+        a, b = flat[kept_at(west, south, first, n)], flat[kept_at(west + 1, south, first, n)]
+        c, d = flat[kept_at(west, south + 1, first, n)], flat[kept_at(west + 1, south + 1, first, n)]
         if max(a, b, c, d) - min(a, b, c, d) <= smooth and not math.isnan(a + b + c + d):
             right, up = u - 0.5 - west, v - 0.5 - south
             out[i] = (1 - up) * ((1 - right) * a + right * b) + up * ((1 - right) * c + right * d)
@@ -93,15 +100,15 @@ def sample(
 
 
 @compiled
-def between(flat: NDArray, corner: NDArray, n: int, column: int, row: int, reach: int, smooth: float) -> float:
+def between(flat: NDArray, first: tuple[int, int], n: int, column: int, row: int, reach: int, smooth: float) -> float:
     """Height of an unknown cell on the shortest line, out of four, between two known cells; NaN if none is so short.
 
     Their mean, or where there is an edge between them the lower one: what a sensor cannot see lies behind the higher.
     """
     best, height = reach + 1, math.nan
     for dx, dy in ((1, 0), (0, 1), (1, 1), (1, -1)):
-        ahead, far = known(flat, corner, n, column, row, dx, dy, best - 1)
-        back, near = known(flat, corner, n, column, row, -dx, -dy, best - ahead)
+        ahead, far = known(flat, first, n, column, row, dx, dy, best - 1)
+        back, near = known(flat, first, n, column, row, -dx, -dy, best - ahead)
         if ahead + back <= best and not math.isnan(far + near):
             best = ahead + back - 1
             height = 0.5 * (far + near) if abs(far - near) <= smooth else min(far, near)
@@ -110,14 +117,14 @@ def between(flat: NDArray, corner: NDArray, n: int, column: int, row: int, reach
 
 @compiled
 def known(
-    flat: NDArray, corner: NDArray, n: int, column: int, row: int, dx: int, dy: int, most: int
+    flat: NDArray, first: tuple[int, int], n: int, column: int, row: int, dx: int, dy: int, most: int
 ) -> tuple[int, float]:
     """Cells until the first known one in a direction, and its height; NaN if there is none within `most`."""
     for away in range(1, most + 1):
         at_x, at_y = column + away * dx, row + away * dy
         if not (0 <= at_x < n and 0 <= at_y < n):
             break
-        height = flat[kept_at(at_x, at_y, corner, n)]
+        height = flat[kept_at(at_x, at_y, first, n)]
         if not math.isnan(height):
             return away, height
     return most + 1, math.nan

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import numpy as np
 import pytest
 
 from envs.terrains import compiled
@@ -61,7 +60,7 @@ def test_damaged_machine_code_is_made_anew(folder: Path, ending: str, damage: st
 def test_damaged_machine_code_of_maps_is_made_anew(folder: Path, ending: str) -> None:
     def cell_in_a_new_process() -> Any:
         function: Any = of_maps.compiled(kept_at.py_func)  # pyright: ignore[reportFunctionMemberAccess]
-        assert function(3, 1, np.array([2, -1]), 10) == 5
+        assert function(3, 1, (2, 9), 10) == 5
         return function.stats
 
     cell_in_a_new_process()
