@@ -4,7 +4,7 @@ STUDENTS := pretrained/student.pt pretrained/blind.pt
 SHIPPED := pretrained/teacher.pt $(STUDENTS)
 BENCHMARKS := physics environment training exchange scaling peers inference mapping
 
-.PHONY: install train export play picture evaluate test test-all lint bench
+.PHONY: install train export play picture map-picture evaluate test test-all lint bench
 
 install: .venv/installed
 
@@ -27,6 +27,9 @@ picture: install  # the moving picture of README.md
 	$(PYTHON) play.py $(DEMO) --video docs/stairs.mp4
 	$(PYTHON) -m evaluation.moving docs/stairs.mp4 docs/stairs.webp
 	rm docs/stairs.mp4
+
+map-picture: install  # the picture of docs/mapping.md
+	$(PYTHON) -m tools.map_picture --out docs/mapped.png
 
 evaluate: install
 	$(PYTHON) evaluate.py --suite reference,commands,gait,transfer --checkpoint $(SHIPPED) zero random --out results
