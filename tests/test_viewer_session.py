@@ -13,6 +13,7 @@ from policy_files import write_policy, write_student
 
 from agents.policies import StudentPolicy
 from envs.config import EnvConfig
+from envs.drives import PD
 from envs.height_noise import LEVELS
 from envs.terrains import FAMILIES, load_heightmap, parameters
 from evaluation.agents import TrainedAgent, load_agent
@@ -151,6 +152,24 @@ def test_another_policy_goes_on_where_the_robot_is(student: TrainedAgent) -> Non
     assert set(session.focused.heights()) == {TRUE, SEEN, RECONSTRUCTED}
     advance(session, 3)
     assert session.focused.walk.steps == 13
+
+
+def test_a_policy_of_other_drives_takes_over_where_the_robot_is_and_brings_its_own(tmp_path: Path) -> None:
+    write_student(tmp_path / "pd.pt", EnvConfig(drive=PD))
+    session = zeros(forward=0.3)
+    assert session.focused.env.cfg.drive != PD
+    advance(session, 10)
+    before = session.focused.env.simulation.qpos.copy()
+    session.swap(0, load_agent(tmp_path / "pd.pt"))
+    simulation = session.focused.env.simulation
+    np.testing.assert_array_equal(simulation.qpos, before)
+    np.testing.assert_array_equal(simulation.gain[0], simulation.model.actuator_gainprm)
+    assert not simulation.drives_have_dynamics
+    advance(session, 3)
+    before = simulation.qpos.copy()
+    session.swap(0, load_agent("zero"))
+    np.testing.assert_array_equal(session.focused.env.simulation.qpos, before)
+    advance(session, 3)
 
 
 def test_a_push_adds_its_speed_along_its_direction_from_the_heading() -> None:
