@@ -15,12 +15,14 @@ from agents.policies import StudentPolicy
 from envs.config import EnvConfig
 from envs.drives import PD
 from envs.height_noise import LEVELS
-from envs.terrains import FAMILIES, load_heightmap, parameters
+from envs.terrains import FAMILIES, load_heightmap, make_tile, parameters
+from envs.terrains.tile import put_between_walls
 from evaluation.agents import TrainedAgent, load_agent
 from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
 from viewer.driving import Wish
 from viewer.policies import Follower, find_policies
 from viewer.session import Session
+from viewer.web import Visit, world_of
 from viewer.world import World, choices, equip
 
 STAIRS = World("stairs_up", {"height": 0.1, "depth": 0.4})
@@ -90,6 +92,17 @@ def test_a_heightmap_is_chosen_by_the_name_under_which_it_was_given(tmp_path: Pa
     assert session.ground is tile
     with pytest.raises(ValueError, match="no terrain"):
         session.rebuild(str(tmp_path / "mine.npy"), {}, 0)
+
+
+def test_a_lane_between_walls_keeps_them_and_can_be_returned_to() -> None:
+    walled, agents = put_between_walls(make_tile("stairs_up", 0.2), 1.5, 2.0), [load_agent("zero")]
+    world, given = world_of(Visit(agents, walled, "stairs_up", "nominal", (0.0, 0.0, 0.0), 0, "127.0.0.1", 0, 1.0))
+    session = Session(agents, world, Wish(), given)
+    assert session.ground is walled
+    session.rebuild("stairs_up", parameters("stairs_up"), 0)
+    assert session.ground.heights.max() < walled.heights.max()
+    session.rebuild(world.terrain, {}, 0)
+    assert session.ground is walled
 
 
 @pytest.mark.parametrize("name", [name for name in LEVELS if name != "nominal"])
