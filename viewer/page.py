@@ -61,6 +61,7 @@ class Page:
 
     def advance(self) -> None:
         """Do what was asked for and what is due, and wait for what comes next."""
+        self.wishes.ask(self.drive.gamepad.feel)
         self.wishes.grant()
         if self.clock.due():
             self.session.step()
