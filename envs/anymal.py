@@ -196,6 +196,23 @@ class AnymalEnv(VecEnv):
         self.simulation.set_delay(rows, self.delay.draw(rows))
         self.simulation.set_stiffness(rows, self.stiffness.draw(rows))
         self.simulation.set_wrench(rows, s.external_force_w[rows], s.external_torque_w[rows])
+        self._forget(rows, phase, target)
+        self.episode_length_buf[rows] = 0
+        self.commands.follow(rows, torch.where(path_width.isinf(), torch.nan, heading))
+        self.commands.resample(rows, s.heading[rows], factor)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def put(self, qpos: Tensor, qvel: Tensor, phase: Tensor) -> None:
+        """Let all robots go on from a pose (n, 19) and velocities (n, 18) of the physics, at gait phases (n, 4) rad."""
+        rows = torch.arange(self.num_envs)
+        self.simulation.reset(rows, qpos, qvel)
+        self._forget(rows, phase, gait.joint_targets(phase, torch.zeros(self.num_envs, 12), self.cfg.gait))
+        self.observations = self._observe()
+
+    def _forget(self, rows: Tensor, phase: Tensor, target: Tensor) -> None:
+        """Read the pose that these rows were put into; in their past it was no other."""
+        s = self.state
         self.simulation.settle(rows)
         self.simulation.update(s, rows)
         s.phase[rows], s.phase_offset[rows] = phase, 0.0
@@ -207,9 +224,6 @@ class AnymalEnv(VecEnv):
         s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.heading[rows])
         self._happen("reset", rows)
         self.senses.reset(rows, s)
-        self.episode_length_buf[rows] = 0
-        self.commands.follow(rows, torch.where(path_width.isinf(), torch.nan, heading))
-        self.commands.resample(rows, s.heading[rows], factor)
 
     def _observe(self) -> TensorDict:
         """All observation groups of the current state, in new tensors."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from envs.anymal import AnymalEnv
 from envs.camera import FollowCamera
 from envs.dots import Dots, add_dots
+from envs.robot import SHAPES, Shapes
 from envs.simulation import build_model
 from envs.terrains import Surface
 from envs.terrains.scenery import Scenery
@@ -57,7 +58,7 @@ class Renderer:
     ) -> None:
         """Pictures of `size` = (width, height) pixels of the robot in this row."""
         self.env, self.size, self.row = env, check_size(size), row
-        self.model = visual_model(env.surface)
+        self.model = visual_model(env.surface, env.cfg.shapes)
         self.data = mujoco.MjData(self.model)
         self.model.vis.global_.offwidth, self.model.vis.global_.offheight = size
         self.model.vis.map.shadowclip = SHADOW_RADIUS
@@ -127,9 +128,12 @@ class Renderer:
             self.context = None
 
 
-def visual_model(surface: Surface) -> mujoco.MjModel:
-    """The robot on this terrain with its looks, to draw; the simulation's own model has none."""
-    return build_model(Scenery(surface), visual=True)
+def visual_model(surface: Surface, shapes: Shapes = SHAPES) -> mujoco.MjModel:
+    """The robot on this terrain with its looks, to draw; the simulation's own model has none.
+
+    What it touches the ground with is in geom group 3, which is drawn only in a window and only when asked for there.
+    """
+    return build_model(Scenery(surface), visual=True, shapes=shapes)
 
 
 def pose(model: mujoco.MjModel, data: mujoco.MjData, env: AnymalEnv, row: int = 0) -> tuple[NDArray[np.float64], float]:

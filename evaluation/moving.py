@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -12,6 +13,9 @@ import tyro
 from PIL import Image
 
 from system import stopping
+
+STEP = 10
+"""Of quality, from one try to the next."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Args:
     """Take one of so many pictures."""
     quality: int = 55
     """0 to 100; more is larger."""
+    largest: float = 3.0
+    """MB that the picture may have; its quality is lowered until it has no more."""
 
 
 def read_pictures(video: Path, every: int) -> tuple[list[Image.Image], float]:
@@ -43,16 +49,25 @@ def read_pictures(video: Path, every: int) -> tuple[list[Image.Image], float]:
     return pictures, meta["fps"] / every
 
 
+def shrunk(pictures: list[Image.Image], rate: float, quality: int, largest: float) -> bytes:
+    """A moving WebP of at most `largest` bytes, as good as that allows; a ValueError if nothing is small enough."""
+    first, *others = pictures
+    for lower in range(quality, -1, -STEP):
+        file = BytesIO()
+        duration = round(1000 / rate)
+        first.save(file, "WEBP", save_all=True, append_images=others, duration=duration, loop=0, quality=lower)
+        if file.tell() <= largest:
+            return file.getvalue()
+    raise ValueError(f"The pictures do not fit into {largest / 1e6:g} MB: take fewer, or smaller ones.")
+
+
 @stopping.stoppable
 def main(argv: Sequence[str] | None = None) -> int:
     """Convert; exit code 2 for a video that cannot be read."""
     args = tyro.cli(Args, args=argv, prog="evaluation.moving")
     try:
         pictures, rate = read_pictures(args.video, args.every)
-        first, *others = pictures
-        first.save(
-            args.picture, save_all=True, append_images=others, duration=round(1000 / rate), loop=0, quality=args.quality
-        )
+        args.picture.write_bytes(shrunk(pictures, rate, args.quality, args.largest * 1e6))
     except (ValueError, OSError, RuntimeError) as error:
         print(f"evaluation.moving: {error}", file=sys.stderr)
         return 2

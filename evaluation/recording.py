@@ -159,7 +159,7 @@ class Window:
 
     def __init__(self, env: AnymalEnv, viewer: ModuleType, belief: BeliefView | None = None) -> None:
         """Show `env` through `viewer`, the module mujoco.viewer."""
-        self.env, self.belief, self.model = env, belief, visual_model(env.surface)
+        self.env, self.belief, self.model = env, belief, visual_model(env.surface, env.cfg.shapes)
         self.data = mujoco.MjData(self.model)
         follower = FollowCamera if belief is None else SideCamera
         view = follower(env.surface, env.cfg.dt).follow(*pose(self.model, self.data, env))

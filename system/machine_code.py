@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import IO, Any, Literal, TypeVar, cast
 
 from numba import config, njit
+from numba.core import sigutils
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.ccallback import CFunc
 
 from system.caching import cache_directory, do_without
 from system.files import whole
@@ -41,15 +43,31 @@ def compiled(function: Function, kept_in: str, inline: Literal["never", "always"
     What is not inlined here LLVM may still inline. `kept_in` is the cache's folder for the sources that it is made of.
     """
     dispatcher: Any = njit(nogil=True, error_model="numpy", inline=inline)(function)
+    keep(dispatcher, function, kept_in)
+    return cast(Function, dispatcher)
+
+
+def c_function(function: Callable[..., Any], signature: Any, kept_in: str) -> CFunc:
+    """Compile a function that C calls, at once, or find it again.
+
+    It is kept for the values in its closure, which must be numbers, and for what else `kept_in` names.
+    """
+    callback = CFunc(function, sigutils.normalize_signature(signature), locals={}, options={})
+    keep(callback, function, kept_in)
+    callback.compile()
+    return callback
+
+
+def keep(user: Any, function: Callable[..., Any], kept_in: str) -> None:
+    """Let numba's dispatcher or callback of a function look for its machine code in this folder of the cache."""
     chosen: str = config.CACHE_DIR  # pyright: ignore[reportAttributeAccessIssue]
     folder = Path(chosen or cache_directory()) / kept_in
     if writable(folder):
         config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
         try:
-            dispatcher._cache = CodeCache(function)
+            user._cache = CodeCache(function)
         finally:
             config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
-    return cast(Function, dispatcher)
 
 
 @cache

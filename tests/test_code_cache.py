@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 from pathlib import Path
 from typing import Any
 
 import numba
 import pytest
+from numba import types
+from numba.core.ccallback import CFunc
 
+from envs.collider.memory import link, named
 from envs.terrains import compiled
 from mapping import compiled as of_maps
 from mapping.window import kept_at
 from system import caching
+
+elsewhere = named("anymal_test_elsewhere", types.float64(types.float64))
 
 
 def square_of(number: float) -> float:
@@ -102,3 +108,31 @@ def test_an_interrupted_write_leaves_nothing(folder: Path, monkeypatch: pytest.M
     with pytest.raises(KeyboardInterrupt):
         in_a_new_process()
     assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def times(number: float) -> CFunc:
+    """A function that C calls, as another process would find it."""
+
+    def scaled(value: float) -> float:
+        return number * value
+
+    return compiled.c_function(scaled, types.float64(types.float64))
+
+
+def test_a_function_for_c_is_found_again_for_the_same_numbers_alone(folder: Path) -> None:
+    for number, hits in ((2.0, 0), (2.0, 1), (5.0, 0)):
+        function = times(number)
+        assert (function.cache_hits, function.ctypes(3.0)) == (hits, 3.0 * number)
+
+
+def through(value: float) -> float:
+    return elsewhere(value)
+
+
+@pytest.mark.usefixtures("folder")
+def test_code_that_was_kept_calls_what_a_name_means_now() -> None:
+    for hits, added in enumerate((1.0, 10.0)):
+        function = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_double)(lambda value, added=added: value + added)
+        link("anymal_test_elsewhere", function)
+        kept = compiled.c_function(through, types.float64(types.float64))
+        assert (kept.cache_hits, kept.ctypes(0.5)) == (hits, 0.5 + added)

@@ -27,6 +27,23 @@ def test_a_video_becomes_a_picture_that_moves_at_half_the_rate(tmp_path: Path) -
         assert picture.info["duration"] == 80
 
 
+def test_a_picture_is_made_coarser_until_it_fits(tmp_path: Path, capsys: Any) -> None:
+    drawn = np.random.default_rng(0)
+    video, out = open_video(tmp_path / "video.mp4", (64, 48), 25), tmp_path / "picture.webp"
+    for _ in range(6):
+        video.send(drawn.integers(0, 256, (48, 64, 3), np.uint8))
+    video.close()
+    command = [str(tmp_path / "video.mp4"), str(out), "--quality", "90"]
+    assert moving.main(command) == 0
+    full = out.stat().st_size
+    assert moving.main([*command, "--largest", str(0.6 * full / 1e6)]) == 0
+    assert out.stat().st_size <= 0.6 * full
+    before = out.read_bytes()
+    assert moving.main([*command, "--largest", "0.0001"]) == 2
+    assert "do not fit into 0.0001 MB" in capsys.readouterr().err
+    assert out.read_bytes() == before
+
+
 def test_a_video_that_is_not_there_is_said_in_one_sentence(tmp_path: Path, capsys: Any) -> None:
     assert moving.main([str(tmp_path / "none.mp4"), str(tmp_path / "picture.webp")]) == 2
     assert capsys.readouterr().err == f"evaluation.moving: There is no video {tmp_path / 'none.mp4'}.\n"

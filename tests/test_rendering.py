@@ -13,6 +13,8 @@ from envs.camera import FollowCamera
 from envs.dots import Dots
 from envs.randomization import NONE
 from envs.rendering import BURIED, Renderer, RenderingError, pose, visual_model
+from envs.robot import Shapes
+from envs.simulation import Simulation
 from envs.tasks import TASKS
 from envs.terrains import Surface, Tile, build_map, make_tile
 
@@ -77,6 +79,19 @@ def test_camera_rises_where_terrain_would_hide_the_robot() -> None:
     pit = camera(make_tile("stairs_standard", 1.0)).follow(base_w, 0.0).elevation
     assert open_ground == FollowCamera.elevations[0]
     assert pit < open_ground - 5.0
+
+
+@pytest.mark.parametrize("shapes", ["links", "spheres"])
+def test_visual_model_has_the_shapes_that_are_simulated_and_shows_looks_alone(shapes: Shapes) -> None:
+    surface = Surface(build_map([plane_tile()]))
+    drawn, simulated = visual_model(surface, shapes), Simulation(surface, 1, 1, 4, shapes=shapes).model
+
+    def solid(model: mujoco.MjModel) -> list[tuple[str, float]]:
+        geoms = [model.geom(number) for number in range(model.ngeom) if model.geom_group[number] == 3]
+        return [(geom.name, float(geom.rbound[0])) for geom in geoms]
+
+    assert solid(drawn) == solid(simulated) != []
+    assert not mujoco.MjvOption().geomgroup[3]
 
 
 def test_visual_model_takes_the_pose_of_the_robot_in_its_row() -> None:

@@ -92,7 +92,6 @@ def test_a_click_with_shift_sends_the_robot_there(screen: Screen, tab: Page) -> 
     screen.session.wish.stop()
 
 
-@pytest.mark.slow
 def test_policies_are_swapped_and_sensors_covered_while_the_robot_walks(screen: Screen, tab: Page) -> None:
     steps = screen.session.focused.walk.steps
     tab.get_by_role("tab", name="Policy").click()
@@ -105,7 +104,29 @@ def test_policies_are_swapped_and_sensors_covered_while_the_robot_walks(screen: 
     assert screen.session.focused.walk.steps > steps
 
 
-@pytest.mark.slow
+def test_the_state_is_saved_and_loaded_and_what_cannot_be_is_said(screen: Screen, tab: Page) -> None:
+    tab.get_by_role("tab", name="Record").click()
+    screen.session.wish.set("forward", 0.35)
+    with tab.expect_download() as saved:
+        tab.get_by_role("button", name="Save the state").click()
+    state = saved.value.path().read_bytes()
+    screen.session.wish.stop()
+    give(tab, state)
+    wait_until(lambda: screen.session.wish.forward == 0.35)
+    give(tab, b"{}")
+    tab.get_by_text("This file is no state").wait_for()
+    tab.get_by_role("tab", name="Drive").click()
+    control(tab, screen.drive.gamepad.switch).check()
+    tab.get_by_text("There is no gamepad").wait_for()
+
+
+def give(tab: Page, state: bytes) -> None:
+    """Choose a file to load."""
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_role("button", name="Load a state").click()
+    chooser.value.set_files({"name": "anymal.json", "mimeType": "application/json", "buffer": state})
+
+
 def test_two_browsers_see_the_same_and_the_page_ends_when_both_have_gone(
     browser: Browser, screen: Screen, tab: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
 from viewer.page import Page
+from viewer.saved import LARGEST, NOT_OURS, write
 from viewer.server import UNWANTED, address, comes_from_here, open_server, require_free
 
 
@@ -75,9 +77,49 @@ def test_origin_is_compared_with_the_host_that_was_asked() -> None:
     assert not comes_from_here({"Host": "127.0.0.1:8080", "Origin": "null"})
 
 
-def test_nobody_is_asked_to_publish_the_page_or_to_take_files(screen: Page) -> None:
-    handlers = screen.server._websock_server._incoming_handlers
+def test_nobody_is_asked_to_publish_the_page_or_to_take_files() -> None:
+    server = open_server(port=0)
+    handlers = server._websock_server._incoming_handlers
     assert not [message for message in UNWANTED if handlers.get(message)]
+    server.stop()
+
+
+def sent(control: Any, content: bytes, meant: Any = None, size: int | None = None) -> tuple[dict[str, object], ...]:
+    """What a browser says to send a file to a control, and to say afterwards that it was `meant` for another."""
+    about: dict[str, object] = {"transfer_uuid": "mine", "source_component_uuid": control._impl.uuid}
+    start = {"type": "FileTransferStartUpload", "filename": "../../secret.pt", "mime_type": "", "part_count": 1}
+    part = {"type": "FileTransferPart", "part_index": 0, "content": content}
+    if meant is not None:
+        part["source_component_uuid"] = meant._impl.uuid
+    return {**about, **start, "size_bytes": len(content) if size is None else size}, {**about, **part}
+
+
+def test_a_state_goes_to_the_page_and_comes_back(screen: Page) -> None:
+    screen.session.wish.set("forward", 0.3)
+    state = write(screen.session.save())
+    screen.session.wish.stop()
+    with talk(screen) as page:
+        hello(screen, page)
+        say(page, *sent(screen.state.file, state))
+        wait_until(lambda: screen.session.wish.forward == 0.3)
+    screen.session.wish.stop()
+
+
+def test_a_file_reaches_its_button_alone_and_what_is_no_state_is_said_in_one_sentence(
+    screen: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(screen.wishes, "refuse", said.append)
+    forward, button = screen.drive.sliders["forward"], screen.state.file
+    before = forward.value
+    with talk(screen) as page:
+        hello(screen, page)
+        say(page, *sent(forward, b"1"), *sent(button, b"1", meant=forward))
+        say(page, *sent(button, b"{}"))
+        wait_until(lambda: said == [NOT_OURS])
+        say(page, *sent(button, b"{}", size=LARGEST + 1))
+        wait_until(lambda: said == [NOT_OURS, NOT_OURS])
+    assert forward.value == before
 
 
 def test_a_page_chooses_from_the_lists_and_changes_values_alone(screen: Page) -> None:

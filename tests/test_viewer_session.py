@@ -13,13 +13,16 @@ from policy_files import write_policy, write_student
 
 from agents.policies import StudentPolicy
 from envs.config import EnvConfig
+from envs.drives import PD
 from envs.height_noise import LEVELS
-from envs.terrains import FAMILIES, load_heightmap, parameters
+from envs.terrains import FAMILIES, load_heightmap, make_tile, parameters
+from envs.terrains.tile import put_between_walls
 from evaluation.agents import TrainedAgent, load_agent
 from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
 from viewer.driving import Wish
 from viewer.policies import Follower, find_policies
 from viewer.session import Session
+from viewer.web import Visit, world_of
 from viewer.world import World, choices, equip
 
 STAIRS = World("stairs_up", {"height": 0.1, "depth": 0.4})
@@ -91,6 +94,17 @@ def test_a_heightmap_is_chosen_by_the_name_under_which_it_was_given(tmp_path: Pa
         session.rebuild(str(tmp_path / "mine.npy"), {}, 0)
 
 
+def test_a_lane_between_walls_keeps_them_and_can_be_returned_to() -> None:
+    walled, agents = put_between_walls(make_tile("stairs_up", 0.2), 1.5, 2.0), [load_agent("zero")]
+    world, given = world_of(Visit(agents, walled, "stairs_up", "nominal", (0.0, 0.0, 0.0), 0, "127.0.0.1", 0, 1.0))
+    session = Session(agents, world, Wish(), given)
+    assert session.ground is walled
+    session.rebuild("stairs_up", parameters("stairs_up"), 0)
+    assert session.ground.heights.max() < walled.heights.max()
+    session.rebuild(world.terrain, {}, 0)
+    assert session.ground is walled
+
+
 @pytest.mark.parametrize("name", [name for name in LEVELS if name != "nominal"])
 def test_every_map_can_be_put_before_a_student_that_walks(student: TrainedAgent, name: str) -> None:
     session = Session([student], STAIRS, Wish(forward=0.3), {})
@@ -151,6 +165,24 @@ def test_another_policy_goes_on_where_the_robot_is(student: TrainedAgent) -> Non
     assert set(session.focused.heights()) == {TRUE, SEEN, RECONSTRUCTED}
     advance(session, 3)
     assert session.focused.walk.steps == 13
+
+
+def test_a_policy_of_other_drives_takes_over_where_the_robot_is_and_brings_its_own(tmp_path: Path) -> None:
+    write_student(tmp_path / "pd.pt", EnvConfig(drive=PD))
+    session = zeros(forward=0.3)
+    assert session.focused.env.cfg.drive != PD
+    advance(session, 10)
+    before = session.focused.env.simulation.qpos.copy()
+    session.swap(0, load_agent(tmp_path / "pd.pt"))
+    simulation = session.focused.env.simulation
+    np.testing.assert_array_equal(simulation.qpos, before)
+    np.testing.assert_array_equal(simulation.gain[0], simulation.model.actuator_gainprm)
+    assert not simulation.drives_have_dynamics
+    advance(session, 3)
+    before = simulation.qpos.copy()
+    session.swap(0, load_agent("zero"))
+    np.testing.assert_array_equal(session.focused.env.simulation.qpos, before)
+    advance(session, 3)
 
 
 def test_a_push_adds_its_speed_along_its_direction_from_the_heading() -> None:

@@ -12,6 +12,7 @@ from viewer.clock import Clock
 from viewer.panels.drive import DrivePanel
 from viewer.panels.policy import PolicyPanel
 from viewer.panels.record import RecordPanel
+from viewer.panels.state import StatePanel
 from viewer.panels.thoughts import ThoughtsPanel
 from viewer.panels.world import WorldPanel
 from viewer.policies import Follower
@@ -48,6 +49,7 @@ class Page:
             self.thoughts = ThoughtsPanel(self)
         with tabs.add_tab("Record"):
             self.record = RecordPanel(self)
+            self.state = StatePanel(self)
         self.visited, self.left = False, 0.0
         self.due = {self.show_picture: 0.0, self.show_numbers: 0.0, self.follow: 0.0}
         self.every = {self.show_picture: 1 / PICTURES, self.show_numbers: 1 / TABLES, self.follow: LOOKS}
@@ -59,6 +61,7 @@ class Page:
 
     def advance(self) -> None:
         """Do what was asked for and what is due, and wait for what comes next."""
+        self.wishes.ask(self.drive.gamepad.feel)
         self.wishes.grant()
         if self.clock.due():
             self.session.step()

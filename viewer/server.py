@@ -19,8 +19,11 @@ NAME = "ANYmal"
 """Over the panel."""
 KEYS = Path(__file__).with_name("keys.js")
 """What makes the browser's keys drive the robot and not the camera."""
-UNWANTED = (_messages.ShareUrlRequest, _messages.ShareUrlDisconnect, _messages.FileTransferStartUpload)
-"""What a page could ask of viser that this one never does: to publish it on the internet, and to take files."""
+UNWANTED = (
+    _messages.ShareUrlRequest, _messages.ShareUrlDisconnect, _messages.FileTransferStartUpload,
+    _messages.FileTransferPart,
+)  # fmt: skip
+"""What a page could ask of viser that this one never does: to publish it on the internet, and to take any file."""
 
 
 def open_server(host: str = HOST, port: int = PORT) -> viser.ViserServer:
@@ -59,6 +62,28 @@ def lock_up(server: infra.WebsockServer) -> None:
         connection = server._live_connections[client.client_id]
         if connection.request is None or not comes_from_here(connection.request.headers):
             await connection.close(1008, "This page belongs to another site.")
+
+
+def take_files(
+    server: viser.ViserServer, button: viser.GuiUploadButtonHandle, largest: int, refuse: Callable[[], None]
+) -> None:
+    """Let pages send files of at most so many bytes to this button, and to no other control; `refuse` larger ones."""
+    meant = button._impl.uuid
+
+    def start(client: Any, message: _messages.FileTransferStartUpload) -> None:
+        if message.source_component_uuid != meant:
+            return
+        if message.part_count == 1 and message.size_bytes <= largest:
+            server.gui._handle_file_transfer_start(client, message)
+        else:
+            refuse()
+
+    def go_on(client: Any, message: _messages.FileTransferPart) -> None:
+        if message.source_component_uuid == meant and len(message.content) <= largest:
+            server.gui._handle_file_transfer_part(client, message)
+
+    server._websock_server.register_handler(_messages.FileTransferStartUpload, start)
+    server._websock_server.register_handler(_messages.FileTransferPart, go_on)
 
 
 def only_values(handle: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

@@ -15,7 +15,8 @@ from evaluation.agents import Agent
 from evaluation.belief import SEEN, TRUE, read_belief
 from evaluation.playing import Walk
 from evaluation.reconstruction import student_in
-from viewer.driving import Helm, Wish
+from viewer.driving import AXES, Helm, Wish
+from viewer.saved import Pose, Saved, pose_of, require_on
 from viewer.world import World, beside, carry_over, equip, make_env, make_ground
 
 
@@ -98,12 +99,33 @@ class Session:
         if self.wish.goal_w is not None and not self.focused.env.commands.velocity.any():
             self.wish.stop()
 
-    def restart(self) -> None:
-        """All robots at the start again."""
+    def restart(self, poses: Sequence[Pose] = ()) -> None:
+        """All robots at the start again, or in these poses, without memory of what was before."""
         for row, walker in enumerate(self.walkers):
             walker.helm.forget()
             walker.agent.start(1, self.world.seed)
-            walker.take(walker.agent, self._env(walker.agent, row, len(self.walkers)))
+            env = self._env(walker.agent, row, len(self.walkers))
+            if poses:
+                qpos, qvel, phase = (torch.tensor([part], dtype=torch.float64) for part in poses[row])
+                env.put(qpos, qvel, phase.float())
+            walker.take(walker.agent, env)
+
+    def save(self) -> Saved:
+        """The world, the command, and where each robot is."""
+        poses = tuple(pose_of(walker.env) for walker in self.walkers)
+        return Saved(self.world, (self.wish.forward, self.wish.lateral, self.wish.turn), poses)
+
+    def restore(self, saved: Saved) -> None:
+        """Go on from what was saved, with the present policies."""
+        if len(saved.poses) != len(self.walkers):
+            raise ValueError(f"This state is of {len(saved.poses)} robots, and here are {len(self.walkers)}.")
+        ground = make_ground(saved.world, self.heightmaps)
+        require_on(ground, saved.poses)
+        self.ground, self.world = ground, replace(saved.world, parameters=ground.parameters)
+        self.wish.stop()
+        for axis, value in zip(AXES, saved.command, strict=True):
+            self.wish.set(axis, value)
+        self.restart(saved.poses)
 
     def rebuild(self, terrain: str, parameters: Mapping[str, float], seed: int) -> None:
         """The same robots at the start of another ground."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envs.terrains import Tile
+from envs.terrains.tile import WALLS
 from evaluation.agents import Agent
 from evaluation.playing import Walk
 from viewer.driving import Wish
@@ -53,9 +54,8 @@ def visit(request: Visit) -> Walk:
     """Show it until nobody looks any more, it has lasted, or Ctrl-C; what the robot in focus did."""
     if len(request.agents) > MOST:
         raise ValueError(f"A page shows at most {MOST} robots side by side, not {len(request.agents)}.")
-    heightmaps = {} if request.ground.family == request.terrain else {request.terrain: request.ground}
-    world = World(request.terrain, dict(request.ground.parameters), request.noise, seed=request.seed)
-    session = Session(request.agents, world, wish_of(request.command), heightmaps)
+    world, given = world_of(request)
+    session = Session(request.agents, world, wish_of(request.command), given)
     names = tuple(dict.fromkeys(agent.name for agent in request.agents))
     server = open_server(request.host, request.port)
     follower = None if request.follow is None else Follower(request.follow)
@@ -66,6 +66,15 @@ def visit(request: Visit) -> Walk:
             webbrowser.open(address(server))
         page.run(request.seconds)
     return session.focused.walk
+
+
+def world_of(request: Visit) -> tuple[World, dict[str, Tile]]:
+    """The world to begin with, and, by its name, a ground that no family makes: a heightmap, a lane between walls."""
+    ground, name = request.ground, request.terrain
+    if set(WALLS) <= set(ground.parameters):
+        name = f"{name} between walls"
+    world = World(name, dict(ground.parameters), request.noise, seed=request.seed)
+    return world, {} if name == ground.family else {name: ground}
 
 
 def wish_of(command: tuple[float, float, float]) -> Wish:

@@ -103,9 +103,22 @@ def equip(env: AnymalEnv, world: World) -> None:
     env.simulation.settle(row)
 
 
+def driven(cfg: EnvConfig) -> tuple[object, ...]:
+    """What the physics of a robot remember beside its pose depends on."""
+    return cfg.drive, cfg.latency.action, cfg.decimation, cfg.dt
+
+
 def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
-    """Put the robot of an environment into another one on the same ground: only its senses begin anew."""
-    new.simulation.load_state_dict(old.simulation.state_dict())
+    """Put the robot of an environment into another one on the same ground: only its senses begin anew.
+
+    Where it gets other drives, these have no memory of what was before.
+    """
+    if driven(old.cfg) == driven(new.cfg):
+        new.simulation.load_state_dict(old.simulation.state_dict())
+    else:
+        row, pose = torch.zeros(1, dtype=torch.long), (old.simulation.qpos, old.simulation.qvel)
+        new.simulation.reset(row, *(torch.from_numpy(part.copy()) for part in pose))
+        new.simulation.settle(row)
     new.commands.load_state_dict(old.commands.state_dict())
     new.state = State(**vars(old.state))
     new.episode_length_buf, new.samples = old.episode_length_buf, old.samples

@@ -96,8 +96,9 @@ def _install() -> Any:
         ) from error
     row = table[mujoco.mjtGeom.mjGEOM_HFIELD.value]
     kinds_of_ours = mujoco.mjtGeom.mjGEOM_SPHERE.value, mujoco.mjtGeom.mjGEOM_CAPSULE.value
-    stock = [ctypes.cast(ctypes.cast(row[kind], ctypes.c_void_p), COLLISION) for kind in kinds_of_ours]
-    ours = build(*stock)
+    sphere, capsule = (ctypes.cast(ctypes.cast(row[kind], ctypes.c_void_p), COLLISION) for kind in kinds_of_ours)
+    stock = sphere, capsule
+    ours = build(stock)
     for kind, function in zip(kinds_of_ours, ours, strict=True):
         row[kind] = function.ctypes
     return stock, ours

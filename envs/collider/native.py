@@ -7,12 +7,11 @@ without it to the stock functions.
 from __future__ import annotations
 
 import ctypes
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
-from numba.extending import intrinsic
+from numba import carray, njit, types  # pyright: ignore[reportPrivateImportUsage]
 
 from envs.collider.capsule import collide_capsule
 from envs.collider.ceiling import is_capsule_clear, is_clear
@@ -20,6 +19,8 @@ from envs.collider.geometry import MOST_CONTACTS, RECORD
 from envs.collider.heightfield import collide
 from envs.collider.layout import words
 from envs.collider.marks import BOUNDS, COUNT, FLOOR, MARK, MARKED, NUMERIC, THICKNESS
+from envs.collider.memory import WORDS, array, link, matrix, named
+from envs.terrains.compiled import FOLDER, c_function
 
 COLLISION = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int, ctypes.c_double
@@ -31,108 +32,105 @@ MODEL_FIELDS = (
     *("numeric_adr", "numeric_data"),
 )
 """What the collider reads of mjModel."""
-WORDS = 1 << 20
-"""Bound on the length of arrays seen through pointers, whose true length numba need not know."""
-
-
-def _pointer(typing_context: Any, address: Any) -> Any:
-    """An address as a pointer."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
-
-    return types.voidptr(types.intp), codegen
-
-
-pointer: Any = intrinsic(_pointer)
-
-
-@njit(error_model="numpy")
-def array(struct: Any, word: int, skip: int, dtype: Any) -> Any:
-    """What is `skip` bytes into the array that a struct points to in its 8-byte word number `word`, and behind it."""
-    return carray(pointer(carray(struct, (WORDS,), np.intp)[word] + skip), (WORDS,), dtype)
+DATA_FIELDS = "geom_xpos", "geom_xmat"
+"""What it reads of mjData."""
+SIGNATURE = types.int32(types.voidptr, types.voidptr, types.voidptr, types.int32, types.int32, types.float64)
+"""Of a collision function."""
+STOCK = "anymal_stock_sphere", "anymal_stock_capsule"
+"""Names of the functions whose place ours take."""
+stock_sphere, stock_capsule = (named(name, SIGNATURE) for name in STOCK)
+AT = words("mjModel", MODEL_FIELDS), words("mjData", DATA_FIELDS)
+"""Which 8-byte words of mjModel and mjData hold them in the installed MuJoCo; constants of the machine code."""
+user_count, geom_user, geom_size, geom_field, field_size, field_rows, field_columns, *_others = AT[0]
+field_first, field_data, numeric_first, numeric_data = _others
+geom_position, geom_frame = AT[1]
 
 
 @njit(error_model="numpy")
-def matrix(struct: Any, word: int, skip: int, shape: tuple[int, int], dtype: Any) -> Any:
-    """The matrix that begins `skip` bytes into the array that a struct points to in its 8-byte word number `word`."""
-    return carray(pointer(carray(struct, (WORDS,), np.intp)[word] + skip), shape, dtype)
+def is_ours(m: Any, d: Any, g1: int) -> bool:
+    """Whether geom g1 has our mark and stands upright."""
+    users, frame = carray(m, (WORDS,), np.intp)[user_count], array(d, geom_frame, 72 * g1, np.float64)
+    upright = frame[0] == 1.0 and frame[4] == 1.0 and frame[8] == 1.0
+    return users >= COUNT and user_of(m, g1)[MARKED] == MARK and upright
 
 
-def build(stock_sphere: Any, stock_capsule: Any) -> tuple[Any, Any]:
-    """The colliders of spheres and of capsules, compiled for the installed MuJoCo; what is not ours is stock's."""
-    user_count, geom_user, geom_size, geom_field, *others = words("mjModel", MODEL_FIELDS)
-    field_size, field_rows, field_columns, field_first, field_data, numeric_first, numeric_data = others
-    geom_position, geom_frame = words("mjData", ("geom_xpos", "geom_xmat"))
+@njit(error_model="numpy")
+def user_of(m: Any, g1: int) -> Any:
+    """User values of geom g1."""
+    return array(m, geom_user, 8 * carray(m, (WORDS,), np.intp)[user_count] * g1, np.float64)
 
-    @njit(error_model="numpy")
-    def is_ours(m: Any, d: Any, g1: int) -> bool:
-        """Whether geom g1 has our mark and stands upright."""
-        users, frame = carray(m, (WORDS,), np.intp)[user_count], array(d, geom_frame, 72 * g1, np.float64)
-        upright = frame[0] == 1.0 and frame[4] == 1.0 and frame[8] == 1.0
-        return users >= COUNT and user_of(m, g1)[MARKED] == MARK and upright
 
-    @njit(error_model="numpy")
-    def user_of(m: Any, g1: int) -> Any:
-        """User values of geom g1."""
-        return array(m, geom_user, 8 * carray(m, (WORDS,), np.intp)[user_count] * g1, np.float64)
+@njit(error_model="numpy")
+def position(d: Any, g: int) -> Any:
+    """Of a geom's middle, m."""
+    place = array(d, geom_position, 24 * g, np.float64)
+    return place[0], place[1], place[2]
 
-    @njit(error_model="numpy")
-    def position(d: Any, g: int) -> Any:
-        """Of a geom's middle, m."""
-        place = array(d, geom_position, 24 * g, np.float64)
-        return place[0], place[1], place[2]
 
-    @njit(error_model="numpy")
-    def ground(m: Any, d: Any, g1: int) -> Any:
-        """What `collide` is told of heightfield geom g1."""
-        user, field = user_of(m, g1), array(m, geom_field, 4 * g1, np.int32)[0]
-        rows, columns = array(m, field_rows, 4 * field, np.int32)[0], array(m, field_columns, 4 * field, np.int32)[0]
-        size, place = array(m, field_size, 32 * field, np.float64), position(d, g1)
-        spacing = (2.0 * size[0] / (columns - 1), 2.0 * size[1] / (rows - 1), size[2])
-        risers, floor = matrix(m, numeric_data, 0, (0, 0), np.uint8), matrix(m, numeric_data, 0, (0, 0), np.float32)
-        numeric = int(user[NUMERIC])
-        if numeric > 0:
-            first = 8 * array(m, numeric_first, 4 * (numeric - 1), np.int32)[0]
-            risers = matrix(m, numeric_data, first, (rows, columns), np.uint8)
-            if user[THICKNESS] > 0.0:
-                floor = matrix(m, numeric_data, first + 8 * int(user[FLOOR]), (rows, columns), np.float32)
-        heights = matrix(m, field_data, 4 * array(m, field_first, 4 * field, np.int32)[0], (rows, columns), np.float32)
-        return heights, risers, floor, user[THICKNESS], spacing, (place[0] - size[0], place[1] - size[1], place[2])
+@njit(error_model="numpy")
+def ground(m: Any, d: Any, g1: int) -> Any:
+    """What `collide` is told of heightfield geom g1."""
+    user, field = user_of(m, g1), array(m, geom_field, 4 * g1, np.int32)[0]
+    rows, columns = array(m, field_rows, 4 * field, np.int32)[0], array(m, field_columns, 4 * field, np.int32)[0]
+    size, place = array(m, field_size, 32 * field, np.float64), position(d, g1)
+    spacing = (2.0 * size[0] / (columns - 1), 2.0 * size[1] / (rows - 1), size[2])
+    risers, floor = matrix(m, numeric_data, 0, (0, 0), np.uint8), matrix(m, numeric_data, 0, (0, 0), np.float32)
+    numeric = int(user[NUMERIC])
+    if numeric > 0:
+        first = 8 * array(m, numeric_first, 4 * (numeric - 1), np.int32)[0]
+        risers = matrix(m, numeric_data, first, (rows, columns), np.uint8)
+        if user[THICKNESS] > 0.0:
+            floor = matrix(m, numeric_data, first + 8 * int(user[FLOOR]), (rows, columns), np.float32)
+    heights = matrix(m, field_data, 4 * array(m, field_first, 4 * field, np.int32)[0], (rows, columns), np.float32)
+    return heights, risers, floor, user[THICKNESS], spacing, (place[0] - size[0], place[1] - size[1], place[2])
 
-    @njit(error_model="numpy")
-    def offset(d: Any, g1: int, g2: int) -> Any:
-        """From geom g1's position to g2's, m."""
-        place, centre = position(d, g1), position(d, g2)
-        return centre[0] - place[0], centre[1] - place[1], centre[2] - place[2]
 
-    @njit(error_model="numpy")
-    def bounds(m: Any, g1: int) -> Any:
-        """Bounds on the heights of geom g1."""
-        return array(m, numeric_data, 4 * int(user_of(m, g1)[BOUNDS]), np.float32)
+@njit(error_model="numpy")
+def offset(d: Any, g1: int, g2: int) -> Any:
+    """From geom g1's position to g2's, m."""
+    place, centre = position(d, g1), position(d, g2)
+    return centre[0] - place[0], centre[1] - place[1], centre[2] - place[2]
 
-    def sphere_on_heightfield(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float) -> int:
-        if not is_ours(m, d, g1):
-            return stock_sphere(m, d, con, g1, g2, margin)
-        radius = array(m, geom_size, 24 * g2, np.float64)[0]
-        if is_clear(user_of(m, g1), bounds(m, g1), offset(d, g1, g2), radius + margin):
-            return 0
-        contacts = carray(con, (MOST_CONTACTS, RECORD), np.float64)
-        heights, risers, floor, plate, spacing, origin = ground(m, d, g1)
-        return collide(heights, risers, floor, plate, spacing, origin, position(d, g2), radius, margin, contacts)
 
-    def capsule_on_heightfield(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float) -> int:
-        if not is_ours(m, d, g1):
-            return stock_capsule(m, d, con, g1, g2, margin)
-        size, frame = array(m, geom_size, 24 * g2, np.float64), array(d, geom_frame, 72 * g2, np.float64)
-        direction, half, radius = (frame[2], frame[5], frame[8]), size[1], size[0]
-        if is_capsule_clear(user_of(m, g1), bounds(m, g1), offset(d, g1, g2), direction, half, radius + margin):
-            return 0
-        contacts, centre = carray(con, (MOST_CONTACTS, RECORD), np.float64), position(d, g2)
-        heights, risers, floor, plate, spacing, origin = ground(m, d, g1)
-        return collide_capsule(
-            heights, risers, floor, plate, spacing, origin, centre, direction, half, radius, margin, contacts
-        )
+@njit(error_model="numpy")
+def bounds(m: Any, g1: int) -> Any:
+    """Bounds on the heights of geom g1."""
+    return array(m, numeric_data, 4 * int(user_of(m, g1)[BOUNDS]), np.float32)
 
-    native = cfunc(types.int32(types.voidptr, types.voidptr, types.voidptr, types.int32, types.int32, types.float64))
-    return native(sphere_on_heightfield), native(capsule_on_heightfield)
+
+def sphere_on_heightfield(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float) -> int:
+    """Contacts of sphere g2 with the ground g1; stock's, if that is not ours."""
+    if not is_ours(m, d, g1):
+        return stock_sphere(m, d, con, g1, g2, margin)
+    radius = array(m, geom_size, 24 * g2, np.float64)[0]
+    if is_clear(user_of(m, g1), bounds(m, g1), offset(d, g1, g2), radius + margin):
+        return 0
+    contacts = carray(con, (MOST_CONTACTS, RECORD), np.float64)
+    heights, risers, floor, plate, spacing, origin = ground(m, d, g1)
+    return collide(heights, risers, floor, plate, spacing, origin, position(d, g2), radius, margin, contacts)
+
+
+def capsule_on_heightfield(m: Any, d: Any, con: Any, g1: int, g2: int, margin: float) -> int:
+    """Contacts of capsule g2 with the ground g1; stock's, if that is not ours."""
+    if not is_ours(m, d, g1):
+        return stock_capsule(m, d, con, g1, g2, margin)
+    size, frame = array(m, geom_size, 24 * g2, np.float64), array(d, geom_frame, 72 * g2, np.float64)
+    direction, half, radius = (frame[2], frame[5], frame[8]), size[1], size[0]
+    if is_capsule_clear(user_of(m, g1), bounds(m, g1), offset(d, g1, g2), direction, half, radius + margin):
+        return 0
+    contacts, centre = carray(con, (MOST_CONTACTS, RECORD), np.float64), position(d, g2)
+    heights, risers, floor, plate, spacing, origin = ground(m, d, g1)
+    return collide_capsule(
+        heights, risers, floor, plate, spacing, origin, centre, direction, half, radius, margin, contacts
+    )
+
+
+def build(stock: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The colliders of spheres and of capsules; what is not ours they hand to these stock functions."""
+    for name, function in zip(STOCK, stock, strict=True):
+        link(name, function)
+    kept_in = f"{FOLDER}-{sha256(repr(AT).encode()).hexdigest()[:8]}"
+    sphere, capsule = (
+        c_function(each, SIGNATURE, kept_in=kept_in) for each in (sphere_on_heightfield, capsule_on_heightfield)
+    )
+    return sphere, capsule

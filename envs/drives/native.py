@@ -11,10 +11,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import carray, cfunc, njit, types  # pyright: ignore[reportPrivateImportUsage]
+from numba import carray, types  # pyright: ignore[reportPrivateImportUsage]
 
 from envs.collider.layout import struct_type, words
-from envs.collider.native import WORDS, array, pointer
+from envs.collider.memory import WORDS, array, link, named, pointer
 from envs.drives.cell import LANES, Extent, advance, stack
 from envs.drives.marks import (
     LAG,
@@ -30,8 +30,14 @@ from envs.drives.marks import (
 )
 from envs.drives.network import INPUTS, LARGEST, PERIOD
 from envs.library import library
-from envs.terrains.compiled import compiled
+from envs.terrains.compiled import c_function, compiled
 
+SIGNATURE = types.float64(types.voidptr, types.voidptr, types.int32)
+READ_CONTROL = types.intp(types.voidptr, types.voidptr, types.int32, types.float64, types.voidptr, types.int32)
+"""Of mjfAct and of mj_readCtrl."""
+BEFORE, READS_CONTROL = "anymal_act_dyn_before", "mj_readCtrl"
+"""Names of the function whose place ours takes, and of MuJoCo's for a target that comes late."""
+elsewhere, read_control = named(BEFORE, SIGNATURE), named(READS_CONTROL, READ_CONTROL)
 ACTIVATION = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
 """mjfAct: model, data, actuator; the rate of its activation."""
 PROBE = """<mujoco><worldbody><body><joint name="j"/><geom size="0.1"/></body></worldbody><custom><numeric name="n"
@@ -56,7 +62,7 @@ def install(sizes: tuple[int, int]) -> None:
         return
     try:
         address = ctypes.c_void_p.in_dll(library(), "mjcb_act_dyn")
-        before = ctypes.cast(address.value, ACTIVATION) if address.value else None
+        before = ctypes.cast(address.value, ACTIVATION) if address.value else ACTIVATION(lambda *_: 0.0)
         ours = build(sizes, before)
         address.value = ours.address
     except (ImportError, OSError, ValueError, IndexError) as error:
@@ -137,15 +143,8 @@ def build(sizes: tuple[int, int], before: Any) -> Any:
     """The function for networks of these sizes, compiled for the installed MuJoCo; others it hands to `before`."""
     at, code, layers, hidden = find_words(), size_code(sizes), sizes[0], (0.0,) * sizes[1]
     parameters, delay, control, time = at.parameters, at.delay, at.control, at.time
-    read_control = library().mj_readCtrl
-    read_control.argtypes = [*2 * [ctypes.c_void_p], ctypes.c_int, ctypes.c_double, ctypes.c_void_p, ctypes.c_int]
-    read_control.restype = ctypes.c_ssize_t
-
-    @njit(error_model="numpy")
-    def nothing(m: Any, d: Any, actuator: int) -> float:
-        return 0.0
-
-    elsewhere = before or nothing
+    link(BEFORE, before)
+    link(READS_CONTROL, library().mj_readCtrl)
 
     def activation_rate(m: Any, d: Any, actuator: int) -> float:
         own = array(m, parameters, 8 * PARAMETERS * actuator, np.float64)
@@ -164,4 +163,4 @@ def build(sizes: tuple[int, int], before: Any) -> Any:
         drive(m, d, first, target, at, layers, hidden)
         return 0.0
 
-    return cfunc(types.float64(types.voidptr, types.voidptr, types.int32))(activation_rate)
+    return c_function(activation_rate, SIGNATURE)

@@ -24,3 +24,5 @@ compiled = partial(machine_code.compiled, kept_in=FOLDER)
 """Compile a function of these packages."""
 inlined = partial(compiled, inline="always")
 """Compile a function into each of its callers; where a call in an inner loop would cost more than the function."""
+c_function = partial(machine_code.c_function, kept_in=FOLDER)
+"""Compile a function that C calls, at once, or find it again."""

@@ -12,6 +12,7 @@ import viser
 
 from viewer.clock import SPEEDS
 from viewer.driving import AROUND, ASIDE, AXES, FASTER, REACH
+from viewer.panels.gamepad import GamepadSwitch
 from viewer.wishes import number
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class DrivePanel:
         self.sliders = {axis: self._slider(axis) for axis in AXES}
         for label, action in (("Stop", self._stop), ("Start again", self._restart)):
             when(gui.add_button(label), action)
+        self.gamepad = GamepadSwitch(page)
         with gui.add_folder("Push"):
             self.size = gui.add_slider("m/s", min=0.0, max=STRONGEST, step=0.1, initial_value=0.8)
             self.angle = gui.add_slider("degrees from ahead", min=-180, max=180, step=15, initial_value=90)

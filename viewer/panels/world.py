@@ -90,6 +90,13 @@ class WorldPanel:
             self.uncovered = noise
         self.page.session.change(noise=noise)
 
+    def take(self) -> None:
+        """The ground and the body that the session has now, whoever has changed them."""
+        world = self.page.session.world
+        self.terrain.value, self.friction.value, self.payload.value = world.terrain, world.friction, world.payload
+        self._offer(dict(world.parameters))
+        self.page.stage.show_ground()
+
     def show(self) -> None:
         """What the map is now."""
         self.noise.value = self.page.session.world.noise
