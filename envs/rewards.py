@@ -14,7 +14,8 @@ from math import pi
 import torch
 from torch import Tensor
 
-from anymal_policy.layout import DEFAULT_JOINT_POSITION
+from anymal_policy.gait import foot_lift as foot_lift_profile
+from anymal_policy.layout import DEFAULT_JOINT_POSITION, RINGS
 from envs.own import OfState, named
 from envs.state import State
 
@@ -26,8 +27,10 @@ DEFAULT_POSITION = torch.from_numpy(DEFAULT_JOINT_POSITION).float()
 """(12,) rad, what `stance` measures from."""
 CLEARANCE = 0.2
 """m above every terrain sample beyond which lifting a swing foot is penalised (S7)."""
-LIFT = 0.1
-"""m above every terrain sample that a foot may be lifted for nothing (decision 65)."""
+LIFT = 0.12
+"""m above the ground: a foot shall be lifted so far in mid-swing, and beyond it at a price (decision 65)."""
+NEAR = sum(points for points, radius in RINGS if radius <= 0.16)
+"""Terrain samples of a foot within 0.16 m, the first of all."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ class RewardWeights:
     power: float = 2e-4
     """Not in S7: mechanical power of all joints (decision 65)."""
     foot_lift: float = 1.0
-    """Not in S7: feet lifted more than 0.1 m over all terrain samples around them (decision 65)."""
+    """Not in S7: feet lifted more than 0.12 m over all terrain samples around them (decision 65)."""
+    swing_height: float = 2.0
+    """Not in S7: swing feet lifted less than 0.12 m, times the gait prior's profile, over the ground near them."""
 
     def __post_init__(self) -> None:
         """Refuse rewards that are always 0."""
@@ -84,6 +89,7 @@ S7_LITERAL = RewardWeights(
     stance=0.0,
     power=0.0,
     foot_lift=0.0,
+    swing_height=0.0,
 )
 """The tracking terms as printed in S7 (decision 2 says what is wrong with them), all else as there."""
 
@@ -179,6 +185,16 @@ def power(s: State) -> Tensor:
 def foot_lift(s: State) -> Tensor:
     """Height of the feet's soles, m, beyond LIFT over the highest terrain sample around each, summed over the feet."""
     return -(-s.height_samples.amax(-1) - LIFT).clamp(min=0).sum(-1)
+
+
+def swing_height(s: State) -> Tensor:
+    """How far, m, the soles are below the gait prior's swing with LIFT as its apex, over the highest terrain near each.
+
+    Each foot counts by how far its swing has risen, 0..1. A robot that cannot see a riser gets over it if its feet are
+    lifted anyway.
+    """
+    rise, height = foot_lift_profile(s.phase, 1.0), -s.height_samples[..., :NEAR].amax(-1)
+    return -(rise * (LIFT * rise - height).clamp(min=0)).sum(-1) * (s.base_frequency > 0)
 
 
 TERMS: dict[str, OfState] = {item.name: globals()[item.name] for item in fields(RewardWeights)}

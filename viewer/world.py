@@ -103,8 +103,9 @@ def equip(env: AnymalEnv, world: World) -> None:
     env.simulation.settle(row)
 
 
-def driven(cfg: EnvConfig) -> tuple[object, ...]:
+def driven(env: AnymalEnv) -> tuple[object, ...]:
     """What the physics of a robot remember beside its pose depends on."""
+    cfg: EnvConfig = env.cfg  # type: ignore  # rsl_rl declares a dict
     return cfg.drive, cfg.latency.action, cfg.decimation, cfg.dt
 
 
@@ -113,7 +114,7 @@ def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
 
     Where it gets other drives, these have no memory of what was before.
     """
-    if driven(old.cfg) == driven(new.cfg):
+    if driven(old) == driven(new):
         new.simulation.load_state_dict(old.simulation.state_dict())
     else:
         row, pose = torch.zeros(1, dtype=torch.long), (old.simulation.qpos, old.simulation.qvel)
