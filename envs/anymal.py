@@ -22,7 +22,7 @@ from envs.own import Moment, named, require, terms_of
 from envs.per_episode import OwnGenerator, PerEpisode
 from envs.placement import make_placement
 from envs.ranks import ALONE, Ranks
-from envs.senses import make_senses
+from envs.sensors import make_sensors
 from envs.simulation import Simulation
 from envs.state import State, push
 from envs.terrains import Surface, Tile
@@ -72,7 +72,7 @@ class AnymalEnv(VecEnv):
         self.metrics_since = Metrics(names, list(self.terminations), cfg.dt)
         self.max_episode_length = round(cfg.episode_seconds / cfg.dt)
         self.episode_length_buf = torch.zeros(cfg.num_envs, dtype=torch.long)
-        self.senses = make_senses(cfg, self.surface)
+        self.sensors = make_sensors(cfg, self.surface)
         self.state = State.blank(self.simulation.read(), curriculum_factor(0, cfg.curriculum))
         self._begin()
 
@@ -140,14 +140,14 @@ class AnymalEnv(VecEnv):
             joint_position_history=push(s.joint_position_history, s.joint_position),
             joint_velocity_history=push(s.joint_velocity_history, s.joint_velocity),
             joint_target_history=push(s.joint_target_history, s.joint_target),
-            height_samples=self.senses.height_samples(robot.foot_position_w, robot.heading),
+            height_samples=self.sensors.height_samples(robot.foot_position_w, robot.heading),
             air_time=(s.air_time + cfg.dt) * (1 - robot.foot_contact),
             friction=s.friction,
             external_force_w=s.external_force_w,
             external_torque_w=s.external_torque_w,
             randomization_factor=curriculum_factor(self.samples, cfg.curriculum),
         )
-        self.senses.sense(self.state, self.samples)
+        self.sensors.sense(self.state, self.samples)
 
     def _decide(self, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Gait phases (n, 4) rad, phase offsets (n, 4) and joint targets (n, 12) rad that actions (n, 16) lead to."""
@@ -165,11 +165,11 @@ class AnymalEnv(VecEnv):
         """Episodes that are over without a fall: out of time, or across the border of their tile, (n,) bool."""
         return (self.episode_length_buf >= self.max_episode_length) | self.placement.left(self.state.base_position_w)
 
-    def _finish(self, rows: Tensor, fell: Tensor) -> None:
-        """Tell curriculum and metrics how the episodes in these rows ended."""
-        if len(rows):
-            self.metrics_since.add_episodes(self.episode_length_buf[rows] * self.cfg.dt, fell[rows])
-            self.placement.finish(rows, fell[rows], ~self.senses.map_failed()[rows])
+    def _finish(self, env_ids: Tensor, fell: Tensor) -> None:
+        """Tell curriculum and metrics how the episodes of these robots ended."""
+        if len(env_ids):
+            self.metrics_since.add_episodes(self.episode_length_buf[env_ids] * self.cfg.dt, fell[env_ids])
+            self.placement.finish(env_ids, fell[env_ids], ~self.sensors.map_failed()[env_ids])
         self.placement.advance(self.step_samples)
 
     def _command(self) -> None:
@@ -180,61 +180,61 @@ class AnymalEnv(VecEnv):
         stands = standing(s.command, s.linear_velocity_b, self.cfg.gait)
         s.base_frequency = torch.where(stands, 0.0, self.cfg.gait.base_frequency)
 
-    def _reset(self, rows: Tensor) -> None:
-        """Start new episodes in these rows; leaves all others as they are."""
-        if len(rows) == 0:
+    def _reset(self, env_ids: Tensor) -> None:
+        """Start new episodes of these robots; leaves all others as they are."""
+        if len(env_ids) == 0:
             return
-        s, m = self.state, len(rows)
+        s, m = self.state, len(env_ids)
         cfg, factor = self.cfg.randomization, s.randomization_factor
-        events.new_bodies(s, self.simulation, rows, cfg, self.generator, self.drives.generator)
+        events.new_bodies(s, self.simulation, env_ids, cfg, self.generator, self.drives.generator)
         phase = start_phase(m, self.generator)
         target = gait.joint_targets(phase, torch.zeros(m, 12), self.cfg.gait)
-        start, heading = self.placement.start(rows)
-        path_width = self.placement.path_width(rows)
+        start, heading = self.placement.start(env_ids)
+        path_width = self.placement.path_width(env_ids)
         pose = events.place(self.surface, start, heading, path_width, target, cfg, factor, self.generator)
-        self.simulation.reset(rows, *pose)
-        self.simulation.set_delay(rows, self.delay.draw(rows))
-        self.simulation.set_stiffness(rows, self.stiffness.draw(rows))
-        self.simulation.set_wrench(rows, s.external_force_w[rows], s.external_torque_w[rows])
-        self._forget(rows, phase, target)
-        self.episode_length_buf[rows] = 0
-        self.commands.follow(rows, torch.where(path_width.isinf(), torch.nan, heading))
-        self.commands.resample(rows, s.heading[rows], factor)
+        self.simulation.reset(env_ids, *pose)
+        self.simulation.set_delay(env_ids, self.delay.draw(env_ids))
+        self.simulation.set_stiffness(env_ids, self.stiffness.draw(env_ids))
+        self.simulation.set_wrench(env_ids, s.external_force_w[env_ids], s.external_torque_w[env_ids])
+        self._forget(env_ids, phase, target)
+        self.episode_length_buf[env_ids] = 0
+        self.commands.follow(env_ids, torch.where(path_width.isinf(), torch.nan, heading))
+        self.commands.resample(env_ids, s.heading[env_ids], factor)
 
     @torch.inference_mode(False)
     @torch.no_grad()
     def put(self, qpos: Tensor, qvel: Tensor, phase: Tensor) -> None:
         """Let all robots go on from a pose (n, 19) and velocities (n, 18) of the physics, at gait phases (n, 4) rad."""
-        rows = torch.arange(self.num_envs)
-        self.simulation.reset(rows, qpos, qvel)
-        self._forget(rows, phase, gait.joint_targets(phase, torch.zeros(self.num_envs, 12), self.cfg.gait))
+        env_ids = torch.arange(self.num_envs)
+        self.simulation.reset(env_ids, qpos, qvel)
+        self._forget(env_ids, phase, gait.joint_targets(phase, torch.zeros(self.num_envs, 12), self.cfg.gait))
         self.observations = self._observe()
 
-    def _forget(self, rows: Tensor, phase: Tensor, target: Tensor) -> None:
-        """Read the pose that these rows were put into; in their past it was no other."""
+    def _forget(self, env_ids: Tensor, phase: Tensor, target: Tensor) -> None:
+        """Read the pose that these robots were put into; in their past it was no other."""
         s = self.state
-        self.simulation.settle(rows)
-        self.simulation.update(s, rows)
-        s.phase[rows], s.phase_offset[rows] = phase, 0.0
-        s.joint_target[rows] = target
-        s.joint_target_history[rows] = rearrange(target, "m j -> m 1 j")
-        s.joint_position_history[rows] = rearrange(s.joint_position[rows], "m j -> m 1 j")
-        s.joint_velocity_history[rows] = rearrange(s.joint_velocity[rows], "m j -> m 1 j")
-        s.air_time[rows] = 0.0
-        s.height_samples[rows] = self.senses.height_samples(s.foot_position_w[rows], s.heading[rows])
-        self._happen("reset", rows)
-        self.senses.reset(rows, s)
+        self.simulation.settle(env_ids)
+        self.simulation.update(s, env_ids)
+        s.phase[env_ids], s.phase_offset[env_ids] = phase, 0.0
+        s.joint_target[env_ids] = target
+        s.joint_target_history[env_ids] = rearrange(target, "m j -> m 1 j")
+        s.joint_position_history[env_ids] = rearrange(s.joint_position[env_ids], "m j -> m 1 j")
+        s.joint_velocity_history[env_ids] = rearrange(s.joint_velocity[env_ids], "m j -> m 1 j")
+        s.air_time[env_ids] = 0.0
+        s.height_samples[env_ids] = self.sensors.height_samples(s.foot_position_w[env_ids], s.heading[env_ids])
+        self._happen("reset", env_ids)
+        self.sensors.reset(env_ids, s)
 
     def _observe(self) -> TensorDict:
         """All observation groups of the current state, in new tensors."""
-        return TensorDict(self.senses.observe(self.state), batch_size=[self.num_envs])
+        return TensorDict(self.sensors.observe(self.state), batch_size=[self.num_envs])
 
     def metrics(self) -> dict[str, float]:
         """Means over everything since the last call, by name; empties them."""
         return {
             **self.metrics_since.drain(),
             **self.placement.metrics(),
-            **self.senses.metrics(),
+            **self.sensors.metrics(),
             "curriculum/c_k": self.state.randomization_factor,
         }
 
@@ -265,7 +265,7 @@ class AnymalEnv(VecEnv):
             "stiffness": self.stiffness.state_dict(),
             "commands": self.commands.state_dict(),
             "placement": self.placement.state_dict(),
-            "senses": self.senses.state_dict(),
+            "senses": self.sensors.state_dict(),
         }
 
     @torch.inference_mode(False)
@@ -276,7 +276,7 @@ class AnymalEnv(VecEnv):
             getattr(self, drawn).load_state_dict(state[drawn])
         self.commands.load_state_dict(state["commands"])
         self.placement.load_state_dict(state["placement"])
-        self.senses.load_state_dict(state.get("senses", {}))
+        self.sensors.load_state_dict(state.get("senses", {}))
         self.generator.set_state(state["generator"])
         self.state = State(**copies(state["state"]))
         self.observations = TensorDict(

@@ -68,37 +68,37 @@ class Commands:
         self.holds_heading = torch.zeros(num_envs, dtype=torch.bool)
         self.steps_left = torch.zeros(num_envs, dtype=torch.long)
 
-    def follow(self, rows: Tensor, path: Tensor) -> None:
-        """Let these rows' commands lead along a path of this direction (len(rows),) rad; nan for anywhere."""
-        self.path[rows] = path
+    def follow(self, env_ids: Tensor, path: Tensor) -> None:
+        """Let these robots' commands lead along a path of this direction (m,) rad; nan for anywhere."""
+        self.path[env_ids] = path
 
-    def resample(self, rows: Tensor, yaw: Tensor, factor: float) -> None:
-        """New commands for these rows, which look at `yaw` (len(rows),) rad; `factor` 0..1 is the curriculum's c_k."""
-        if len(rows) == 0:
+    def resample(self, env_ids: Tensor, yaw: Tensor, factor: float) -> None:
+        """New commands for these robots, which look at `yaw` (m,) rad; `factor` 0..1 is c_k."""
+        if len(env_ids) == 0:
             return
         if self.cfg.fixed is not None:
-            self.velocity[rows] = torch.tensor(self.cfg.fixed, dtype=self.velocity.dtype)
-            self.holds_heading[rows] = self.cfg.fixed[2] == 0 and any(self.cfg.fixed)
-            self.heading[rows] = yaw
+            self.velocity[env_ids] = torch.tensor(self.cfg.fixed, dtype=self.velocity.dtype)
+            self.holds_heading[env_ids] = self.cfg.fixed[2] == 0 and any(self.cfg.fixed)
+            self.heading[env_ids] = yaw
         else:
-            self._draw(rows, yaw, factor)
-        self.steps_left[rows] = self.period
+            self._draw(env_ids, yaw, factor)
+        self.steps_left[env_ids] = self.period
 
-    def _draw(self, rows: Tensor, yaw: Tensor, factor: float) -> None:
-        cfg, u = self.cfg, torch.rand(len(rows), 6, generator=self.generator)
+    def _draw(self, env_ids: Tensor, yaw: Tensor, factor: float) -> None:
+        cfg, u = self.cfg, torch.rand(len(env_ids), 6, generator=self.generator)
         grown = max(0.0, (factor - GROWS_FROM) / (1 - GROWS_FROM))
         reach = torch.tensor([lo + (hi - lo) * grown for lo, hi in (cfg.forward, cfg.lateral, cfg.yaw_rate)])
         velocity = (2 * u[:, :3] - 1) * reach
         kind = torch.bucketize(u[:, 3].contiguous(), self.kind_ends, right=True)
-        follows = ~self.path[rows].isnan()
+        follows = ~self.path[env_ids].isnan()
         kind = torch.where(follows & (kind == TURNS), STRAIGHT, kind)
         straight = kind == STRAIGHT
         velocity[:, 0] = torch.where(straight, velocity[:, 0].abs(), velocity[:, 0])
         moves = MOVES[kind] & (ALONG | ~follows.unsqueeze(-1))
-        self.velocity[rows] = torch.where(moves, velocity, 0.0)
-        self.holds_heading[rows] = straight | ((kind == FREE) & (follows | (u[:, 4] < cfg.heading_probability)))
+        self.velocity[env_ids] = torch.where(moves, velocity, 0.0)
+        self.holds_heading[env_ids] = straight | ((kind == FREE) & (follows | (u[:, 4] < cfg.heading_probability)))
         heading = torch.where(straight, yaw, (2 * u[:, 5] - 1) * pi)
-        self.heading[rows] = torch.where(follows, self.path[rows], heading)
+        self.heading[env_ids] = torch.where(follows, self.path[env_ids], heading)
 
     def step(self, yaw: Tensor, factor: float) -> None:
         """Count down, resample what is due, and turn held headings into yaw rates; `yaw` (n,) rad."""
@@ -110,7 +110,7 @@ class Commands:
         self.hold_heading(yaw)
 
     def hold_heading(self, yaw: Tensor) -> None:
-        """Yaw rate of the rows that hold a heading, from their heading error; `yaw` (n,) rad."""
+        """Yaw rate of the robots that hold a heading, from their heading error; `yaw` (n,) rad."""
         rate = (self.cfg.heading_gain * wrap_angle(self.heading - yaw)).clamp(-1.0, 1.0)
         self.velocity[:, 2] = torch.where(self.holds_heading, rate, self.velocity[:, 2])
 

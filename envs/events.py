@@ -30,16 +30,16 @@ BESIDE = 0.58
 def new_bodies(
     s: State,
     simulation: Simulation,
-    rows: Tensor,
+    env_ids: Tensor,
     cfg: RandomizationConfig,
     generator: torch.Generator,
     drives: torch.Generator,
 ) -> None:
-    """New masses, motors, feet and external wrenches for the robots in these rows, in the state and in the physics.
+    """New masses, motors, feet and external wrenches for these robots, in the state and in the physics.
 
     The dynamics of the drives are drawn with `drives`, so that robots of any drive are the same otherwise.
     """
-    m, factor = len(rows), s.randomization_factor
+    m, factor = len(env_ids), s.randomization_factor
 
     def uniform(columns: int, width: float) -> Tensor:
         return width * factor * symmetric((m, columns), generator)
@@ -47,15 +47,15 @@ def new_bodies(
     s.friction, s.external_force_w, s.external_torque_w = (
         before.clone() for before in (s.friction, s.external_force_w, s.external_torque_w)
     )  # the state before this step keeps its own
-    s.friction[rows] = randomization.friction(cfg, m, generator)
-    s.external_force_w[rows], s.external_torque_w[rows] = randomization.wrench(cfg, m, factor, generator)
-    simulation.set_mass(rows, cfg.payload + uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
+    s.friction[env_ids] = randomization.friction(cfg, m, generator)
+    s.external_force_w[env_ids], s.external_torque_w[env_ids] = randomization.wrench(cfg, m, factor, generator)
+    simulation.set_mass(env_ids, cfg.payload + uniform(1, cfg.base_mass)[:, 0], 1 + uniform(12, cfg.leg_mass))
     strength = 1 + uniform(12, cfg.motor_strength)
     if simulation.drives_have_dynamics:
-        simulation.set_drives(rows, strength, randomization.drives(cfg, m, factor, drives))
+        simulation.set_drives(env_ids, strength, randomization.drives(cfg, m, factor, drives))
     else:
-        simulation.set_strength(rows, strength)
-    simulation.set_friction(rows, s.friction[rows])
+        simulation.set_strength(env_ids, strength)
+    simulation.set_friction(env_ids, s.friction[env_ids])
 
 
 def place(

@@ -47,22 +47,22 @@ class EpisodicEnv(AnymalEnv):
     def restart(self, seed: int) -> None:
         """New episodes for all robots, drawn with this seed; those they were in count as timed out."""
         self.generator.manual_seed(seed)
-        for drawing in (self.senses, self.drives, self.delay, self.stiffness):
+        for drawing in (self.sensors, self.drives, self.delay, self.stiffness):
             drawing.seed(seed)
-        rows, fell = torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool)
-        self.placement.finish(rows, fell, ~self.senses.map_failed())
+        env_ids, fell = torch.arange(self.num_envs), torch.zeros(self.num_envs, dtype=torch.bool)
+        self.placement.finish(env_ids, fell, ~self.sensors.map_failed())
         self._begin()
 
-    def _reset(self, rows: Tensor) -> None:
-        """Keep the observations (m, size) that these rows' episodes end with, then start new ones."""
-        if len(rows) > 0:
-            self.last_seen = self.senses.observe(take(self.state, rows), rows)
-        super()._reset(rows)
+    def _reset(self, env_ids: Tensor) -> None:
+        """Keep the observations (m, size) that these robots' episodes end with, then start new ones."""
+        if len(env_ids) > 0:
+            self.last_seen = self.sensors.observe(take(self.state, env_ids), env_ids)
+        super()._reset(env_ids)
 
 
-def take(s: State, rows: Tensor) -> State:
-    """The state of these rows alone."""
-    return replace(s, **{name: value[rows] for name, value in vars(s).items() if isinstance(value, Tensor)})
+def take(s: State, env_ids: Tensor) -> State:
+    """The state of these robots alone."""
+    return replace(s, **{name: value[env_ids] for name, value in vars(s).items() if isinstance(value, Tensor)})
 
 
 def observation_space(cfg: EnvConfig) -> spaces.Dict:

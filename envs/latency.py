@@ -65,13 +65,13 @@ class DelayedProprioception:
         """Take note of the state after a policy step."""
         self.past = {name: push(past, getattr(s, name)) for name, past in self.past.items()}
 
-    def reset(self, rows: Tensor, s: State) -> None:
-        """New delays for the episodes that start in these rows; before them, robots felt what they feel now."""
-        self.delay.draw(rows)
+    def reset(self, env_ids: Tensor, s: State) -> None:
+        """New delays for the episodes that these robots start; before them, robots felt what they feel now."""
+        self.delay.draw(env_ids)
         if self.kept > 1 and not self.past:
             self.past = {name: getattr(s, name).unsqueeze(1).repeat(1, self.kept, 1) for name in FELT}
         for name, past in self.past.items():
-            past[rows] = getattr(s, name)[rows].unsqueeze(1)
+            past[env_ids] = getattr(s, name)[env_ids].unsqueeze(1)
 
     def felt(self, s: State) -> State:
         """The state with what each robot felt its delay ago."""

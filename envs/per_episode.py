@@ -42,12 +42,12 @@ class PerEpisode(OwnGenerator):
         self.low, self.high = bounds
         self.values = torch.full((num_envs,), float(self.low))
 
-    def draw(self, rows: Tensor) -> Tensor:
-        """Values of the episodes that start in these rows, (m,)."""
+    def draw(self, env_ids: Tensor) -> Tensor:
+        """Values of the episodes that these robots start, (m,)."""
         if self.high > self.low:
-            share = torch.rand(len(rows), generator=self.generator)
-            self.values[rows] = self.low + (self.high - self.low) * share
-        return self.values[rows]
+            share = torch.rand(len(env_ids), generator=self.generator)
+            self.values[env_ids] = self.low + (self.high - self.low) * share
+        return self.values[env_ids]
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that resuming needs."""

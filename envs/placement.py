@@ -32,32 +32,32 @@ class Placement:
         self.paths = torch.tensor([math.inf if tile.path is None else tile.path for tile in terrain.tiles])
         self.tile = torch.arange(cfg.num_envs) % len(terrain.tiles)
 
-    def start(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Start points in the world (m, 3) m and headings (m,) rad for new episodes of these rows."""
-        self._choose(rows)
-        anywhere = (2 * torch.rand(len(rows), generator=self.generator) - 1) * pi
-        tile = self.tile[rows]
+    def start(self, env_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Start points in the world (m, 3) m and headings (m,) rad for new episodes of these robots."""
+        self._choose(env_ids)
+        anywhere = (2 * torch.rand(len(env_ids), generator=self.generator) - 1) * pi
+        tile = self.tile[env_ids]
         back = self.both_ways[tile] & (anywhere < 0)
         fixed = self.headings[tile] + pi * back
         return self.starts[tile], torch.where(fixed.isnan(), anywhere, fixed)
 
-    def path_width(self, rows: Tensor) -> Tensor:
-        """m, width of the path along these rows' start headings that has walls or drops beside it; inf for none."""
-        return self.paths[self.tile[rows]]
+    def path_width(self, env_ids: Tensor) -> Tensor:
+        """m, width of the path along these robots' start headings that has walls or drops beside it; inf for none."""
+        return self.paths[self.tile[env_ids]]
 
     def left(self, base_position_w: Tensor) -> Tensor:
         """Robots that have crossed the border of their tile, (n,) bool."""
         position = base_position_w[:, :2]
         return ((position < self.low[self.tile]) | (position > self.high[self.tile])).any(-1)
 
-    def _choose(self, rows: Tensor) -> None:
-        """Pick the tiles of these rows' next episodes: here, the same again."""
+    def _choose(self, env_ids: Tensor) -> None:
+        """Pick the tiles of these robots' next episodes: here, the same again."""
 
     def observe(self, s: State) -> None:
         """Take note of one step of all robots."""
 
-    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
-        """Take note of episodes that ended in these rows, by a fall or not; whether they count for the curriculum."""
+    def finish(self, env_ids: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
+        """Take note that episodes of these robots ended, by a fall or not; whether they count for the curriculum."""
 
     def advance(self, samples: int) -> None:
         """Let time pass, in environment samples of all ranks."""
@@ -99,11 +99,11 @@ class CurriculumPlacement(Placement):
         self.samples_to_update = cfg.curriculum.update_samples
         self.flat_samples = cfg.curriculum.flat_samples
 
-    def _choose(self, rows: Tensor) -> None:
-        cells, self.cell[rows] = self.filter.draw(self.type[rows], self.generator)
+    def _choose(self, env_ids: Tensor) -> None:
+        cells, self.cell[env_ids] = self.filter.draw(self.type[env_ids], self.generator)
         if self.flat_samples > 0:
-            cells, self.cell[rows] = torch.zeros_like(cells), 0
-        self.tile[rows] = torch.from_numpy(self.bank.tile_index(self.type[rows].numpy(), cells.numpy()))
+            cells, self.cell[env_ids] = torch.zeros_like(cells), 0
+        self.tile[env_ids] = torch.from_numpy(self.bank.tile_index(self.type[env_ids].numpy(), cells.numpy()))
 
     def observe(self, s: State) -> None:
         """Add this step's speed along the command, which stays meaningful while the robot turns."""
@@ -113,15 +113,15 @@ class CurriculumPlacement(Placement):
         self.commanded += speed
         self.steps += 1
 
-    def finish(self, rows: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
+    def finish(self, env_ids: Tensor, fell: Tensor, fair: Tensor | bool = True) -> None:
         """Count the trajectories that say something about the ground: the fair ones with enough of a command."""
-        steps = self.steps[rows].clamp(min=1)
+        steps = self.steps[env_ids].clamp(min=1)
         label, usable = progress_label(
-            self.progress[rows] / steps, self.commanded[rows] / steps, fell, self.cfg.curriculum
+            self.progress[env_ids] / steps, self.commanded[env_ids] / steps, fell, self.cfg.curriculum
         )
         usable = usable & fair
-        self.filter.record(self.type[rows][usable], self.cell[rows][usable], label[usable])
-        self.progress[rows], self.commanded[rows], self.steps[rows] = 0.0, 0.0, 0.0
+        self.filter.record(self.type[env_ids][usable], self.cell[env_ids][usable], label[usable])
+        self.progress[env_ids], self.commanded[env_ids], self.steps[env_ids] = 0.0, 0.0, 0.0
 
     def advance(self, samples: int) -> None:
         """Update the filter when it is due; it waits while everybody is on the easiest ground."""

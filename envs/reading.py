@@ -152,11 +152,11 @@ def _fill_foot(
 
 
 @compiled
-def _fill(readings: Readings, columns: Columns, chain: NDArray, rows: NDArray, failed: NDArray, out: Arrays) -> None:
-    """Write the state of these rows."""
+def _fill(readings: Readings, columns: Columns, chain: NDArray, env_ids: NDArray, failed: NDArray, out: Arrays) -> None:
+    """Write the state of these robots."""
     qpos, qvel = np.zeros(readings.qpos.shape[1]), np.zeros(readings.qvel.shape[1])
     torque, sensors = np.zeros(readings.torque.shape[1]), np.zeros(readings.sensors.shape[1])
-    for i in rows:
+    for i in env_ids:
         valid = not failed[i]
         for to, given in ((qpos, readings.qpos), (qvel, readings.qvel)):
             for k in range(len(to)):
@@ -221,8 +221,8 @@ def robot_state(readings: Readings, columns: Columns, failed: NDArray[np.bool_])
 
 
 def update(
-    state: RobotState, readings: Readings, columns: Columns, rows: NDArray[np.int64], failed: NDArray[np.bool_]
+    state: RobotState, readings: Readings, columns: Columns, env_ids: NDArray[np.int64], failed: NDArray[np.bool_]
 ) -> None:
-    """Overwrite these rows of a state in the same way."""
+    """Overwrite these robots of a state in the same way."""
     arrays = Arrays(*(getattr(state, name).numpy() for name in Arrays._fields))
-    _fill(readings, columns, CHAIN, rows, failed, arrays)
+    _fill(readings, columns, CHAIN, env_ids, failed, arrays)

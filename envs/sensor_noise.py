@@ -53,10 +53,10 @@ class SensorNoise:
         self.joint_offset = torch.zeros(num_envs, 12)
         self.drift = torch.zeros(num_envs, 5)
 
-    def reset(self, rows: Tensor) -> None:
-        """Lasting errors of the episodes that start in these rows; drift starts where it would be after a long time."""
-        self.joint_offset[rows] = 2 * torch.rand(len(rows), 12, generator=self.generator) - 1
-        self.drift[rows] = torch.randn(len(rows), 5, generator=self.generator)
+    def reset(self, env_ids: Tensor) -> None:
+        """Lasting errors of the episodes that these robots start; drift starts where it would be after a long time."""
+        self.joint_offset[env_ids] = 2 * torch.rand(len(env_ids), 12, generator=self.generator) - 1
+        self.drift[env_ids] = torch.randn(len(env_ids), 5, generator=self.generator)
 
     def advance(self) -> None:
         """Let the estimators drift for a policy step (Ornstein-Uhlenbeck, unit variance)."""
@@ -64,23 +64,23 @@ class SensorNoise:
             self.drift.shape, generator=self.generator
         )
 
-    def measure(self, robot: RobotState, rows: Tensor) -> dict[str, Tensor]:
-        """What the sensors of these rows read, by the names of `RobotState`, new tensors (m, ...)."""
-        cfg, m = self.cfg, len(rows)
+    def measure(self, robot: RobotState, env_ids: Tensor) -> dict[str, Tensor]:
+        """What the sensors of these robots read, by the names of `RobotState`, new tensors (m, ...)."""
+        cfg, m = self.cfg, len(env_ids)
         white = cfg.scale * (2 * torch.rand(m, 33, generator=self.generator) - 1)
         position, joint_velocity, linear, angular, gravity = white.split((12, 12, 3, 3, 3), dim=-1)
-        velocity_drift, tilt_drift = (cfg.scale * self.drift[rows]).split((3, 2), dim=-1)
-        offset = cfg.scale * self.joint_offset[rows]
-        tilted = robot.gravity_b[rows] + cfg.gravity * gravity
+        velocity_drift, tilt_drift = (cfg.scale * self.drift[env_ids]).split((3, 2), dim=-1)
+        offset = cfg.scale * self.joint_offset[env_ids]
+        tilted = robot.gravity_b[env_ids] + cfg.gravity * gravity
         tilted[:, :2] += cfg.tilt_drift * tilt_drift
         return {
             "gravity_b": normalize(tilted, dim=-1),
-            "linear_velocity_b": robot.linear_velocity_b[rows]
+            "linear_velocity_b": robot.linear_velocity_b[env_ids]
             + cfg.linear_velocity * linear
             + cfg.velocity_drift * velocity_drift,
-            "angular_velocity_b": robot.angular_velocity_b[rows] + cfg.angular_velocity * angular,
-            "joint_position": robot.joint_position[rows] + cfg.joint_position * position + cfg.joint_offset * offset,
-            "joint_velocity": robot.joint_velocity[rows] + cfg.joint_velocity * joint_velocity,
+            "angular_velocity_b": robot.angular_velocity_b[env_ids] + cfg.angular_velocity * angular,
+            "joint_position": robot.joint_position[env_ids] + cfg.joint_position * position + cfg.joint_offset * offset,
+            "joint_velocity": robot.joint_velocity[env_ids] + cfg.joint_velocity * joint_velocity,
         }
 
     def state_dict(self) -> dict[str, Tensor]:

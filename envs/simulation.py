@@ -135,7 +135,7 @@ class Simulation:
         return np.array([self.model.sensor(f"{leg}_{quantity}").adr[0] for leg in LEGS], np.int64)
 
     def step(self, joint_target: Tensor) -> None:
-        """Track joint targets (n, 12) rad for one policy step; rows that MuJoCo gives up on are marked in `failed`."""
+        """Track joint targets (n, 12) rad for one policy step; marks in `failed` robots that MuJoCo gives up on."""
         self.control[:, self.actuators] = joint_target.numpy()
         warned = np.array(self.batch.warning)
         self.failed.zero_()
@@ -146,34 +146,34 @@ class Simulation:
         mark_failed(self.readings, warned, self.batch.warning, BAD_STATE, self.failed.numpy())
 
     def read(self) -> RobotState:
-        """State of all robots, in new tensors; failed rows have position, joints and sensors zero."""
+        """State of all robots, in new tensors; failed robots have position, joints and sensors zero."""
         return robot_state(self.readings, self.columns, self.failed.numpy())
 
-    def update(self, state: RobotState, rows: Tensor) -> None:
-        """Read these rows into a state of all robots."""
-        update(state, self.readings, self.columns, rows.numpy(), self.failed.numpy())
+    def update(self, state: RobotState, env_ids: Tensor) -> None:
+        """Read these robots into a state of all robots."""
+        update(state, self.readings, self.columns, env_ids.numpy(), self.failed.numpy())
 
-    def reset(self, rows: Tensor, qpos: Tensor, qvel: Tensor) -> None:
-        """Put these rows into a state (len(rows), 19) and (len(rows), 18), without memory of what was before."""
-        ids = rows.numpy()
+    def reset(self, env_ids: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        """Put these robots into a state (m, 19) and (m, 18), without memory of what was before."""
+        ids = env_ids.numpy()
         self.batch.reset(ids, stage=mujoco.mjtStage.mjSTAGE_NONE)
         self.qpos[ids], self.qvel[ids] = qpos.numpy(), qvel.numpy()
         self.control[np.ix_(ids, self.actuators)] = qpos[:, 7:].numpy()
         self.past_control[ids] = self.control[ids, :, None]
         self.batch.warning[ids] = 0
-        self.failed[rows] = False
+        self.failed[env_ids] = False
 
-    def settle(self, rows: Tensor) -> None:
-        """Bring everything that derives from the state of these rows up to date, sensors included."""
-        self.batch.forward(rows.numpy())
+    def settle(self, env_ids: Tensor) -> None:
+        """Bring everything that derives from the state of these robots up to date, sensors included."""
+        self.batch.forward(env_ids.numpy())
 
-    def set_friction(self, rows: Tensor, friction: Tensor) -> None:
-        """Sliding friction of each foot, (len(rows), 4)."""
-        self.friction[rows.numpy()[:, None], self.feet, SLIDING] = friction.numpy()
+    def set_friction(self, env_ids: Tensor, friction: Tensor) -> None:
+        """Sliding friction of each foot, (m, 4)."""
+        self.friction[env_ids.numpy()[:, None], self.feet, SLIDING] = friction.numpy()
 
-    def set_mass(self, rows: Tensor, base: Tensor, links: Tensor) -> None:
+    def set_mass(self, env_ids: Tensor, base: Tensor, links: Tensor) -> None:
         """Mass added to the base (m,) kg, and factors on hips, thighs and shanks (m, 12); inertias scale along."""
-        ids = rows.numpy()
+        ids = env_ids.numpy()
         factor = np.ones((len(ids), self.model.nbody))
         factor[:, self.base] += base.numpy() / self.model.body_mass[self.base]
         factor[:, self.links] = links.numpy()
@@ -181,45 +181,45 @@ class Simulation:
         self.inertia[ids] = self.model.body_inertia * factor[..., None]
         self.batch.set_const(ids)
 
-    def set_strength(self, rows: Tensor, strength: Tensor) -> None:
-        """Factor on the torque of each joint's drive, (len(rows), 12)."""
-        ids, factor = rows.numpy(), strength.numpy()[..., None]
+    def set_strength(self, env_ids: Tensor, strength: Tensor) -> None:
+        """Factor on the torque of each joint's drive, (m, 12)."""
+        ids, factor = env_ids.numpy(), strength.numpy()[..., None]
         gains = self.model.actuator_gainprm[np.ix_(self.actuators, self.gains)]
         self.gain[np.ix_(ids, self.actuators, self.gains)] = gains * factor
         self.force_range[np.ix_(ids, self.actuators)] = self.model.actuator_forcerange[self.actuators] * factor
 
-    def set_drives(self, rows: Tensor, strength: Tensor, drives: Drives) -> None:
-        """Drives of these rows that differ from the model, and the factor on their torque, (len(rows), 12)."""
-        ids = rows.numpy()
-        self.set_strength(rows, strength * drives.strength)
+    def set_drives(self, env_ids: Tensor, strength: Tensor, drives: Drives) -> None:
+        """Drives of these robots that differ from the model, and the factor on their torque, (m, 12)."""
+        ids = env_ids.numpy()
+        self.set_strength(env_ids, strength * drives.strength)
         self.force_range[np.ix_(ids, self.actuators)] *= drives.limit.numpy()[..., None]
         feels = torch.stack([drives.position_gain, drives.velocity_gain], dim=-1).numpy()
         own = self.model.actuator_dynprm[self.actuators]
         self.dynamics[np.ix_(ids, self.actuators, GAINS)] = own[:, GAINS] * feels
         self.dynamics[ids[:, None], self.actuators, LAG] = own[:, LAG] + drives.lag.numpy()
 
-    def set_delay(self, rows: Tensor, delay: Tensor) -> None:
-        """Time (len(rows),) s by which drives get their targets late, rounded to physics steps.
+    def set_delay(self, env_ids: Tensor, delay: Tensor) -> None:
+        """Time (m,) s by which drives get their targets late, rounded to physics steps.
 
         MuJoCo takes a target that is as old as the delay or older: half a step less leaves no tie to rounding.
         """
         steps = (delay.double() / self.model.opt.timestep).round()
-        self.delay[rows.numpy()] = ((steps - 0.5).clamp(min=0.0) * self.model.opt.timestep)[:, None].numpy()
+        self.delay[env_ids.numpy()] = ((steps - 0.5).clamp(min=0.0) * self.model.opt.timestep)[:, None].numpy()
 
-    def set_stiffness(self, rows: Tensor, factor: Tensor) -> None:
-        """Factor on the stiffness of each robot's contacts, (len(rows),)."""
-        self.contact[rows.numpy()[:, None], self.solid, 0] = time_constant(self.model, factor.numpy())
+    def set_stiffness(self, env_ids: Tensor, factor: Tensor) -> None:
+        """Factor on the stiffness of each robot's contacts, (m,)."""
+        self.contact[env_ids.numpy()[:, None], self.solid, 0] = time_constant(self.model, factor.numpy())
 
-    def set_wrench(self, rows: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
-        """Force and torque on the base's centre of mass from now on, N and N m, (len(rows), 3) each."""
-        self.wrench[rows.numpy(), self.base] = torch.cat([force_w, torque_w], dim=-1).numpy()
+    def set_wrench(self, env_ids: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
+        """Force and torque on the base's centre of mass from now on, N and N m, (m, 3) each."""
+        self.wrench[env_ids.numpy(), self.base] = torch.cat([force_w, torque_w], dim=-1).numpy()
 
     def add_velocity(self, velocity_w: Tensor) -> None:
         """Kick every base horizontally by (n, 2) m/s."""
         self.qvel[:, :2] += velocity_w.numpy()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The physics of all rows, exact."""
+        """The physics of all robots, exact."""
         arrays = {"state": self.batch.state, "warning": self.batch.warning}
         arrays |= {name: getattr(self, name) for name in PARAMETERS}
         return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}

@@ -17,7 +17,7 @@ from envs.anymal import AnymalEnv
 from envs.dots import Colour, Dots
 from envs.rendering import Image
 from envs.robot import FOOT_RADIUS
-from envs.senses import ring_points
+from envs.sensors import ring_points
 from envs.state import State
 from evaluation.agents import Agent
 from evaluation.legend import Strip, paint_legend

@@ -27,7 +27,7 @@ from envs.config import EnvConfig
 from envs.drives import DriveConfig
 from envs.height_noise import LEVELS
 from envs.robot import FOOT_RADIUS, TORQUE_LIMIT
-from envs.senses import NoisySenses
+from envs.sensors import NoisySensors
 from envs.terrains import Tile
 from evaluation.acting import NotFiniteError
 from evaluation.physics import decimation
@@ -126,8 +126,8 @@ class ExportedAgent:
 
 def perceived_by(env: AnymalEnv) -> dict[str, Tensor]:
     """What the robots of an environment perceive, by the names of its state."""
-    assert isinstance(env.senses, NoisySenses)
-    return env.senses.perceived
+    assert isinstance(env.sensors, NoisySensors)
+    return env.sensors.perceived
 
 
 def height_query(env: AnymalEnv, row: int) -> HeightQuery:

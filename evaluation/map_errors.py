@@ -12,7 +12,7 @@ from torch import Tensor
 from anymal_policy import layout
 from anymal_policy.layout import HEIGHT_LIMIT
 from envs.anymal import AnymalEnv
-from envs.senses import NoisySenses
+from envs.sensors import NoisySensors
 from evaluation.rollout import Step
 
 AHEAD = 0.3
@@ -51,12 +51,12 @@ class MapErrors:
 
     def observe(self, step: Step) -> None:
         """Take note of what is seen after a step."""
-        senses, alive = self.env.senses, self.running & ~step.done
-        if not isinstance(senses, NoisySenses) or not alive.any():
+        sensors, alive = self.env.sensors, self.running & ~step.done
+        if not isinstance(sensors, NoisySensors) or not alive.any():
             return
         limited = [
             each[alive].double().clamp(-HEIGHT_LIMIT, HEIGHT_LIMIT)
-            for each in (senses.perceived["height_samples"], self.env.state.height_samples)
+            for each in (sensors.perceived["height_samples"], self.env.state.height_samples)
         ]
         error = limited[0] - limited[1]
         known = ~error.isnan()

@@ -19,7 +19,7 @@ from envs.height_noise import (
     MapFailures,
     Pose,
 )
-from envs.senses import ring_points
+from envs.sensors import ring_points
 
 torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
 ROBOTS, DT, REDRAW = 400, 0.02, 500

@@ -111,7 +111,7 @@ def test_maps_show_an_obstacle_that_is_not_there_behind_the_edge(student_env: An
     show(student_env, [lane(BOX)])
     x = edge(student_env)[0] + torch.tensor([-0.1, 0.0, 0.45, 0.55])
     points = torch.stack([x, torch.zeros(4)], dim=-1)
-    assert student_env.senses.query(points).tolist() == pytest.approx([0.0, 0.3, 0.3, 0.0], abs=1e-5)
+    assert student_env.sensors.query(points).tolist() == pytest.approx([0.0, 0.3, 0.3, 0.0], abs=1e-5)
     assert not student_env.surface.height(points.numpy()).any()
 
 

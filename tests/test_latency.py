@@ -22,8 +22,8 @@ from envs.height_noise import LEVELS, HeightNoiseConfig
 from envs.latency import FELT, OF_STUDENTS, DelayedProprioception, LatencyConfig
 from envs.per_episode import PerEpisode
 from envs.randomization import NONE
-from envs.senses import NoisySenses
 from envs.sensor_noise import SensorNoiseConfig
+from envs.sensors import NoisySensors
 from envs.simulation import Simulation
 from envs.terrains import Surface, build_map
 
@@ -222,8 +222,8 @@ def test_delays_of_the_senses_change_no_other_draw_and_nothing_that_happens() ->
         rollout(quick, 10), rollout(slow, 10)
         assert torch.equal(quick.state.joint_position, slow.state.joint_position)
         assert torch.equal(quick.generator.get_state(), slow.generator.get_state())
-    noise = [env.senses for env in (quick, slow)]
-    assert isinstance(noise[0], NoisySenses) and isinstance(noise[1], NoisySenses)
+    noise = [env.sensors for env in (quick, slow)]
+    assert isinstance(noise[0], NoisySensors) and isinstance(noise[1], NoisySensors)
     assert torch.equal(noise[0].generator.get_state(), noise[1].generator.get_state())
     assert not torch.equal(seen(quick, "joint_position"), seen(slow, "joint_position"))
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from envs.height_noise import CONDITIONS
-from envs.senses import NoisySenses
+from envs.sensors import NoisySensors
 from evaluation.experiments.sensed import CASES, SENSED_MAPS
 from evaluation.map_errors import MapErrors
 
@@ -19,12 +19,12 @@ ROBOTS, LOOKS = 40, 60
 
 def measured(error: Any, dead: int = 0) -> dict[str, Any]:
     """What is found of errors (looks, robots, 4, 52) m; the last `dead` robots do not count."""
-    senses, truth = NoisySenses.__new__(NoisySenses), torch.zeros(ROBOTS, 4, 52)
-    env: Any = SimpleNamespace(num_envs=ROBOTS, senses=senses, state=SimpleNamespace(height_samples=truth))
+    sensors, truth = NoisySensors.__new__(NoisySensors), torch.zeros(ROBOTS, 4, 52)
+    env: Any = SimpleNamespace(num_envs=ROBOTS, senses=sensors, state=SimpleNamespace(height_samples=truth))
     errors = MapErrors(env, lambda: torch.arange(ROBOTS) < ROBOTS - dead)
     step: Any = SimpleNamespace(done=torch.zeros(ROBOTS, dtype=torch.bool))
     for look in error:
-        senses.perceived = {"height_samples": truth + look}
+        sensors.perceived = {"height_samples": truth + look}
         errors.observe(step)
     return errors.finish()
 

@@ -10,7 +10,7 @@ from einops import repeat
 from failing_maps import DT, RINGS, ROBOTS, ROWS, Ground, Maps, at, hills, level
 from torch.testing import assert_close
 
-from envs.senses import ring_points
+from envs.sensors import ring_points
 
 
 def test_a_blank_map_knows_nothing() -> None:

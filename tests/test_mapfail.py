@@ -14,7 +14,7 @@ import evaluate
 from anymal_policy.student import StudentConfig
 from envs.config import EnvConfig
 from envs.height_noise import FAILURES
-from envs.senses import NoisySenses
+from envs.sensors import NoisySensors
 from evaluation import agents, conditions
 from evaluation.agents import load_agent
 from evaluation.conditions import WALK, environment
@@ -137,10 +137,10 @@ def test_a_map_fails_when_its_robot_is_in_the_middle_and_once(terrain: str, midd
     agent = load_agent("student.pt")
     ground = STAIRS if terrain == "stairs_up" else Ground(terrain, {"height": 0.1})
     env = environment(agent, ground.cell().tiles(0)[:1], "nominal", 2, 0, 1, WALK)
-    assert isinstance(env.senses, NoisySenses)
+    assert isinstance(env.sensors, NoisySensors)
     start = env.state.base_position_w[:, 0].clone()
     ahead = torch.full((2,), middle) if middle else conditions.edge(env) - start
-    midway, failures = Midway(env, terrain, FAILURES["blank"], 0.04), env.senses.failures
+    midway, failures = Midway(env, terrain, FAILURES["blank"], 0.04), env.sensors.failures
     assert (ahead > 0.5).all()
     active = []
     for step in range(6):

@@ -24,8 +24,8 @@ from envs.curriculum import CurriculumConfig
 from envs.height_noise import LEVELS, NEVER, FailureConfig, HeightNoiseConfig
 from envs.randomization import RandomizationConfig
 from envs.robot import FOOT_RADIUS
-from envs.senses import NoisySenses, ring_points
 from envs.sensor_noise import SensorNoiseConfig
+from envs.sensors import NoisySensors, ring_points
 from envs.tasks import TASKS
 from envs.terrains import make_tile
 
@@ -78,9 +78,9 @@ def stairs(num_envs: int = 4, **changes: Any) -> AnymalEnv:
     return environment(num_envs, tiles, **{**PERFECT, **changes})
 
 
-def senses(env: AnymalEnv) -> NoisySenses:
-    assert isinstance(env.senses, NoisySenses)
-    return env.senses
+def senses(env: AnymalEnv) -> NoisySensors:
+    assert isinstance(env.sensors, NoisySensors)
+    return env.sensors
 
 
 def seen(env: AnymalEnv, term: str, group: str = "proprio_noisy") -> Tensor:
@@ -276,7 +276,7 @@ def test_the_same_seed_gives_the_same_noise_at_any_thread_count() -> None:
     expected = rollout(environment(4, **WILD, **NOISY, seed=3), 20)
     assert same(rollout(environment(4, **WILD, **NOISY, seed=3, threads=2), 20), expected)
     env, other = environment(2, **NOISY, seed=3), environment(2, **NOISY, seed=4)
-    assert not torch.equal(senses(env).sensors.joint_offset, senses(other).sensors.joint_offset)
+    assert not torch.equal(senses(env).noise.joint_offset, senses(other).noise.joint_offset)
 
 
 def test_what_has_been_perceived_never_changes_afterwards() -> None:

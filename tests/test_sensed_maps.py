@@ -17,8 +17,8 @@ from envs.depth import DepthConfig, OdometryConfig, SensedMaps
 from envs.depth.config import Sensors
 from envs.height_noise import LEVELS
 from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
-from envs.senses import NoisySenses
 from envs.sensor_noise import SensorNoiseConfig
+from envs.sensors import NoisySensors
 from envs.state import State
 from envs.terrains import Surface, Tile, build_map
 
@@ -101,9 +101,9 @@ def steps(env: AnymalEnv, count: int) -> list[Tensor]:
 def test_students_see_their_own_map() -> None:
     env = stepping()
     steps(env, 10)
-    obs, senses = env.get_observations(), env.senses
-    assert isinstance(senses, NoisySenses)
-    known = ~senses.perceived["height_samples"].flatten(1).isnan()
+    obs, sensors = env.get_observations(), env.sensors
+    assert isinstance(sensors, NoisySensors)
+    known = ~sensors.perceived["height_samples"].flatten(1).isnan()
     error = (obs["extero_noisy"] - obs["extero"])[known]
     assert 0.5 < known.float().mean() <= 1.0 and 0.0 < error.abs().mean() < 0.03
     assert (obs["extero_noisy"][~known] == 0).all()

@@ -21,7 +21,7 @@ from envs.state import RobotState
 from envs.terrains import Surface, build_map, make_tile
 from evaluation.urdf.ground import add_ground, levels
 from evaluation.urdf.robot import find_parts, load_robot
-from evaluation.urdf.senses import Senses
+from evaluation.urdf.sensors import Sensors
 from evaluation.urdf.walk import OF_DRIVES
 from evaluation.urdf.walker import Body, Walker
 
@@ -239,12 +239,12 @@ def test_ground_that_is_not_made_of_boxes_is_refused() -> None:
         levels(build_map([make_tile("rough", 0.5)]), 0)
 
 
-def senses(level: str, scale: float) -> tuple[Senses, RobotState]:
+def senses(level: str, scale: float) -> tuple[Sensors, RobotState]:
     env = environment(
         1, [make_tile("stairs_up", 0.5)], noisy_groups=True, height_noise=LEVELS[level],
         sensor_noise=SensorNoiseConfig(scale=scale),
     )  # fmt: skip
-    return Senses(env, 0), env.state
+    return Sensors(env, 0), env.state
 
 
 def test_without_noise_the_runner_is_told_the_truth() -> None:

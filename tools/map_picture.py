@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from envs.anymal import AnymalEnv
 from envs.robot import FOOT_RADIUS
-from envs.senses import NoisySenses
+from envs.sensors import NoisySensors
 from envs.terrains import make_tile
 from envs.threads import one_torch_thread
 from evaluation.agents import load_agent
@@ -83,14 +83,14 @@ def walk(checkpoint: Path | None, seed: int) -> Scene:
 
 def scene_of(env: AnymalEnv, samples: dict[str, NDArray[np.float64]]) -> Scene:
     """The ground around the first robot as it is, and as its map has it."""
-    senses, (base_x, base_y) = env.senses, env.state.base_position_w[0, :2].tolist()
-    assert isinstance(senses, NoisySenses) and senses.sensed is not None
+    sensors, (base_x, base_y) = env.sensors, env.state.base_position_w[0, :2].tolist()
+    assert isinstance(sensors, NoisySensors) and sensors.sensed is not None
     x = np.arange(base_x - BEHIND, base_x + AHEAD, APART, dtype=np.float32)
     y = np.arange(base_y - ASIDE, base_y + ASIDE, APART, dtype=np.float32)
     points = rearrange(torch.from_numpy(np.stack(np.meshgrid(x, y), axis=-1)), "h w xy -> (h w) xy")
     truth, shown = (
         rearrange(look(points), "(h w) -> h w", h=len(y)).numpy()
-        for look in (senses.true_heights, senses.sensed.query(FIRST))
+        for look in (sensors.true_heights, sensors.sensed.query(FIRST))
     )
     soles = env.state.foot_position_w[0].numpy() - np.array([0.0, 0.0, FOOT_RADIUS], np.float32)
     return Scene(x, y, truth, shown, soles, samples)

@@ -123,5 +123,5 @@ def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
     new.commands.load_state_dict(old.commands.state_dict())
     new.state = State(**vars(old.state))
     new.episode_length_buf, new.samples = old.episode_length_buf, old.samples
-    new.senses.reset(torch.zeros(1, dtype=torch.long), new.state)
-    new.observations = TensorDict(new.senses.observe(new.state), [1])
+    new.sensors.reset(torch.zeros(1, dtype=torch.long), new.state)
+    new.observations = TensorDict(new.sensors.observe(new.state), [1])

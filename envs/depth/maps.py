@@ -37,7 +37,7 @@ PLACE, BELIEVED, TURNED, QUATERNION, JOINTS = slice(0, 3), slice(3, 6), 6, slice
 
 
 class SensedMaps:
-    """Elevation maps of n robots; `reset` rows, then `advance` once a policy step before `height`."""
+    """Elevation maps of n robots; `reset` robots, then `advance` once a policy step before `height`."""
 
     def __init__(
         self, cfg: DepthConfig, surface: Surface, num_envs: int, dt: float, threads: int, generator: torch.Generator
@@ -59,19 +59,19 @@ class SensedMaps:
         self.landed = torch.zeros(num_envs, dtype=torch.bool)
         self.pool, self.threads = ThreadPoolExecutor(threads), threads
 
-    def reset(self, rows: Tensor, s: State) -> None:
-        """Episodes start in these rows of the state: only what first pictures, and soles that stand, say is known."""
-        m, sensors, random = len(rows), len(self.mounts), self.generator
-        self.odometry.reset(rows, s)
-        self.clock[rows] = torch.rand(m, sensors, generator=random, dtype=torch.float64)
+    def reset(self, env_ids: Tensor, s: State) -> None:
+        """These robots start episodes: only what first pictures, and soles that stand, say is known."""
+        m, sensors, random = len(env_ids), len(self.mounts), self.generator
+        self.odometry.reset(env_ids, s)
+        self.clock[env_ids] = torch.rand(m, sensors, generator=random, dtype=torch.float64)
         deviations = torch.tensor([self.cfg.misalignment] * 3 + [self.cfg.scale], dtype=torch.float64)
-        self.errors[rows] = deviations * torch.randn(m, sensors, 4, generator=random, dtype=torch.float64)
-        self.keys[rows] = torch.randint(2**62, (m,), generator=random)
-        self.pictures[rows], self.landed[rows] = 0, False
-        self.past[:, rows] = self._present(s)[rows]
-        for row in rows.tolist():
+        self.errors[env_ids] = deviations * torch.randn(m, sensors, 4, generator=random, dtype=torch.float64)
+        self.keys[env_ids] = torch.randint(2**62, (m,), generator=random)
+        self.pictures[env_ids], self.landed[env_ids] = 0, False
+        self.past[:, env_ids] = self._present(s)[env_ids]
+        for row in env_ids.tolist():
             self.maps[row].reset()
-        self._each(rows.tolist(), s, dict.fromkeys(rows.tolist(), range(sensors)))
+        self._each(env_ids.tolist(), s, dict.fromkeys(env_ids.tolist(), range(sensors)))
         self._stand(s)
 
     def advance(self, s: State) -> None:
@@ -98,24 +98,24 @@ class SensedMaps:
             for row in torch.nonzero(self.landed).squeeze(-1).tolist():
                 self.maps[row].correct(soles[row][stands[row].numpy()], self.cfg.feet)
 
-    def query(self, rows: Tensor) -> Callable[[Tensor], Tensor]:
-        """What the maps of these rows say of the ground: heights (m k,) m in the world at points (m k, 2) m, k a row.
+    def query(self, env_ids: Tensor) -> Callable[[Tensor], Tensor]:
+        """What the maps of these robots say of the ground: heights (m k,) m in the world at points (m k, 2) m, k a row.
 
         NaN where they know none.
         """
 
         def heights(points_w: Tensor) -> Tensor:
-            points = rearrange(points_w.double(), "(m k) xy -> m k xy", m=len(rows))
-            error = self.odometry.error[rows, 2].numpy()
-            there = self.to_odometry(rows, points).numpy()
-            out = np.stack([self.maps[row].height(own) for row, own in zip(rows.tolist(), there, strict=True)])
+            points = rearrange(points_w.double(), "(m k) xy -> m k xy", m=len(env_ids))
+            error = self.odometry.error[env_ids, 2].numpy()
+            there = self.to_odometry(env_ids, points).numpy()
+            out = np.stack([self.maps[row].height(own) for row, own in zip(env_ids.tolist(), there, strict=True)])
             return torch.from_numpy(out - error[:, None].astype(np.float32)).flatten()
 
-        return heights if len(rows) else lambda points_w: points_w.new_empty(0)
+        return heights if len(env_ids) else lambda points_w: points_w.new_empty(0)
 
-    def to_odometry(self, rows: Tensor, points_w: Tensor) -> Tensor:
-        """World points (m, k, 2) m in the frames in which the robots of these rows take themselves to be."""
-        place, error, angle = self.odometry.place[rows], self.odometry.error[rows], self.odometry.turned[rows]
+    def to_odometry(self, env_ids: Tensor, points_w: Tensor) -> Tensor:
+        """World points (m, k, 2) m in the frames in which these robots take themselves to be."""
+        place, error, angle = self.odometry.place[env_ids], self.odometry.error[env_ids], self.odometry.turned[env_ids]
         c, s = rearrange(angle.cos(), "m -> m 1"), rearrange(angle.sin(), "m -> m 1")
         x, y = (points_w - rearrange(place[:, :2], "m xy -> m 1 xy")).unbind(-1)
         turned = torch.stack([c * x - s * y, s * x + c * y], dim=-1)
@@ -127,13 +127,13 @@ class SensedMaps:
 
     def _soles(self, s: State) -> NDArray[np.float64]:
         """Soles (n, 4, 3) m in the odometries' frames."""
-        rows = torch.arange(len(self.maps))
-        level = self.to_odometry(rows, s.foot_position_w[..., :2].double())
+        env_ids = torch.arange(len(self.maps))
+        level = self.to_odometry(env_ids, s.foot_position_w[..., :2].double())
         height = s.foot_position_w[..., 2].double() - FOOT_RADIUS + rearrange(self.odometry.error[:, 2], "n -> n 1")
         return torch.cat([level, rearrange(height, "n foot -> n foot 1")], dim=-1).numpy()
 
-    def _each(self, rows: Iterable[int], s: State, seen: dict[int, Iterable[int]]) -> None:
-        """Move the maps of rows to where the robots take themselves to be; take in the pictures of these sensors."""
+    def _each(self, env_ids: Iterable[int], s: State, seen: dict[int, Iterable[int]]) -> None:
+        """Move these maps to where the robots take themselves to be; take in the pictures of these sensors."""
         now = self.past[0].numpy()
         heading = (s.heading.double() + self.odometry.turned).numpy()
         views = self._views(list(seen))
@@ -144,17 +144,17 @@ class SensedMaps:
             for sensor in seen.get(row, ()):
                 self._look(row, sensor, elevation, views[row])
 
-        list(self.pool.map(one, rows) if self.threads > 1 else map(one, rows))
+        list(self.pool.map(one, env_ids) if self.threads > 1 else map(one, env_ids))
 
-    def _views(self, rows: list[int]) -> dict[int, tuple[NDArray, ...]]:
+    def _views(self, env_ids: list[int]) -> dict[int, tuple[NDArray, ...]]:
         """Of each row, where the base was when the pictures were taken that are in the map now, and its legs."""
-        if not rows:
+        if not env_ids:
             return {}
-        past, tilt = self.past[self.lag, rows], self.odometry.tilt()[rows].numpy()
+        past, tilt = self.past[self.lag, env_ids], self.odometry.tilt()[env_ids].numpy()
         legs = leg_capsules(past[:, JOINTS]).numpy()
         legs[..., 6] += self.cfg.margin
         views = {}
-        for i, (row, then) in enumerate(zip(rows, past.numpy(), strict=True)):
+        for i, (row, then) in enumerate(zip(env_ids, past.numpy(), strict=True)):
             rotation = matrix(then[QUATERNION])
             believed = turned(float(then[TURNED]), float(tilt[i, 1]), float(tilt[i, 0])) @ rotation
             ends = legs[i, :, :6].reshape(-1, 3) @ rotation.T + then[PLACE]

@@ -26,11 +26,11 @@ class Odometry:
         self.place = torch.zeros(num_envs, 3, dtype=torch.float64)
         self.heading = torch.zeros(num_envs, dtype=torch.float64)
 
-    def reset(self, rows: Tensor, s: State) -> None:
-        """Episodes start in these rows, where the robots know their place."""
-        self.share[rows] = torch.randn(len(rows), 7, generator=self.generator, dtype=torch.float64)
-        self.error[rows], self.turned[rows] = 0.0, 0.0
-        self.place[rows], self.heading[rows] = s.base_position_w[rows].double(), s.heading[rows].double()
+    def reset(self, env_ids: Tensor, s: State) -> None:
+        """These robots start episodes, and know their place."""
+        self.share[env_ids] = torch.randn(len(env_ids), 7, generator=self.generator, dtype=torch.float64)
+        self.error[env_ids], self.turned[env_ids] = 0.0, 0.0
+        self.place[env_ids], self.heading[env_ids] = s.base_position_w[env_ids].double(), s.heading[env_ids].double()
 
     def advance(self, s: State) -> None:
         """Let the robots take themselves to have moved as they have, but for the drift."""

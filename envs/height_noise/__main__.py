@@ -16,7 +16,7 @@ from torch import Tensor
 from anymal_policy import layout
 from envs.height_noise import LEVELS, NEVER, HeightNoise, HeightNoiseConfig, MapFailures, Pose
 from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
-from envs.senses import ring_points
+from envs.sensors import ring_points
 from envs.terrains import Surface, build_map, make_tile
 from system import stopping
 from system.console import say

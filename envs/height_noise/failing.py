@@ -35,9 +35,9 @@ class Pose(NamedTuple):
     heading: Tensor
     """(n,) rad."""
 
-    def of(self, rows: Tensor) -> Pose:
+    def of(self, env_ids: Tensor) -> Pose:
         """The pose of some robots."""
-        return Pose(*(each[rows] for each in self))
+        return Pose(*(each[env_ids] for each in self))
 
 
 class MapFailures:
@@ -60,12 +60,12 @@ class MapFailures:
         self.poses = torch.zeros(max(2, 1 + math.ceil(cfg.longest_lag() / dt)), num_envs, 11)  # newest first
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
 
-    def reset(self, rows: Tensor, pose: Pose, factor: float) -> None:
-        """New maps for the episodes that start in these rows at `pose` of all robots; `factor` is c_sk."""
-        self.age[rows], self.failed[rows] = 0, False
-        self.poses[:, rows] = placed(pose)[rows]
-        self._draw(rows, factor)
-        self._begin(rows, pose)
+    def reset(self, env_ids: Tensor, pose: Pose, factor: float) -> None:
+        """New maps for the episodes that these robots start at `pose` of all robots; `factor` is c_sk."""
+        self.age[env_ids], self.failed[env_ids] = 0, False
+        self.poses[:, env_ids] = placed(pose)[env_ids]
+        self._draw(env_ids, factor)
+        self._begin(env_ids, pose)
 
     def advance(self, pose: Pose, factor: float) -> None:
         """Let a policy step pass that led to `pose`; `factor` is c_sk."""
@@ -75,13 +75,13 @@ class MapFailures:
         self._begin(torch.arange(len(self.age)), pose)
         self._drift()
 
-    def fail(self, rows: Tensor, failure: Failure, seconds: float) -> None:
-        """Let the maps of these rows fail so from the next step on, for `seconds`, at most until the next draw."""
+    def fail(self, env_ids: Tensor, failure: Failure, seconds: float) -> None:
+        """Let the maps of these robots fail so from the next step on, for `seconds`, at most until the next draw."""
         if failure.late[1] > (len(self.poses) - 1) * self.dt:
             raise ValueError("Poses of so long ago are not kept; configure maps that are late.")
-        self._draw_sizes(rows, repeat(torch.tensor(failure).T, "two sizes -> m two sizes", m=len(rows)))
-        self.begins[rows] = self.age[rows] + 1
-        self.ends[rows] = self.begins[rows] + round(seconds / self.dt)
+        self._draw_sizes(env_ids, repeat(torch.tensor(failure).T, "two sizes -> m two sizes", m=len(env_ids)))
+        self.begins[env_ids] = self.age[env_ids] + 1
+        self.ends[env_ids] = self.begins[env_ids] + round(seconds / self.dt)
 
     def active(self) -> Tensor:
         """Robots whose map fails now, (n,) bool."""
@@ -91,50 +91,50 @@ class MapFailures:
         """Robots whose samples stay as they are, (n,) bool."""
         return self.active() & (named(self.sizes)["stuck"] > 0) & (self.age > self.begins)
 
-    def looks_from(self, rows: Tensor) -> tuple[Tensor, Tensor]:
-        """Places of the feet (m, 4, 2) m and headings (m,) rad for which the maps of these rows give their samples."""
-        late = named(self.sizes[rows])["late"] * self.active()[rows]
-        poses = self.poses[(late / self.dt).round().long(), rows]
+    def looks_from(self, env_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Places of the feet (m, 4, 2) m and headings (m,) rad for which the maps of these robots are read."""
+        late = named(self.sizes[env_ids])["late"] * self.active()[env_ids]
+        poses = self.poses[(late / self.dt).round().long(), env_ids]
         return rearrange(poses[:, 2:10], "m (foot xy) -> m foot xy", xy=2), poses[:, 10]
 
-    def holes(self, rows: Tensor, usual: Holes) -> Holes:
-        """Where the maps of these rows hold no information: in maps that fail as their failure says, else as usual."""
-        active = self.active()[rows]
+    def holes(self, env_ids: Tensor, usual: Holes) -> Holes:
+        """Where the maps of these robots hold no information: as its failure says where one fails, else as usual."""
+        active = self.active()[env_ids]
         if not active.any():
             return usual
-        size, fails = named(self.sizes[rows].double()), active.numpy()
-        share = (rearrange(size["missing"], "m -> m 1") * self.feet[rows]).numpy()
+        size, fails = named(self.sizes[env_ids].double()), active.numpy()
+        share = (rearrange(size["missing"], "m -> m 1") * self.feet[env_ids]).numpy()
         return Holes(
             np.where(fails[:, None], share, usual.share),
             np.where(fails, size["patch"].numpy(), usual.size),
             np.where(fails, size["invented"].numpy(), usual.invented),
         )
 
-    def shown(self, rows: Tensor, pose: Pose, query: Query) -> Query:
-        """The ground as the maps of these rows show it to samples (m x 4 x 52); NaN where they know nothing."""
-        lies = self.active()[rows] & (self.sizes[rows][:, SHOWN] != 0).any(dim=-1)
+    def shown(self, env_ids: Tensor, pose: Pose, query: Query) -> Query:
+        """The ground as the maps of these robots show it to samples (m x 4 x 52); NaN where they know nothing."""
+        lies = self.active()[env_ids] & (self.sizes[env_ids][:, SHOWN] != 0).any(dim=-1)
         part = torch.nonzero(lies).squeeze(-1)
         if len(part) == 0:
             return query
 
         def lie(flat_points: Tensor) -> Tensor:
             heights = query(flat_points).clone()
-            points = rearrange(flat_points, "(m foot point) xy -> m foot point xy", m=len(rows), foot=4)
-            by_map = rearrange(heights, "(m foot point) -> m foot point", m=len(rows), foot=4)
-            by_map[part] = self._lie(rows[part], pose.of(rows[part]), points[part], by_map[part], query)
+            points = rearrange(flat_points, "(m foot point) xy -> m foot point xy", m=len(env_ids), foot=4)
+            by_map = rearrange(heights, "(m foot point) -> m foot point", m=len(env_ids), foot=4)
+            by_map[part] = self._lie(env_ids[part], pose.of(env_ids[part]), points[part], by_map[part], query)
             return heights
 
         return lie
 
-    def _lie(self, rows: Tensor, pose: Pose, points: Tensor, truth: Tensor, query: Query) -> Tensor:
+    def _lie(self, env_ids: Tensor, pose: Pose, points: Tensor, truth: Tensor, query: Query) -> Tensor:
         """What maps that fail show at `points` (m, 4, 52, 2) m, where the ground has the height `truth` (m, 4, 52)."""
-        size, began = named(self.sizes[rows]), Beginning(*self.began[rows].unbind(-1))
-        turn = self.turn[rows]
+        size, began = named(self.sizes[env_ids]), Beginning(*self.began[env_ids].unbind(-1))
+        turn = self.turn[env_ids]
         aside = rearrange(size["shift"], "m -> m 1") * torch.stack([turn.cos(), turn.sin()], dim=-1)
-        heights = shown.ask(query, shown.displaced(points, aside + self.drifted[rows, :2]))
+        heights = shown.ask(query, shown.displaced(points, aside + self.drifted[env_ids, :2]))
         heights = torch.where(shown.per_map(size["shift"]) > 0, shown.levelled(heights, truth), heights)
         heights = torch.where(shown.per_map(size["flat"]) > 0, shown.per_map(began.level), heights)
-        heights = heights + shown.per_map(size["rise"] + self.drifted[rows, 2])
+        heights = heights + shown.per_map(size["rise"] + self.drifted[env_ids, 2])
         heights = heights + shown.wall(points, began, size["wall"], size["gap"], size["both"], turn)
         unknown = shown.beyond(points, began, size["edge"])
         eyes = torch.nonzero(size["sensor"]).squeeze(-1)
@@ -142,50 +142,50 @@ class MapFailures:
             eye = pose.base_position[eyes].clone()
             eye[:, 2] += size["sensor"][eyes]
             unknown[eyes] |= shown.hidden(points[eyes], truth[eyes], eye, query)
-        concerned = shown.every_point(self.feet[rows], points.shape[2])
+        concerned = shown.every_point(self.feet[env_ids], points.shape[2])
         return torch.where(concerned, heights.masked_fill(unknown, torch.nan), truth)
 
-    def _draw(self, rows: Tensor, factor: float) -> None:
-        """Draw for these rows whether their maps fail until the next draw, and how."""
-        self.begins[rows], self.ends[rows] = NO_STEP, NO_STEP
-        if factor * self.cfg.probability == 0 or len(rows) == 0:
+    def _draw(self, env_ids: Tensor, factor: float) -> None:
+        """Draw for these robots whether their maps fail until the next draw, and how."""
+        self.begins[env_ids], self.ends[env_ids] = NO_STEP, NO_STEP
+        if factor * self.cfg.probability == 0 or len(env_ids) == 0:
             return
-        m, cfg = len(rows), self.cfg
+        m, cfg = len(env_ids), self.cfg
         kind = torch.bucketize(self._even(m), self.thresholds * factor, right=True)
-        self._draw_sizes(rows, self.ranges[kind.clamp(max=len(self.ranges) - 1)])
+        self._draw_sizes(env_ids, self.ranges[kind.clamp(max=len(self.ranges) - 1)])
         sudden = self._even(m) < cfg.sudden
         (first, last), (shortest, longest) = cfg.begins, cfg.lasts
         delay = ((first + (last - first) * self._even(m)) / self.dt).round().long()
         lasts = ((shortest + (longest - shortest) * self._even(m)) / self.dt).round().long()
         fails = kind < len(self.ranges)
-        begins = self.age[rows] + delay * sudden
-        ends = torch.where(sudden, begins + lasts, self.age[rows] + self.redraw_steps)
-        self.begins[rows], self.ends[rows] = begins.where(fails, NO_STEP), ends.where(fails, NO_STEP)
+        begins = self.age[env_ids] + delay * sudden
+        ends = torch.where(sudden, begins + lasts, self.age[env_ids] + self.redraw_steps)
+        self.begins[env_ids], self.ends[env_ids] = begins.where(fails, NO_STEP), ends.where(fails, NO_STEP)
 
-    def _draw_sizes(self, rows: Tensor, ranges: Tensor) -> None:
-        """Draw how the maps of these rows fail, from the lowest and highest sizes of each (m, 2, sizes)."""
-        m, (low, high) = len(rows), ranges.unbind(1)
+    def _draw_sizes(self, env_ids: Tensor, ranges: Tensor) -> None:
+        """Draw how the maps of these robots fail, from the lowest and highest sizes of each (m, 2, sizes)."""
+        m, (low, high) = len(env_ids), ranges.unbind(1)
         sizes = low + (high - low) * self._even(*low.shape)
         sizes[:, Failure._fields.index("rise")] *= 2.0 * (self._even(m) < 0.5) - 1.0
-        self.sizes[rows], self.drifted[rows] = sizes, 0.0
-        self.turn[rows] = torch.pi * (2 * self._even(m) - 1)
-        self.feet[rows] = self._even(m, 4) < sizes[:, -1:]
+        self.sizes[env_ids], self.drifted[env_ids] = sizes, 0.0
+        self.turn[env_ids] = torch.pi * (2 * self._even(m) - 1)
+        self.feet[env_ids] = self._even(m, 4) < sizes[:, -1:]
 
-    def _begin(self, rows: Tensor, pose: Pose) -> None:
+    def _begin(self, env_ids: Tensor, pose: Pose) -> None:
         """Note where the failures begin that do so in this step, and whose maps have failed."""
-        rows = rows[self.age[rows] == self.begins[rows]]
-        base, soles = pose.base_position[rows], pose.soles[rows]
-        self.began[rows] = torch.stack([base[:, 0], base[:, 1], soles.mean(-1), pose.heading[rows]], dim=-1)
+        env_ids = env_ids[self.age[env_ids] == self.begins[env_ids]]
+        base, soles = pose.base_position[env_ids], pose.soles[env_ids]
+        self.began[env_ids] = torch.stack([base[:, 0], base[:, 1], soles.mean(-1), pose.heading[env_ids]], dim=-1)
         self.failed |= self.active()
 
     def _drift(self) -> None:
         """Let maps walk away from the ground in proportion to the root of the robots' way."""
         rate = named(self.sizes)["drift"] * self.active()
-        rows = torch.nonzero(rate).squeeze(-1)
-        if len(rows):
-            way = (self.poses[0, rows, :2] - self.poses[1, rows, :2]).norm(dim=-1, keepdim=True)
-            steps = torch.randn(len(rows), 3, generator=self.generator)
-            self.drifted[rows] += rearrange(rate[rows], "m -> m 1") * way.sqrt() * steps
+        env_ids = torch.nonzero(rate).squeeze(-1)
+        if len(env_ids):
+            way = (self.poses[0, env_ids, :2] - self.poses[1, env_ids, :2]).norm(dim=-1, keepdim=True)
+            steps = torch.randn(len(env_ids), 3, generator=self.generator)
+            self.drifted[env_ids] += rearrange(rate[env_ids], "m -> m 1") * way.sqrt() * steps
 
     def _even(self, *shape: int) -> Tensor:
         return torch.rand(*shape, generator=self.generator)

@@ -19,7 +19,7 @@ MEMORY = ("condition", "age", "clock", "foot_offset", "origin", "cells", "patche
 class HeightNoise:
     """Errors of n elevation maps (Miki et al. S8); episode-long ones are drawn as unit normals and scaled at each look.
 
-    After `reset` of all rows: `renewed` once a policy step, then `sample` for the rows that it names.
+    After `reset` of all robots: `renewed` once a policy step, then `sample` for the robots that it names.
     """
 
     def __init__(self, cfg: HeightNoiseConfig, num_envs: int, dt: float, generator: torch.Generator) -> None:
@@ -36,19 +36,19 @@ class HeightNoise:
         self.cells = torch.zeros(num_envs, AREAS * AREAS)
         self.patches = torch.zeros(num_envs, AREAS * AREAS)
 
-    def reset(self, rows: Tensor) -> None:
-        """New maps for the episodes that start in these rows, at a random time before their next renewal."""
-        m, random = len(rows), self.generator
-        self._draw_condition(rows)
-        self.age[rows] = 0
-        self.clock[rows] = torch.rand(m, generator=random, dtype=torch.float64)
-        self.foot_offset[rows] = torch.randn(m, 4, 3, generator=random)
-        self.origin[rows] = torch.rand(m, 2, generator=random) * self.cfg.cell_size * AREAS
-        self.cells[rows] = torch.randn(m, AREAS * AREAS, generator=random)
-        self.patches[rows] = torch.rand(m, AREAS * AREAS, generator=random)
+    def reset(self, env_ids: Tensor) -> None:
+        """New maps for the episodes that these robots start, at a random time before their next renewal."""
+        m, random = len(env_ids), self.generator
+        self._draw_condition(env_ids)
+        self.age[env_ids] = 0
+        self.clock[env_ids] = torch.rand(m, generator=random, dtype=torch.float64)
+        self.foot_offset[env_ids] = torch.randn(m, 4, 3, generator=random)
+        self.origin[env_ids] = torch.rand(m, 2, generator=random) * self.cfg.cell_size * AREAS
+        self.cells[env_ids] = torch.randn(m, AREAS * AREAS, generator=random)
+        self.patches[env_ids] = torch.rand(m, AREAS * AREAS, generator=random)
 
     def renewed(self) -> Tensor:
-        """Let a policy step pass; the rows (m,) whose map is renewed in it."""
+        """Let a policy step pass; the robots (m,) whose map is renewed in it."""
         self.age += 1
         self._draw_condition(torch.nonzero(self.age % self.redraw_steps == 0).squeeze(-1))
         self.clock += self.updates_per_step
@@ -67,14 +67,14 @@ class HeightNoise:
 
     def sample(
         self,
-        rows: Tensor,
+        env_ids: Tensor,
         points_w: Tensor,
         foot_height_w: Tensor,
         query: Query,
         factor: float,
         holes: Holes | None = None,
     ) -> Tensor:
-        """Heights in the world (m, 4, 52) m that the maps of these rows have at `points_w` (m, 4, 52, 2) m.
+        """Heights in the world (m, 4, 52) m that the maps of these robots have at `points_w` (m, 4, 52, 2) m.
 
         NaN where they know none. `foot_height_w` (m, 4) m is the height about which they invent some; `factor` is c_sk.
         """
@@ -83,24 +83,24 @@ class HeightNoise:
             self._normal(3, *numbers),
             self._normal(3, *numbers[:2]),
             torch.rand(numbers, generator=self.generator).numpy(),
-            self.foot_offset[rows].numpy(),
+            self.foot_offset[env_ids].numpy(),
         )
         areas = Areas(
-            self.origin[rows].numpy(),
-            (cfg.cell_offset * factor * self.cells[rows]).numpy(),
+            self.origin[env_ids].numpy(),
+            (cfg.cell_offset * factor * self.cells[env_ids]).numpy(),
             cfg.cell_size,
-            self.patches[rows].numpy(),
+            self.patches[env_ids].numpy(),
         )
-        holes = self.holes(len(rows), factor) if holes is None else holes
-        z, seen = (self.table[self.condition[rows]] * factor).numpy(), points_w.clone()
+        holes = self.holes(len(env_ids), factor) if holes is None else holes
+        z, seen = (self.table[self.condition[env_ids]] * factor).numpy(), points_w.clone()
         perturb_positions(seen.numpy(), z, draws)
         heights = query(rearrange(seen, "m foot point xy -> (m foot point) xy")).reshape(numbers).clone()
         perturb_heights(heights.numpy(), seen.numpy(), foot_height_w.numpy(), z, draws, areas, holes)
         return heights
 
-    def _draw_condition(self, rows: Tensor) -> None:
-        self.condition[rows] = torch.bucketize(
-            torch.rand(len(rows), generator=self.generator), self.thresholds, right=True
+    def _draw_condition(self, env_ids: Tensor) -> None:
+        self.condition[env_ids] = torch.bucketize(
+            torch.rand(len(env_ids), generator=self.generator), self.thresholds, right=True
         )
 
     def _normal(self, *shape: int) -> NDArray[np.float32]:

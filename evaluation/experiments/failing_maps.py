@@ -10,7 +10,7 @@ import torch
 
 from envs.anymal import AnymalEnv
 from envs.height_noise import FAILURES, Failure
-from envs.senses import NoisySenses
+from envs.sensors import NoisySensors
 from evaluation.cells import Cell, make_cells
 from evaluation.conditions import CONDITIONS, edge
 from evaluation.noise import NONE, with_noise
@@ -126,7 +126,7 @@ class Midway:
     def __call__(self, env: AnymalEnv, step: int) -> None:
         """Look who is there before this step."""
         progress = ((env.state.base_position_w[:, :2] - self.origin_w) * self.forward_w).sum(-1)
-        rows = torch.nonzero((progress >= self.middle) & (self.began < 0)).squeeze(-1)
-        self.began[rows] = step + 1
-        if self.failure is not None and isinstance(env.senses, NoisySenses) and len(rows):
-            env.senses.failures.fail(rows, self.failure, self.seconds)
+        env_ids = torch.nonzero((progress >= self.middle) & (self.began < 0)).squeeze(-1)
+        self.began[env_ids] = step + 1
+        if self.failure is not None and isinstance(env.sensors, NoisySensors) and len(env_ids):
+            env.sensors.failures.fail(env_ids, self.failure, self.seconds)

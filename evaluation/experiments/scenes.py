@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from envs.anymal import AnymalEnv
-from envs.senses import NoisySenses
+from envs.sensors import NoisySensors
 from envs.terrains import RESOLUTION, Surface, Tile, build_map
 from envs.terrains.grid import level_pieces, shape_of, steps
 from envs.terrains.stairs import LANE_FLAT, flight
@@ -79,8 +79,8 @@ def show(env: AnymalEnv, tiles: Sequence[Tile]) -> None:
     def heights(points_w: Tensor) -> Tensor:
         return torch.from_numpy(shown.height(points_w.numpy()))
 
-    if isinstance(env.senses, NoisySenses):
-        env.senses.query = heights
+    if isinstance(env.sensors, NoisySensors):
+        env.sensors.query = heights
 
 
 class SlipperyStretch:

@@ -28,7 +28,7 @@ from evaluation.rollout import Step
 from evaluation.trial import Trial
 from evaluation.urdf.ground import add_ground
 from evaluation.urdf.robot import find_parts, load_robot
-from evaluation.urdf.senses import ROW, Senses
+from evaluation.urdf.sensors import ROW, Sensors
 from evaluation.urdf.walker import Body, Walker
 
 NOISE_STREAM = 2
@@ -56,7 +56,7 @@ class Start:
     edge_x: Tensor | None
     """(1,) m in the world of the edge that all feet have to get over; None where the distance counts."""
     seed: int
-    """Of its senses."""
+    """Of its sensors."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def episode(env: AnymalEnv, model: mujoco.MjModel, urdf: Path, runner: Runner, s
     cfg, placement = env.cfg, env.placement
     walker = Walker(model, find_parts(model, urdf), start.body)
     walker.start(start.qpos, start.qvel)
-    s, senses = walker.state, Senses(env, start.seed)
+    s, sensors = walker.state, Sensors(env, start.seed)
     commands = Commands(cfg.commands, 1, cfg.dt, torch.Generator())
     commands.resample(ROW, s.heading, 1.0)
     trial = Trial(s, walker.mass, cfg.dt, start.edge_x)
@@ -152,7 +152,7 @@ def episode(env: AnymalEnv, model: mujoco.MjModel, urdf: Path, runner: Runner, s
     for push in start.pushes:
         commands.hold_heading(s.heading)
         s.command = commands.velocity.clone()
-        target = runner.step(senses.measure(s), s.command[0].numpy(), senses.height)
+        target = runner.step(sensors.measure(s), s.command[0].numpy(), sensors.height)
         walker.push(push)
         walker.step(target, cfg.decimation)
         fell, position = walker.fell, s.base_position_w[:, :2]

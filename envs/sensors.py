@@ -26,11 +26,11 @@ HISTORIES = {"joint_position": "joint_position_history", "joint_velocity": "join
 """Quantity -> what was measured of it in the steps before."""
 
 
-class Senses:
+class Sensors:
     """The truth: height samples of the surface, and the observation groups without noise."""
 
     def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
-        """Senses of `cfg.num_envs` robots on `surface`."""
+        """Sensors of `cfg.num_envs` robots on `surface`."""
         self.cfg, self.surface = cfg, surface
         self.ring_offsets = layout.ring_offsets()
         self.own: tuple[Observation, ...] = tuple(named("observations", cfg.own.observations).values())
@@ -44,14 +44,14 @@ class Senses:
     def sense(self, s: State, samples: int) -> None:
         """Take note of the state after a step; `samples` in all so far."""
 
-    def reset(self, rows: Tensor, s: State) -> None:
-        """Take note of the episodes that start in these rows of the state."""
+    def reset(self, env_ids: Tensor, s: State) -> None:
+        """Take note of the episodes that these robots start."""
 
     def seed(self, seed: int) -> None:
         """Draw from here on with this seed."""
 
-    def observe(self, s: State, rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
-        """All observation groups of these rows, whose state alone is `s`; new tensors."""
+    def observe(self, s: State, env_ids: Tensor | slice = slice(None)) -> dict[str, Tensor]:
+        """All observation groups of these robots, whose state alone is `s`; new tensors."""
         return observations.observe(s, self.own)
 
     def map_failed(self) -> Tensor:
@@ -59,7 +59,7 @@ class Senses:
         return torch.zeros(self.cfg.num_envs, dtype=torch.bool)
 
     def metrics(self) -> dict[str, float]:
-        """What to log about the senses."""
+        """What to log about the sensors."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Senses:
         """Restore `state_dict`."""
 
 
-class NoisySenses(Senses):
+class NoisySensors(Sensors):
     """Beside the truth what a robot has instead: noisy sensors, a drifting estimator and a bad elevation map."""
 
     def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
@@ -80,7 +80,7 @@ class NoisySenses(Senses):
         self.of_maps = OwnGenerator(cfg.seed, stream=6)
         self.delayed = DelayedProprioception(cfg.latency.proprioception, n, cfg.dt, cfg.seed, stream=4)
         self.seed(cfg.seed)
-        self.sensors = SensorNoise(cfg.sensor_noise, n, cfg.dt, self.generator)
+        self.noise = SensorNoise(cfg.sensor_noise, n, cfg.dt, self.generator)
         self.maps = HeightNoise(cfg.height_noise, n, cfg.dt, self.of_maps.generator)
         failures, redraw_steps = cfg.height_noise.failures, self.maps.redraw_steps
         self.failures = MapFailures(failures, redraw_steps, n, cfg.dt, self.of_maps.generator)
@@ -105,7 +105,7 @@ class NoisySenses(Senses):
     def sense(self, s: State, samples: int) -> None:
         """Read all sensors, and renew the maps that are due."""
         self.factor = noise_factor(samples, self.cfg.height_noise)
-        self.sensors.advance()
+        self.noise.advance()
         self.delayed.advance(s)
         before = self.perceived
         histories = {history: push(before[history], before[name]) for name, history in HISTORIES.items()}
@@ -114,47 +114,47 @@ class NoisySenses(Senses):
         if self.sensed is not None:
             self.sensed.advance(s)
         self._look(pose, self.maps.renewed())
-        measured = self.sensors.measure(self.delayed.felt(s), torch.arange(self.cfg.num_envs))
+        measured = self.noise.measure(self.delayed.felt(s), torch.arange(self.cfg.num_envs))
         stuck = rearrange(self.failures.stuck(), "n -> n 1 1")
         heights = torch.where(stuck, before["height_samples"], self._relative(pose))
         self.perceived = {**measured, **histories, "height_samples": heights}
 
-    def reset(self, rows: Tensor, s: State) -> None:
-        """New errors for these rows, whose histories hold the present."""
-        self.sensors.reset(rows)
-        self.delayed.reset(rows, s)
-        self.maps.reset(rows)
+    def reset(self, env_ids: Tensor, s: State) -> None:
+        """New errors for these robots, whose histories hold the present."""
+        self.noise.reset(env_ids)
+        self.delayed.reset(env_ids, s)
+        self.maps.reset(env_ids)
         pose = pose_of(s)
-        self.failures.reset(rows, pose, self.factor)
+        self.failures.reset(env_ids, pose, self.factor)
         if self.sensed is not None:
-            self.sensed.reset(rows, s)
-        self._look(pose, rows)
-        measured = self.sensors.measure(s, rows)
+            self.sensed.reset(env_ids, s)
+        self._look(pose, env_ids)
+        measured = self.noise.measure(s, env_ids)
         histories = {
             history: repeat(measured[name], "m j -> m t j", t=getattr(s, history).shape[1])
             for name, history in HISTORIES.items()
         }
-        new = {**measured, **histories, "height_samples": self._relative(pose)[rows]}
+        new = {**measured, **histories, "height_samples": self._relative(pose)[env_ids]}
         if not self.perceived:
             self.perceived = {name: getattr(s, name).clone() for name in new}
         for name, values in new.items():
-            self.perceived[name][rows] = values
+            self.perceived[name][env_ids] = values
 
-    def _look(self, pose: Pose, rows: Tensor) -> None:
-        """Take new samples from the maps of these rows, where their feet are now."""
-        points = ring_points(*self.failures.looks_from(rows), torch.from_numpy(self.ring_offsets).float())
-        query = self.query if self.sensed is None else self.sensed.query(rows)
-        shown = self.failures.shown(rows, pose, query)
-        holes = self.failures.holes(rows, self.maps.holes(len(rows), self.factor))
-        self.map_heights_w[rows] = self.maps.sample(rows, points, pose.soles[rows], shown, self.factor, holes)
+    def _look(self, pose: Pose, env_ids: Tensor) -> None:
+        """Take new samples from the maps of these robots, where their feet are now."""
+        points = ring_points(*self.failures.looks_from(env_ids), torch.from_numpy(self.ring_offsets).float())
+        query = self.query if self.sensed is None else self.sensed.query(env_ids)
+        shown = self.failures.shown(env_ids, pose, query)
+        holes = self.failures.holes(env_ids, self.maps.holes(len(env_ids), self.factor))
+        self.map_heights_w[env_ids] = self.maps.sample(env_ids, points, pose.soles[env_ids], shown, self.factor, holes)
 
     def _relative(self, pose: Pose) -> Tensor:
         """The samples last taken from the maps, minus the present height of the soles, (n, 4, 52) m; NaN: unknown."""
         return self.map_heights_w - rearrange(pose.soles, "n foot -> n foot 1")
 
-    def observe(self, s: State, rows: Tensor | slice = slice(None)) -> dict[str, Tensor]:
+    def observe(self, s: State, env_ids: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """The clean groups, and the noisy ones: the same functions of the state as it is perceived."""
-        perceived = replace(s, **{name: value[rows] for name, value in self.perceived.items()})
+        perceived = replace(s, **{name: value[env_ids] for name, value in self.perceived.items()})
         return {**super().observe(s), **observations.observe_noisy(perceived, self.own)}
 
     def map_failed(self) -> Tensor:
@@ -171,7 +171,7 @@ class NoisySenses(Senses):
             "generator": self.generator.get_state(),
             "of_maps": self.of_maps.state_dict(),
             "factor": self.factor,
-            "sensors": self.sensors.state_dict(),
+            "sensors": self.noise.state_dict(),
             "delayed": self.delayed.state_dict(),
             "maps": self.maps.state_dict(),
             "failures": self.failures.state_dict(),
@@ -184,7 +184,7 @@ class NoisySenses(Senses):
         """Restore `state_dict`."""
         self.generator.set_state(state["generator"])
         self.factor, self.map_heights_w = state["factor"], state["map_heights_w"].clone()
-        self.sensors.load_state_dict(state["sensors"])
+        self.noise.load_state_dict(state["sensors"])
         for own in (name for name in ("of_maps", "delayed") if name in state):
             getattr(self, own).load_state_dict(state[own])
         self.maps.load_state_dict(state["maps"])
@@ -207,6 +207,6 @@ def ring_points(foot_xy: Tensor, heading: Tensor, offsets: Tensor) -> Tensor:
     return rearrange(foot_xy, "m foot xy -> m foot 1 xy") + rearrange(turned, "m point xy -> m 1 point xy")
 
 
-def make_senses(cfg: EnvConfig, surface: Surface) -> Senses:
-    """Perfect senses, and with `cfg.noisy_groups` those of a real robot beside them."""
-    return NoisySenses(cfg, surface) if cfg.noisy_groups else Senses(cfg, surface)
+def make_sensors(cfg: EnvConfig, surface: Surface) -> Sensors:
+    """Perfect sensors, and with `cfg.noisy_groups` those of a real robot beside them."""
+    return NoisySensors(cfg, surface) if cfg.noisy_groups else Sensors(cfg, surface)

@@ -19,7 +19,7 @@ ROW = torch.zeros(1, dtype=torch.long)
 """The only robot."""
 
 
-class Senses:
+class Sensors:
     """Sensors, state estimator and elevation map of one robot, from the start of its episode on."""
 
     def __init__(self, env: AnymalEnv, seed: int) -> None:
