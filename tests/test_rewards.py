@@ -30,7 +30,7 @@ def test_weights_name_every_term_in_the_papers_order() -> None:
     order = [
         "linear_tracking", "angular_tracking", "linear_velocity", "angular_velocity", "orthogonal_velocity",
         "base_motion", "foot_clearance", "leg_collision", "joint_motion", "knee_flexion", "target_smoothness",
-        "torque", "slip", "stance", "power", "foot_lift",
+        "torque", "slip", "stance", "power", "foot_lift", "swing_height",
     ]  # fmt: skip
     assert list(TERMS) == [field.name for field in fields(RewardWeights)] == order
 
@@ -46,8 +46,8 @@ def test_weights_are_those_of_s7_but_for_base_motion_and_collisions() -> None:
     assert [literal[name] for name in list(TERMS)[:5]] == [0, 0, 0.75, 0.75, 0.75]
     ours = asdict(RewardWeights())
     assert [ours[name] for name in list(TERMS)[:5]] == [1.5, 0.75, 0, 0, 0]
-    own = ("stance", "power", "foot_lift")
-    assert [literal[name] for name in own] == [0, 0, 0] and all(ours[name] for name in own)
+    own = ("stance", "power", "foot_lift", "swing_height")
+    assert not any(literal[name] for name in own) and all(ours[name] for name in own)
 
 
 def test_linear_tracking_is_one_on_target_and_falls_with_the_whole_horizontal_error() -> None:
@@ -141,8 +141,24 @@ def test_power_is_the_magnitude_of_each_joints_torque_times_its_velocity() -> No
 def test_foot_lift_is_free_up_to_its_limit_above_the_highest_sample() -> None:
     heights = torch.full((1, 4, 52), -0.25)
     heights[0, 1, 7] = -0.08  # higher ground beside the second foot: no more than it needs
-    assert value("foot_lift", state(1, C, height_samples=heights)) == pytest.approx(-3 * 0.15)
+    assert value("foot_lift", state(1, C, height_samples=heights)) == pytest.approx(-3 * 0.13)
     assert value("foot_lift", state(1, height_samples=0.25)) == 0
+
+
+def test_swing_height_wants_feet_in_mid_swing_above_the_ground_near_them() -> None:
+    walking = {"base_frequency": 1.25, "phase": [pi / 2, pi / 4, 3 * pi / 2, 0.0]}  # half up: 0.06 m, and by half
+    low = value("swing_height", state(1, C, height_samples=-0.02, **walking))
+    assert low == pytest.approx(-(0.10 + 0.5 * 0.04))
+    assert value("swing_height", state(1, height_samples=-0.12, **walking)) == 0
+    heights = torch.full((1, 4, 52), -0.12)
+    heights[0, :2, 14:], heights[0, 2] = 0.3, 0.3  # risers beyond 0.16 m of swing feet, and beside a standing one
+    assert value("swing_height", state(1, height_samples=heights, **walking)) == 0
+    heights[0, 0, 13] = 0.05
+    assert value("swing_height", state(1, height_samples=heights, **walking)) == pytest.approx(-0.17)
+
+
+def test_swing_height_leaves_standing_robots_alone() -> None:
+    assert value("swing_height", state(1, height_samples=0.0, phase=pi / 2)) == 0
 
 
 def test_foot_clearance_counts_swing_feet_far_above_every_sample() -> None:
@@ -209,21 +225,23 @@ SCALED = {"base_motion", "leg_collision", "joint_motion", "target_smoothness", "
 def test_exactly_the_papers_terms_and_the_base_motion_come_in_with_c_k() -> None:
     generator = torch.Generator().manual_seed(0)
 
-    def shaken(factor: float) -> State:
+    def shaken(factor: float, walks: bool) -> State:
         generator.manual_seed(0)
         s = state(1, factor)
         for name, quantity in vars(s).items():
             if isinstance(quantity, torch.Tensor) and name not in ("base_quaternion", "gravity_b"):
                 quantity.copy_(torch.randn(quantity.shape, generator=generator).abs())
         s.height_samples[:] = -0.5
+        s.height_samples[:, 0] = 0.0
         s.phase[:] = 1.0
         s.joint_position[:] = 2.5
-        s.base_frequency[:] = 0.0
+        s.base_frequency[:] = float(walks)
         return s
 
     for name, term in TERMS.items():
         expected = 0.5 if name in SCALED else 1.0
-        assert (term(shaken(0.5)) / term(shaken(1.0))).item() == pytest.approx(expected), name
+        half, full = (term(shaken(factor, walks=name != "stance")) for factor in (0.5, 1.0))
+        assert (half / full).item() == pytest.approx(expected), name
 
 
 def test_the_weighted_terms_are_per_second_and_leave_out_what_has_no_weight() -> None:
