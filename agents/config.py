@@ -118,7 +118,7 @@ class RefinementConfig:
 class StudentTrainingConfig:
     """Distillation of the Teacher into the Student (Miki, Table S2); defaults are sized for two CPU cores."""
 
-    max_iterations: int = 400
+    max_iterations: int = 500
     """Iterations of the distillation, counted from its first start."""
     num_steps_per_env: int = 50
     """Policy steps per robot and iteration (paper: 400, with 300 robots)."""
@@ -130,13 +130,13 @@ class StudentTrainingConfig:
     """Groups of robots that take turns in each pass, with one gradient step per 10 of their steps."""
     learning_rate: float = 5e-4
     """Adam's step size at the start (paper: 5e-4)."""
-    lr_decay: float = 0.975
+    lr_decay: float = 0.98
     """Factor on the learning rate per 250,000 samples."""
     max_grad_norm: float = 1.0
     """Largest gradient norm."""
     reconstruction: float = 0.5
     """Weight of the reconstruction loss (paper: 0.5)."""
-    uphill: float = 1.0
+    uphill: float = 1.5
     """Exponent p: uphill the Teacher is asked for its forward command / cos(pitch)^p (decision 46)."""
     std: float = 0.05
     """Standard deviation of the noise on the Student's actions while it collects samples, in action units."""
