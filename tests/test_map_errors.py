@@ -20,7 +20,7 @@ ROBOTS, LOOKS = 40, 60
 def measured(error: Any, dead: int = 0) -> dict[str, Any]:
     """What is found of errors (looks, robots, 4, 52) m; the last `dead` robots do not count."""
     sensors, truth = NoisySensors.__new__(NoisySensors), torch.zeros(ROBOTS, 4, 52)
-    env: Any = SimpleNamespace(num_envs=ROBOTS, senses=sensors, state=SimpleNamespace(height_samples=truth))
+    env: Any = SimpleNamespace(num_envs=ROBOTS, sensors=sensors, state=SimpleNamespace(height_samples=truth))
     errors = MapErrors(env, lambda: torch.arange(ROBOTS) < ROBOTS - dead)
     step: Any = SimpleNamespace(done=torch.zeros(ROBOTS, dtype=torch.bool))
     for look in error:

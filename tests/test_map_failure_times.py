@@ -128,9 +128,9 @@ def test_every_failure_is_a_level_of_noise_that_holds_it() -> None:
 
 
 def test_impossible_failures_are_refused() -> None:
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         FailureConfig(probability=1.2)
-    with pytest.raises(ValueError, match="not all at 0"):
+    with pytest.raises(ValueError, match="not all of them 0"):
         FailureConfig(weights=FailureWeights(**{name: 0.0 for name in FAILURES}))
     with pytest.raises(ValueError, match="shorter one first"):
         FailureConfig(begins=(3.0, 1.0))

@@ -193,7 +193,7 @@ def test_its_learning_rate_rises_with_samples_up_to_the_schedule(tmp_path: Path)
     for alg.samples in (0, TENFOLD, 10 * TENFOLD):
         alg._decay_learning_rate()
         rates.append(alg.optimizer.param_groups[0]["lr"])
-    assert rates == pytest.approx([1e-5, 1e-4, 5e-4 * 0.975 ** (10 * TENFOLD / 250_000)])
+    assert rates == pytest.approx([1e-5, 1e-4, 5e-4 * 0.98 ** (10 * TENFOLD / 250_000)])
 
 
 def test_its_policy_is_the_mean_of_a_window_that_begins_with_the_other(tmp_path: Path) -> None:
