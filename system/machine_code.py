@@ -66,6 +66,8 @@ def keep(user: Any, function: Callable[..., Any], kept_in: str) -> None:
         config.CACHE_DIR = str(folder)  # pyright: ignore[reportAttributeAccessIssue]
         try:
             user._cache = CodeCache(function)
+        except RuntimeError as error:  # numba cannot write there any more
+            do_without(OSError(f"{folder} cannot be written: {error}"))
         finally:
             config.CACHE_DIR = chosen  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -122,6 +124,20 @@ class HashedFiles(IndexDataCacheFile):
         except Exception:
             return {}
         return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the machine code of one signature in a file of its own.
+
+        numba numbers these files by an index that another process may just be writing anew: its numbers would name the
+        code of the other's signature.
+        """
+        overloads = self._load_index()
+        name = overloads[key] = self._data_name(sha256(repr(key).encode()).hexdigest()[:24])
+        self._save_data(name, data)
+        self._save_index(overloads)
+
+    def _data_name(self, number: str) -> str:
+        return f"{self._index_name.removesuffix('.nbi')}.{number}.nbc"
 
     def _load_data(self, name: str) -> Any:
         return pickle.loads(_intact(Path(self._data_path(name)).read_bytes()))

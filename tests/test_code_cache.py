@@ -16,7 +16,7 @@ from envs.collider.memory import link, named
 from envs.terrains import compiled
 from mapping import compiled as of_maps
 from mapping.window import kept_at
-from system import caching
+from system import caching, machine_code
 
 elsewhere = named("anymal_test_elsewhere", types.float64(types.float64))
 
@@ -136,3 +136,31 @@ def test_code_that_was_kept_calls_what_a_name_means_now() -> None:
         link("anymal_test_elsewhere", function)
         kept = compiled.c_function(through, types.float64(types.float64))
         assert (kept.cache_hits, kept.ctypes(0.5)) == (hits, 0.5 + added)
+
+
+def test_processes_that_keep_different_signatures_at_once_never_meet_each_other_s_code(folder: Path) -> None:
+    here, there = (compiled.compiled(square_of)._cache._cache_file for _ in range(2))  # pyright: ignore
+    load = here._load_index
+
+    def load_while_another_saves() -> dict[Any, str]:
+        index = load()
+        there.save("float32", "code for float32")
+        return index
+
+    here._load_index = load_while_another_saves
+    here.save("float64", "code for float64")
+    del here._load_index
+    assert here.load("float64") == "code for float64"
+    assert here.load("float32") in (None, "code for float32")
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_cache_that_is_gone_when_it_is_needed_is_done_without(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere(function: Any) -> None:
+        raise RuntimeError("cannot cache function: no locator available")
+
+    monkeypatch.setattr(machine_code, "CodeCache", nowhere)
+    in_a_new_process()
+    assert "no locator available" in capsys.readouterr().err
