@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import zipfile
-import zlib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapping.config import MapConfig
+from system.files import whole
 
 VERSION = 1
 Pose = tuple[float, float, float] | None
@@ -27,15 +25,10 @@ def write(
     path: Path, cfg: MapConfig, heights: NDArray, variances: NDArray, corner: NDArray, pose: Pose, clouds: int
 ) -> None:
     """Write a map, whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     about = json.dumps({"version": VERSION, "cfg": asdict(cfg), "clouds": clouds})
     place = np.array([] if pose is None else pose)
-    try:
-        with part.open("wb") as file:
-            np.savez_compressed(file, about=about, heights=heights, variances=variances, corner=corner, pose=place)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as part, part.open("wb") as file:
+        np.savez_compressed(file, about=about, heights=heights, variances=variances, corner=corner, pose=place)
 
 
 def read(path: Path) -> tuple[MapConfig, NDArray, NDArray, NDArray, Pose, int]:
@@ -46,10 +39,17 @@ def read(path: Path) -> tuple[MapConfig, NDArray, NDArray, NDArray, Pose, int]:
             heights, variances, corner, pose = (arrays[name] for name in ("heights", "variances", "corner", "pose"))
         cfg, clouds = MapConfig(**about["cfg"]), int(about["clouds"])
         shapes = heights.shape, variances.shape, corner.shape
-        if about["version"] != VERSION or shapes != ((cfg.cells, cfg.cells),) * 2 + ((2,),) or len(pose) not in (0, 3):
+        heights, variances = heights.astype(np.float32), variances.astype(np.float32)
+        corner, pose = corner.astype(np.int64), pose.astype(np.float64)
+        if (
+            not (np.isfinite(variances).all() and np.isfinite(pose).all())
+            or about["version"] != VERSION
+            or shapes != ((cfg.cells, cfg.cells),) * 2 + ((2,),)
+            or len(pose) not in (0, 3)
+        ):
             raise ValueError("other content")
     except FileNotFoundError as error:
         raise MapFileError(f"There is no {path}.") from error
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # a damaged zip archive fails in many ways
         raise MapFileError(f"{path} is not an elevation map that this version can read.") from error
     return cfg, heights, variances, corner, tuple(pose.tolist()) if len(pose) else None, clouds

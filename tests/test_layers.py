@@ -33,7 +33,7 @@ OURS = {
 }
 ALLOWED = {
     "anymal_policy": ("anymal_policy",),
-    "mapping": ("mapping", "system.machine_code"),
+    "mapping": ("mapping", "system.machine_code", "system.files"),
     "system": ("system",),
     "agents": ("agents", "anymal_policy", "system"),
     "envs": ("envs", "mapping", "anymal_policy.gait", "anymal_policy.layout", "system"),

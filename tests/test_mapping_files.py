@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mapping import ElevationMap, MapConfig, MapFileError
 
@@ -55,4 +56,27 @@ def test_a_damaged_and_a_missing_map_are_refused(tmp_path: Path) -> None:
         ElevationMap.load(path)
     np.savez(path, about="{}", heights=np.zeros(3))
     with pytest.raises(MapFileError):
+        ElevationMap.load(path)
+
+
+def test_a_map_that_cannot_be_written_is_named_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    for name in ("none/map.npz", "folder.npz"):
+        with pytest.raises(OSError, match=name) as refusal:
+            filled().save(tmp_path / name)
+        assert "part" not in str(refusal.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.npz"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"heights": np.full((50, 50), "a")}, {"variances": np.full((50, 50), np.nan)}, {"pose": np.full(3, np.nan)}],
+)
+def test_a_map_of_what_is_no_number_is_refused(tmp_path: Path, change: dict[str, NDArray]) -> None:
+    path = tmp_path / "map.npz"
+    filled().save(path)
+    with np.load(path) as arrays:
+        held = dict(arrays)
+    np.savez(path, **{**held, **change})
+    with pytest.raises(MapFileError, match="is not an elevation map"):
         ElevationMap.load(path)
