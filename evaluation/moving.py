@@ -13,6 +13,8 @@ import tyro
 from PIL import Image
 
 from system import stopping
+from system.files import whole
+from system.shell import quoted
 
 STEP = 10
 """Of quality, from one try to the next."""
@@ -67,11 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = tyro.cli(Args, args=argv, prog="evaluation.moving")
     try:
         pictures, rate = read_pictures(args.video, args.every)
-        args.picture.write_bytes(shrunk(pictures, rate, args.quality, args.largest * 1e6))
+        content = shrunk(pictures, rate, args.quality, args.largest * 1e6)
+        with whole(args.picture) as part:
+            part.write_bytes(content)
     except (ValueError, OSError, RuntimeError) as error:
         print(f"evaluation.moving: {error}", file=sys.stderr)
         return 2
-    print(f"Wrote {args.picture}, {args.picture.stat().st_size / 1e6:.1f} MB")
+    print(f"Wrote {quoted(args.picture)}, {len(content) / 1e6:.1f} MB")
     return 0
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from full_disk import full_disk
 from PIL import Image
 
 from evaluation import moving
@@ -57,3 +58,17 @@ def test_progress_says_what_is_left_every_few_seconds_without_a_terminal(capsys:
         progress.tell(step, 200)
     progress.end()
     assert capsys.readouterr().err.splitlines() == ["0.84 s of 4.00 s, 19 s left", "1.68 s of 4.00 s, 14 s left"]
+
+
+def test_a_full_disk_leaves_the_picture_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    out = tmp_path / "my picture.webp"
+    out.write_bytes(b"the one before")
+    monkeypatch.setattr(moving, "read_pictures", lambda video, every: ([Image.new("RGB", (8, 8))] * 2, 25.0))
+    with full_disk():
+        assert moving.main(["video.mp4", str(out)]) == 2
+    assert "my picture.webp" in capsys.readouterr().err and out.read_bytes() == b"the one before"
+    assert moving.main(["video.mp4", str(out)]) == 0
+    assert f"Wrote '{out}'," in capsys.readouterr().out
+    assert [path.name for path in tmp_path.iterdir()] == ["my picture.webp"]
