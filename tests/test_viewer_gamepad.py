@@ -168,3 +168,25 @@ def test_a_switch_that_finds_none_goes_back(monkeypatch: pytest.MonkeyPatch) -> 
     wishes.grant()
     assert switch.value is False
     assert len(said) == 1
+
+
+class Refused(Pads):
+    """A gamepad that this user may not open."""
+
+    def Controller(self, number: int) -> Pads:  # noqa: N802
+        raise RuntimeError("Permission denied")
+
+
+def test_a_gamepad_that_cannot_be_opened_or_read_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    plugged(monkeypatch, Refused())
+    with pytest.raises(ValueError, match="cannot be read .Permission denied."):
+        find_gamepad()
+    pads = plugged(monkeypatch, Pads())
+    gamepad = find_gamepad()
+
+    def quit_meanwhile() -> None:
+        raise RuntimeError("video system not initialized")
+
+    monkeypatch.setattr(pads, "pump", quit_meanwhile)
+    with pytest.raises(ValueError, match="cannot be read .video system"):
+        gamepad.steer(Wish())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from viewer.driving import REACH, Wish, within
@@ -61,21 +62,32 @@ def find_gamepad() -> Gamepad:
         os.environ.setdefault(name, value)
     try:
         pygame, pads = importlib.import_module("pygame"), importlib.import_module("pygame._sdl2.controller")
-        pygame.display.init()
-        pads.init()
     except (ImportError, RuntimeError) as error:
         raise ValueError(f"A gamepad needs pygame-ce ({error}): `pip install -r requirements.txt`.") from error
-    number = next((number for number in range(pads.get_count()) if pads.is_controller(number)), None)
-    if number is None:
-        pads.quit()
-        raise ValueError("There is no gamepad at the computer that runs this page: plug one in, and try again.")
-    pad = pads.Controller(number)
+    with as_refusal():
+        pygame.display.init()
+        pads.init()
+        number = next((number for number in range(pads.get_count()) if pads.is_controller(number)), None)
+        if number is None:
+            pads.quit()
+            raise ValueError("There is no gamepad at the computer that runs this page: plug one in, and try again.")
+        pad = pads.Controller(number)
     axes = (pygame.CONTROLLER_AXIS_LEFTX, pygame.CONTROLLER_AXIS_LEFTY, pygame.CONTROLLER_AXIS_RIGHTX)
 
     def read() -> Sticks:
-        pygame.event.pump()
-        if not pad.attached():
-            raise ValueError("The gamepad is gone: plug it in, and try again.")
-        return Sticks(*(pad.get_axis(axis) / FULL for axis in axes))
+        with as_refusal():
+            pygame.event.pump()
+            if not pad.attached():
+                raise ValueError("The gamepad is gone: plug it in, and try again.")
+            return Sticks(*(pad.get_axis(axis) / FULL for axis in axes))
 
     return Gamepad(read)
+
+
+@contextmanager
+def as_refusal() -> Iterator[None]:
+    """Context in which what SDL cannot do, with a gamepad that this user may not open, say, is a ValueError."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ValueError(f"The gamepad cannot be read ({error}): plug it in anew, and try again.") from error
