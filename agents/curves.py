@@ -56,6 +56,6 @@ def read(path: Path) -> list[dict[str, str]]:
     """The file's rows, as far as they are intact."""
     if not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8", errors="replace").replace("\0", "").splitlines()
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").replace("\0", "").splitlines()
     rows = csv.DictReader(lines)
     return [row for row in rows if (row.get("iteration") or "").isdigit() and None not in (*row, *row.values())]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ import tyro
 from numpy.typing import NDArray
 
 from agents.checkpoint import CURVES_FILE, stage_directories
+from agents.curves import read
 from system import stopping
-from system.files import whole
+from system.files import whole, with_ending
 from system.shell import quoted
 
 PANELS = {
@@ -31,6 +31,8 @@ PANELS = {
 """Title of each panel, and the beginnings of the names of the metrics that it shows; each metric is shown once."""
 DASHES = ("-", "--", ":", "-.")
 """Of the first ten curves of a panel, the next ten, and so on."""
+SAMPLES = "train/samples"
+"""Metric that all others are drawn over."""
 SMOOTHING = 15
 """Iterations over which a curve is averaged."""
 
@@ -53,16 +55,17 @@ def read_curves(runs: Sequence[Path]) -> dict[str, NDArray[np.float64]]:
         path = place / CURVES_FILE
         if not path.is_file():
             raise ValueError(f"There is no {path}: name the directory of a training run.")
-        with path.open(newline="") as file:
-            part = list(csv.DictReader(file))
-        samples += [offset + float(row["train/samples"]) for row in part]
+        part = read(path)
+        samples += [offset + float(row.get(SAMPLES) or "nan") for row in part]
         rows += part
         offset = samples[-1] if samples else 0.0
     if not rows:
         raise ValueError("These runs have not finished an iteration yet.")
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{CURVES_FILE} has rows without {SAMPLES}: name the directory of a training run.")
     names = dict.fromkeys(name for row in rows for name in row)
     curves = {name: np.array([float(row.get(name) or "nan") for row in rows]) for name in names}
-    return curves | {"train/samples": np.array(samples)}
+    return curves | {SAMPLES: np.array(samples)}
 
 
 def smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -89,7 +92,7 @@ def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
         names = [name for name in curves if name.startswith(beginnings) and name not in shown]
         shown.update(names)
         for number, name in enumerate(names):
-            axes.plot(curves["train/samples"] / 1e6, smooth(curves[name]), label=name.split("/")[-1], **look(number))
+            axes.plot(curves[SAMPLES] / 1e6, smooth(curves[name]), label=name.split("/")[-1], **look(number))
         axes.set(title=title, xlabel="million samples")
         axes.grid(alpha=0.3)
         if axes.lines:
@@ -103,11 +106,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Draw; exit code 2 for runs that cannot be read."""
     args = tyro.cli(Args, args=argv, prog="evaluation.curves")
     try:
-        draw(read_curves(args.runs), args.out)
+        out = with_ending(args.out, ".png")
+        draw(read_curves(args.runs), out)
     except (ValueError, OSError) as error:
         print(f"evaluation.curves: {error}", file=sys.stderr)
         return 2
-    print(f"Wrote {quoted(args.out)}")
+    print(f"Wrote {quoted(out)}")
     return 0
 
 

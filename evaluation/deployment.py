@@ -6,7 +6,6 @@ from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
-from system.files import naming
+from system.files import scratch
 
 MODEL, CONTRACT = "student.onnx", "student.json"
 TOLERANCE = 1e-4
@@ -47,8 +46,7 @@ def deploy(policy: StudentPolicy, out: Path) -> float:
     """
     module = deployed(policy)
     out.mkdir(parents=True, exist_ok=True)
-    with naming(out), TemporaryDirectory(prefix=".export-", dir=out) as unfinished:
-        made = Path(unfinished)
+    with scratch(out, ".export-") as made:
         record = contract.whole(describe(policy, module), policy.own_terms)
         write_onnx(module, made / MODEL, {contract.METADATA: contract.as_text(record)})
         error = difference(module, made / MODEL)

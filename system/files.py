@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from system.console import say
@@ -14,10 +16,21 @@ _unfinished: set[Path] = set()
 
 
 def forget_unfinished() -> None:
-    """Remove what `whole` is writing, for a process that ends without coming back there."""
+    """Remove what `whole` and `scratch` are writing, for a process that ends without coming back there."""
     for part in tuple(_unfinished):
         with suppress(OSError):
-            part.unlink(missing_ok=True)
+            shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+@contextmanager
+def scratch(folder: Path, name: str) -> Iterator[Path]:
+    """Context with a new folder of a name that begins like this within `folder`, gone afterwards."""
+    with naming(folder), TemporaryDirectory(prefix=name, dir=folder) as made:
+        _unfinished.add(Path(made))
+        try:
+            yield Path(made)
+        finally:
+            _unfinished.discard(Path(made))
 
 
 @contextmanager
@@ -51,6 +64,11 @@ def write(path: Path, text: str) -> None:
     """Replace a file by this text; raises as `whole` does."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def with_ending(path: Path, ending: str) -> Path:
+    """The path, with this ending if it has none: who writes pictures and arrays adds one of his own."""
+    return path if path.suffix else path.with_name(f"{path.name}{ending}")
 
 
 def append(path: Path, content: bytes) -> None:

@@ -18,8 +18,11 @@ def write_run(path, rows):
 
 
 def test_samples_count_on_from_run_to_run_and_missing_values_are_nan(tmp_path):
-    first = write_run(tmp_path / "a", [{"train/samples": 10.0, "x": 1.0}, {"train/samples": 20.0, "x": ""}])
-    second = write_run(tmp_path / "b", [{"train/samples": 10.0, "x": 3.0, "y": 4.0}])
+    first = write_run(
+        tmp_path / "a",
+        [{"iteration": 1, "train/samples": 10.0, "x": 1.0}, {"iteration": 2, "train/samples": 20.0, "x": ""}],
+    )
+    second = write_run(tmp_path / "b", [{"iteration": 1, "train/samples": 10.0, "x": 3.0, "y": 4.0}])
     curves = read_curves([first, second])
     np.testing.assert_array_equal(curves["train/samples"], [10.0, 20.0, 30.0])
     np.testing.assert_array_equal(curves["x"], [1.0, np.nan, 3.0])
@@ -36,8 +39,31 @@ def test_smoothing_is_the_mean_of_the_known_values_up_to_now():
 
 
 def test_picture_is_written_and_a_directory_without_curves_is_refused(tmp_path, capsys):
-    run = write_run(tmp_path / "a", [{"train/samples": 10.0, "tracking/linear": 0.5}])
+    run = write_run(tmp_path / "a", [{"iteration": 1, "train/samples": 10.0, "tracking/linear": 0.5}])
     assert main([str(run), "--out", str(tmp_path / "c.png")]) == 0
     assert (tmp_path / "c.png").stat().st_size > 1000
     assert main([str(tmp_path), "--out", str(tmp_path / "d.png")]) == 2
     assert "name the directory of a training run" in capsys.readouterr().err
+
+
+def test_curves_that_are_just_being_written_are_drawn_as_far_as_they_are_there(tmp_path):
+    run = write_run(tmp_path / "a", [{"iteration": 1, "train/samples": 10.0, "x": 1.0}])
+    with (run / "curves.csv").open("a") as file:
+        file.write("2,2")
+    np.testing.assert_array_equal(read_curves([run])["train/samples"], [10.0])
+
+
+def test_curves_that_a_table_program_has_saved_are_still_curves(tmp_path):
+    run = write_run(tmp_path / "a", [{"iteration": 1, "train/samples": 10.0, "x": 1.0}])
+    content = (run / "curves.csv").read_bytes()
+    (run / "curves.csv").write_bytes(b"\xef\xbb\xbf" + content)
+    np.testing.assert_array_equal(read_curves([run])["x"], [1.0])
+
+
+def test_a_picture_without_an_ending_gets_one_and_other_tables_are_refused(tmp_path, capsys):
+    run = write_run(tmp_path / "a", [{"iteration": 1, "train/samples": 10.0, "tracking/linear": 0.5}])
+    assert main([str(run), "--out", str(tmp_path / "c")]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c.png"]
+    other = write_run(tmp_path / "b", [{"iteration": 1, "x": 10.0}])
+    assert main([str(other), "--out", str(tmp_path / "d.png")]) == 2
+    assert "rows without train/samples" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from refusals import refusal
 import train
 from agents import run_dir
 from agents.checkpoint import read_resume
+from system import files
 from system.folders import LOCK, FolderInUse, free_folder, taken
 
 TINY = "--stage teacher --task anymal_flat --num-envs 4 --threads 1 --agent.num-steps-per-env 4 --agent.warm-up-steps 2"
@@ -91,3 +92,13 @@ def test_a_run_that_ends_before_its_first_save_leaves_nothing(tmp_path: Path, mo
     size = ["--task", "anymal_flat", "--num-envs", "4", "--threads", "1", "--agent.num-steps-per-env", "4"]
     assert train.main([*size, "--run-dir", str(tmp_path / "runs" / "a")]) == 130
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_scratch_folder_is_gone_afterwards_and_when_the_process_is_ended(tmp_path: Path) -> None:
+    with files.scratch(tmp_path, ".export-") as made:
+        (made / "part").write_text("half")
+        files.forget_unfinished()
+        assert not made.exists()
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OSError, match="none"), files.scratch(tmp_path / "none", ".export-"):
+        pass

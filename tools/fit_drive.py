@@ -21,6 +21,7 @@ from envs.drives import ANYDRIVE, DriveConfig
 from envs.drives.network import DriveNetwork, load
 from evaluation.agents import TEACHER, load_agent
 from system import stopping
+from system.console import say
 from system.files import whole
 from tools.drive_recordings import WALKS, bench, walking
 
@@ -166,8 +167,8 @@ def step_table(truth: Drive, drive: Drive) -> str:
 def save(drive: Drive, path: Path) -> None:
     """Write the numbers by the names of torch.nn.LSTM."""
     tensors = {name.replace(".", "_"): tensor.numpy() for name, tensor in drive.state_dict().items()}
-    with whole(path) as part:
-        np.savez(part, allow_pickle=False, **tensors)
+    with whole(path) as part, part.open("wb") as file:
+        np.savez(file, allow_pickle=False, **tensors)
 
 
 def recordings(agent: str, arguments: Arguments, seed: int) -> dict[str, list[NDArray[np.float32]]]:
@@ -185,8 +186,12 @@ def recordings(agent: str, arguments: Arguments, seed: int) -> dict[str, list[ND
 
 @stopping.stoppable
 def main(arguments: Arguments) -> int:
-    """Record, fit, test, save."""
-    truth = in_torch(load(Path(arguments.network)))
+    """Record, fit, test, save; exit code 2 without a network."""
+    try:
+        truth = in_torch(load(Path(arguments.network)))
+    except ValueError as error:
+        say(f"tools.fit_drive: {error}")
+        return 2
     walks = [
         x for seen in recordings(TEACHER, arguments, arguments.seed + 1).values() for x in seen if len(x) >= WINDOW
     ]

@@ -26,7 +26,7 @@ from evaluation.conditions import SECONDS, WALK, edge, environment, seeds
 from evaluation.noise import MAPPED
 from system import stopping
 from system.console import say
-from system.files import whole
+from system.files import whole, with_ending
 from system.shell import quoted
 
 RISE, TREAD = 0.17, 0.3
@@ -152,6 +152,7 @@ def main(out: Path = Path("mapped.png"), checkpoint: Path | None = None, seed: i
         checkpoint: Student's file or run directory; default the pretrained one.
         seed: Seed of start and errors.
     """
+    out = with_ending(out, ".png")
     try:
         picture = draw(walk(checkpoint, seed))
         with whole(out) as part:

@@ -20,7 +20,7 @@ from envs.sensors import ring_points
 from envs.terrains import Surface, build_map, make_tile
 from system import stopping
 from system.console import say
-from system.files import whole
+from system.files import whole, with_ending
 from system.shell import quoted
 
 PANELS = {
@@ -146,6 +146,7 @@ def main(out: Path = Path("height_noise.png"), seed: int = 0) -> int:
         out: Picture to write; its ending chooses the format.
         seed: Seed of the noise.
     """
+    out = with_ending(out, ".png")
     try:
         with whole(out) as part:
             draw(seed).savefig(part)

@@ -18,7 +18,7 @@ from envs.terrains.table import FAMILIES
 from envs.terrains.tile import Tile, make_tile
 from system import stopping
 from system.console import say
-from system.files import whole
+from system.files import whole, with_ending
 from system.shell import quoted
 
 DIFFICULTIES = (0.0, 0.5, 1.0)
@@ -85,6 +85,7 @@ def main(out: Path = Path("terrains.png")) -> int:
     Args:
         out: Picture to write; its ending chooses the format.
     """
+    out = with_ending(out, ".png")
     try:
         with whole(out) as part:
             draw_families().savefig(part)
