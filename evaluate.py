@@ -34,6 +34,7 @@ from evaluation.args import (
 )
 from evaluation.cells import ANY, PARAMETERS, Cell, make_cells
 from evaluation.experiments.experiment import Experiment, Request
+from evaluation.experiments.parts import OtherResultsError
 from evaluation.experiments.suite import choose, remaining, run_suite
 from evaluation.noise import levels_for, require_levels, with_map
 from evaluation.protocol import evaluate
@@ -98,7 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         plan.run()
-    except (NotFiniteError, FolderInUse, OSError) as error:
+    except (NotFiniteError, FolderInUse, OtherResultsError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)
         return 2
     return 0

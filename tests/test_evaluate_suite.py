@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from full_disk import full_disk
 from policy_files import write_policy, write_student
 
 import evaluate
@@ -16,6 +17,7 @@ from anymal_policy.student import StudentConfig
 from envs.config import EnvConfig
 from evaluation import agents, conditions
 from evaluation.experiments import commands, distance, reference, steps, suite, tracking
+from evaluation.experiments.parts import Parts
 
 
 @pytest.fixture(autouse=True)
@@ -115,8 +117,8 @@ def write_run(path: Path, losses: list[str], values: list[float]) -> None:
     path.mkdir(parents=True)
     with (path / "curves.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["train/samples", *losses])
-        writer.writerows([1000 * (number + 1), *[value] * len(losses)] for number, value in enumerate(values))
+        writer.writerow(["iteration", "train/samples", *losses])
+        writer.writerows([n, 1000 * n, *[value] * len(losses)] for n, value in enumerate(values, 1))
 
 
 def test_curves_add_the_reconstruction_losses_and_know_who_has_none() -> None:
@@ -161,3 +163,36 @@ def test_a_suite_that_cannot_be_made_is_refused_in_one_sentence(
     error = capsys.readouterr().err
     assert error.startswith("evaluate.py: ") and error.count("\n") == 1
     assert words in error and not Path("out").exists()
+
+
+def test_results_that_another_evaluation_has_put_there_meanwhile_are_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def put_there(*_: object) -> list[Any]:
+        Path("out").mkdir()
+        Path("out/steps.json").write_bytes(b"\xff others")
+        return []
+
+    monkeypatch.setattr(evaluate, "remaining", put_there)
+    monkeypatch.setattr(
+        evaluate, "run_suite", lambda chosen, request, out: suite.remaining([steps.STEPS], request, out)
+    )
+    assert run("steps", "--checkpoint", "zero") == 2
+    message = capsys.readouterr().err
+    assert "steps.json holds results of other settings" in message and message.count("\n") == 1
+
+
+def test_a_full_disk_costs_no_row_and_a_damaged_file_of_rows_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "steps.part.json"
+    parts = Parts(path, {"seed": 0})
+    with full_disk():
+        assert parts.row("first", lambda: {"x": 1}) == {"x": 1}
+    assert parts.row("second", lambda: {"x": 2}) == {"x": 2}
+    said = capsys.readouterr().err
+    assert said.count("warning: ") == 1 and str(path) in said and "complete again" in said
+    assert Parts(path, {"seed": 0}).rows == {"first": {"x": 1}, "second": {"x": 2}}
+    path.write_text('{"settings": {"seed": 0}}')
+    with pytest.raises(ValueError, match="or is damaged: move it away"):
+        Parts(path, {"seed": 0})

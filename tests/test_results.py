@@ -41,3 +41,26 @@ def test_worlds_that_need_a_file_are_made_with_its_flag() -> None:
 def test_a_directory_without_results_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert results.main([str(tmp_path), "--out", str(tmp_path / "results.md")]) == 2
     assert "holds no results" in capsys.readouterr().err and not (tmp_path / "results.md").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff\xfe", b'{"cells": 3}', b'{"cells": [{}]}'])
+def test_what_is_no_result_is_named(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "reference.json").write_bytes(content)
+    assert results.main([str(tmp_path), "--out", str(tmp_path / "results.md")]) == 2
+    message = capsys.readouterr().err
+    assert "reference.json" in message and message.count("\n") == 1 and not (tmp_path / "results.md").exists()
+
+
+def test_without_directories_the_document_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "results.md").write_text("the one before")
+    assert results.main(["--out", str(tmp_path / "results.md")]) == 2
+    assert "Name the directories" in capsys.readouterr().err
+    assert (tmp_path / "results.md").read_text() == "the one before"
+
+
+def test_commands_can_be_pasted_whatever_they_are_about() -> None:
+    settings = {"agents": [{"checkpoint": "my runs/a"}, {"checkpoint": "zero"}], "seed": 5}
+    assert "--checkpoint 'my runs/a' zero --seed 5 --out" in results.command("gait", settings)
+    settings |= {"teacher": {"checkpoint": "the teacher.pt"}}
+    assert "--teacher 'the teacher.pt'" in results.command("distance", settings)
+    assert results.command("curves", {"runs": [{"run": "my runs/a"}]}).endswith("--runs 'my runs/a' --out DIR")

@@ -57,3 +57,23 @@ def test_students_of_another_teacher_are_not_shipped(
         (tmp_path / kind / "policy.pt").write_bytes((run / source / "policy.pt").read_bytes())
     assert ship.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "are not of its Teacher" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_a_run_that_goes_on_meanwhile_is_not_shipped_under_another_s_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind, content in (("teacher", b"a"), ("student", b"b")):
+        (tmp_path / kind).mkdir()
+        (tmp_path / kind / "policy.pt").write_bytes(content)
+    monkeypatch.setattr(ship, "read_policy", lambda path: {"hash": path.read_bytes(), "teacher_hash": b"a"})
+    monkeypatch.setattr("tools.ship.shutil.copyfile", lambda source, to: to.write_bytes(b"c"))
+    assert ship.main([str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "has gone on since this command began" in capsys.readouterr().err
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("content", ["", "iteration,train/samples,train/seconds\n", "a,b\n1,2\n"])
+def test_a_training_without_curves_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "curves.csv").write_text(content)
+    with pytest.raises(ValueError, match=r"curves\.csv holds no iterations"):
+        ship.spending("walk", tmp_path / "curves.csv")

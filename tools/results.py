@@ -6,7 +6,6 @@ is in several, each becomes a table of its own. Nothing in the document is writt
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import tyro
 
+from evaluation.experiments.parts import of_this_version, read_results
 from evaluation.experiments.suite import EXPERIMENTS
 from evaluation.experiments.transfer import OF_THE_URDF
 from evaluation.experiments.worlds import OF_THE_NETWORK
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = tyro.cli(Arguments, args=argv, description=__doc__, prog="python -m tools.results")
     try:
         write(arguments.out, document(arguments.results))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         print(f"tools.results: {error}", file=sys.stderr)
         return 2
     print(f"Wrote {quoted(arguments.out)}.")
@@ -77,6 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def document(directories: Sequence[Path]) -> str:
     """All experiments that these directories hold, in their order."""
+    if not directories:
+        raise ValueError("Name the directories that evaluate.py --suite has filled.")
     for place in directories:
         if not any((place / f"{name}.json").is_file() for name in TITLES):
             raise ValueError(f"{place} holds no results: name a directory that evaluate.py --suite has filled.")
@@ -88,20 +90,25 @@ def sections(name: str, directories: Sequence[Path]) -> Iterator[str]:
     heading = f"## {TITLES[name]}\n\n"
     for path in (place / f"{name}.json" for place in directories):
         if path.is_file():
-            results = json.loads(path.read_text())
-            tables = EXPERIMENTS[name].markdown(results["cells"]).split(DETAILS)[0]
-            made_by = f"    {command(name, results['settings'])}\n\nCommit {results['versions']['commit']}."
+            results = read_results(path)
+            with of_this_version(path):
+                tables = EXPERIMENTS[name].markdown(results["cells"]).split(DETAILS)[0]
+                made_by = f"    {command(name, results['settings'])}\n\nCommit {results['versions']['commit']}."
             yield f"{heading}{made_by} {tables}\n"
             heading = ""
 
 
 def command(name: str, settings: dict[str, Any]) -> str:
     """What makes these results."""
-    policies = " ".join(agent["checkpoint"] for agent in settings["agents"])
-    number = f" --episodes {settings['episodes']}" if "episodes" in settings else ""
-    files = "".join(f" --{flag} FILE" for flag, world in FILES.items() if world in settings.get("worlds", {}))
-    asked = f"--checkpoint {policies}{number} --seed {settings['seed']}{files}"
-    return f"python evaluate.py --suite {name} {asked} --out DIR"
+    words = [f"--suite {name}"]
+    for flag, part, key in (("checkpoint", "agents", "checkpoint"), ("runs", "runs", "run")):
+        if part in settings:
+            words.append(f"--{flag} {' '.join(quoted(Path(each[key])) for each in settings[part])}")
+    if "teacher" in settings:
+        words.append(f"--teacher {quoted(Path(settings['teacher']['checkpoint']))}")
+    words += [f"--{number} {settings[number]}" for number in ("episodes", "seed") if number in settings]
+    words += [f"--{flag} FILE" for flag, world in FILES.items() if world in settings.get("worlds", {})]
+    return f"python evaluate.py {' '.join(words)} --out DIR"
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import os
 import shutil
 import sys
@@ -19,12 +17,15 @@ from typing import Any
 import tyro
 
 from agents.checkpoint import BLIND, CURVES_FILE, POLICY_FILE, STUDENT, TEACHER, WALK, CheckpointError, read_policy
+from agents.curves import read
 from benchmarks.report import processor
+from evaluation.experiments.parts import of_this_version, read_results
 from evaluation.experiments.reference import ground
 from evaluation.tables import Column, markdown_table, success, value
 from export import export
 from system import stopping
 from system.files import whole, write
+from system.shell import quoted
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 MADE_BY = {TEACHER: (WALK, TEACHER), STUDENT: (STUDENT,), BLIND: (BLIND,)}
@@ -63,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         for kind in ship(arguments):
             print(f"Shipped {kind}.pt and {kind}.md.")
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         print(f"tools.ship: {error}", file=sys.stderr)
         return 2
     return 0
@@ -76,13 +77,17 @@ def ship(arguments: Arguments) -> list[str]:
     records = {kind: read_policy(run / kind / POLICY_FILE) for kind in kinds}
     if any(records[kind]["teacher_hash"] != records[TEACHER]["hash"] for kind in kinds if kind != TEACHER):
         raise CheckpointError(f"The Students in {run} are not of its Teacher: name a run of all stages.")
-    rows = json.loads(arguments.reference.read_text())["cells"] if arguments.reference else []
+    rows = read_results(arguments.reference)["cells"] if arguments.reference else []
     out.mkdir(parents=True, exist_ok=True)
     for kind, record in records.items():
         with whole(out / f"{kind}.pt") as part:
             shutil.copyfile(run / kind / POLICY_FILE, part)
-        own = [row for row in rows if Path(row["checkpoint"]).name in (f"{kind}.pt", kind)]
-        write(out / f"{kind}.md", card(kind, record, run, own))
+            if read_policy(part)["hash"] != record["hash"]:
+                raise CheckpointError(f"The run {quoted(run)} has gone on since this command began: give it once more.")
+        with of_this_version(arguments.reference or run):
+            own = [row for row in rows if Path(row["checkpoint"]).name in (f"{kind}.pt", kind)]
+            text = card(kind, record, run, own)
+        write(out / f"{kind}.md", text)
     export(out / f"{STUDENT}.pt", out)
     return kinds
 
@@ -96,7 +101,7 @@ def card(kind: str, record: dict[str, Any], run: Path, rows: Sequence[dict[str, 
     parts = [
         f"# {kind}.pt",
         WHAT[kind],
-        f"    python train.py --task {record['task']}{flags}",
+        f"    python train.py --task {quoted(record['task'])}{flags}",
         f"Seed {record['seed']}, commit {record['versions']['commit']}, {record['precision']} updates, {workers}: "
         f"{spent}. It is the run's policy.pt as it stands, a running mean over its last updates (decision 36).",
         f"Content hash: `{record['hash']}`"
@@ -112,9 +117,10 @@ def card(kind: str, record: dict[str, Any], run: Path, rows: Sequence[dict[str, 
 
 def spending(stage: str, curves: Path) -> str:
     """Samples and minutes of the training that a stage took."""
-    with curves.open(newline="") as file:
-        last = list(csv.DictReader(file))[-1]
-    samples, seconds = float(last["train/samples"]), float(last["train/seconds"])
+    rows = read(curves)
+    if not rows:
+        raise ValueError(f"{curves} holds no iterations: name a run with all that its training has logged.")
+    samples, seconds = float(rows[-1]["train/samples"]), float(rows[-1]["train/seconds"])
     return f"{stage} {samples / 1e6:.1f} million samples in {seconds / 60:.0f} minutes"
 
 

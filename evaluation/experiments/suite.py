@@ -17,7 +17,7 @@ from evaluation.experiments.gait import GAIT
 from evaluation.experiments.gate import GATE
 from evaluation.experiments.mapfail import MAPFAIL
 from evaluation.experiments.maps import MAPS
-from evaluation.experiments.parts import Parts
+from evaluation.experiments.parts import OtherResultsError, Parts, read
 from evaluation.experiments.reference import REFERENCE
 from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.sensed import SENSED_MAPS
@@ -58,7 +58,7 @@ def remaining(experiments: Sequence[Experiment], request: Request, out: Path) ->
             parts_of(experiment, request, out)
             missing.append(experiment)
         elif recorded(path) != split(experiment.settings(request))[0]:
-            raise ValueError(f"{path} holds results of other settings: name another --out, or move it away.")
+            raise OtherResultsError(f"{path} holds results of other settings: name another --out, or move it away.")
         else:
             print(f"{experiment.name}: {path} holds these results already.", file=sys.stderr)
     return missing
@@ -66,10 +66,7 @@ def remaining(experiments: Sequence[Experiment], request: Request, out: Path) ->
 
 def recorded(path: Path) -> dict[str, Any] | None:
     """Settings of the results in a file; None if it holds no results."""
-    try:
-        return json.loads(path.read_text())["settings"]
-    except (json.JSONDecodeError, KeyError, TypeError):
-        return None
+    return read(path).get("settings")
 
 
 def split(settings: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
