@@ -7,7 +7,7 @@ for moment in replay("bag", {"/depth_front/points": Mounted((0.48, 0.02, -0.04),
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,12 @@ from mapping.points import PointErrors, point_variance
 
 FLOATS = {7: "f4", 8: "f8"}
 """Datatypes of PointField that coordinates may have -> numpy's."""
+CLOUD, ODOMETRY = "sensor_msgs/msg/PointCloud2", "nav_msgs/msg/Odometry"
+"""Types of messages."""
+LATEST = 0.5
+"""s after the last pose before it, from which on it is not known where a cloud was taken."""
+SHORTEST = 1e-3
+"""Length under which a quaternion says nothing."""
 POSES_KEPT = 2000
 """Poses of the odometry that are kept for clouds that come late: 10 s at 200 Hz."""
 
@@ -71,26 +77,33 @@ def replay(
     elevation: ElevationMap | None = None,
     errors: PointErrors | None = None,
 ) -> Iterator[Moment]:
-    """Build a map of the clouds (sensor_msgs/PointCloud2) of these topics and an odometry (nav_msgs/Odometry)."""
-    elevation, poses = elevation or ElevationMap(), []
-    for topic, message in messages(Path(bag), [*sensors, odometry]):
+    """Build a map of the clouds (sensor_msgs/PointCloud2) of these topics and an odometry (nav_msgs/Odometry).
+
+    Clouds of moments at which the odometry has no pose are left out; a BagError if all are.
+    """
+    elevation, poses, used = elevation or ElevationMap(), [], False
+    turns = {topic: rotation(mounted.quaternion_b) for topic, mounted in sensors.items()}
+    for topic, message in messages(Path(bag), {odometry: ODOMETRY} | dict.fromkeys(sensors, CLOUD)):
         if topic == odometry:
-            poses = [*poses[-POSES_KEPT:], pose_of(message)]
+            poses = poses[-POSES_KEPT:]
+            insort(poses, pose_of(message), key=lambda pose: pose.seconds)
             continue
         seconds = stamp_of(message)
-        at = bisect_right([pose.seconds for pose in poses], seconds)
-        if not at:
-            continue  # before the odometry begins
-        pose, mounted = poses[at - 1], sensors[topic]
+        at = bisect_right(poses, seconds, key=lambda pose: pose.seconds)
+        if not at or seconds - poses[at - 1].seconds > LATEST:
+            continue
+        pose, mounted, used = poses[at - 1], sensors[topic], True
         eye = pose.position_w + pose.rotation @ np.array(mounted.position_b)
-        points = points_of(message) @ (pose.rotation @ rotation(mounted.quaternion_b)).T + eye
+        points = points_of(message) @ (pose.rotation @ turns[topic]).T + eye
         elevation.move(pose.position_w, pose.heading)
         elevation.integrate(points, eye, point_variance(points, eye, errors))
         yield Moment(seconds, topic, pose, points, elevation)
+    if not used:
+        raise BagError(f"{bag} has no cloud of a time at which {odometry} has a pose: their clocks differ.")
 
 
-def messages(bag: Path, topics: list[str]) -> Iterator[tuple[str, Any]]:
-    """The messages of these topics in the order of their recording; a BagError where there are none of one."""
+def messages(bag: Path, topics: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
+    """The messages of topics, each of its type, in the order of their recording; a BagError where one is missing."""
     try:
         from rosbags.highlevel import AnyReader
         from rosbags.typesys import Stores, get_typestore
@@ -101,9 +114,12 @@ def messages(bag: Path, topics: list[str]) -> Iterator[tuple[str, Any]]:
     try:
         with AnyReader([bag], default_typestore=get_typestore(Stores.ROS2_HUMBLE)) as reader:
             wanted = [each for each in reader.connections if each.topic in topics]
-            if missing := set(topics) - {each.topic for each in wanted}:
+            if missing := topics.keys() - {each.topic for each in wanted}:
                 there = ", ".join(sorted({each.topic for each in reader.connections}))
                 raise BagError(f"{bag} has no {min(missing)}, but {there or 'nothing'}.")
+            for each in wanted:
+                if each.msgtype != topics[each.topic]:
+                    raise BagError(f"{each.topic} of {bag} is {each.msgtype}, not {topics[each.topic]}.")
             for connection, _, content in reader.messages(connections=wanted):
                 yield connection.topic, reader.deserialize(content, connection.msgtype)
     except BagError:
@@ -118,9 +134,11 @@ def stamp_of(message: Any) -> float:
 
 
 def pose_of(message: Any) -> Pose:
-    """The pose of an Odometry message."""
+    """The pose of an Odometry message; a BagError for one that is none."""
     place, turn = message.pose.pose.position, message.pose.pose.orientation
     position = np.array([place.x, place.y, place.z])
+    if not np.isfinite(position).all():
+        raise BagError(f"The odometry has the position {position.tolist()}, which is no place.")
     return Pose(stamp_of(message), position, rotation((turn.w, turn.x, turn.y, turn.z)))
 
 
@@ -129,6 +147,9 @@ def points_of(message: Any) -> NDArray[np.float64]:
     fields = {field.name: field for field in message.fields}
     if any(name not in fields or fields[name].datatype not in FLOATS for name in "xyz"):
         raise BagError(f"A cloud has {', '.join(fields) or 'no fields'}: x, y and z as floats are needed.")
+    ends = [fields[name].offset + int(FLOATS[fields[name].datatype][1]) for name in "xyz"]
+    if max(ends) > message.point_step:
+        raise BagError(f"A cloud's points have {message.point_step} bytes, x, y and z end at {max(ends)}.")
     order = ">" if message.is_bigendian else "<"
     layout = np.dtype(
         {
@@ -139,14 +160,19 @@ def points_of(message: Any) -> NDArray[np.float64]:
         }
     )
     content = np.ascontiguousarray(message.data, np.uint8).tobytes()
+    if len(content) < message.height * message.row_step or message.row_step < message.width * message.point_step:
+        raise BagError(f"A cloud holds fewer points than its {message.height} x {message.width}.")
     rows = [np.frombuffer(content, layout, message.width, row * message.row_step) for row in range(message.height)]
     points = np.concatenate(rows) if rows else np.empty(0, layout)
     return np.stack([points[name].astype(np.float64) for name in "xyz"], axis=-1)
 
 
 def rotation(quaternion: tuple[float, float, float, float]) -> NDArray[np.float64]:
-    """Rotation (3, 3) of a quaternion w, x, y, z of any length."""
-    w, x, y, z = np.array(quaternion) / max(math.sqrt(sum(part * part for part in quaternion)), 1e-12)
+    """Rotation (3, 3) of a quaternion w, x, y, z; a BagError for one of no length."""
+    length = math.sqrt(sum(part * part for part in quaternion))
+    if not SHORTEST < length < math.inf:
+        raise BagError(f"The quaternion {quaternion} (w, x, y, z) has no direction.")
+    w, x, y, z = np.array(quaternion) / length
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

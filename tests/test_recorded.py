@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mapping.recorded import BagError, Mounted, replay
+from mapping.recorded import BagError, Mounted, points_of, replay
 from tests.depth_scenes import EYE, look
 
 rosbags = pytest.importorskip("rosbags")
@@ -18,8 +19,17 @@ QUARTER = (np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5))
 """A quarter of a turn to the left."""
 
 
-def write(path: Path, clouds: list[tuple[float, NDArray]], poses: list[tuple[float, NDArray]], gap: int = 4) -> None:
-    """Clouds (k, 3) m in the sensor's frame and places of a base that looks along y, at their times in s."""
+def write(
+    path: Path,
+    clouds: list[tuple[float, NDArray]],
+    poses: list[tuple[float, NDArray]],
+    gap: int = 4,
+    of_the_record: tuple[float, ...] = (),
+) -> None:
+    """Clouds (k, 3) m in the sensor's frame and places of a base that looks along y, at their times in s.
+
+    The places are recorded at those times, or at others in s.
+    """
     from rosbags.rosbag2 import Writer
     from rosbags.typesys import Stores, get_typestore
 
@@ -58,7 +68,9 @@ def write(path: Path, clouds: list[tuple[float, NDArray]], poses: list[tuple[flo
     with Writer(path, version=9) as writer:
         kinds = {CAMERA: "sensor_msgs/msg/PointCloud2", ODOMETRY: "nav_msgs/msg/Odometry"}
         connections = {topic: writer.add_connection(topic, kind, typestore=store) for topic, kind in kinds.items()}
-        recorded = [(seconds, ODOMETRY, odometry(seconds, place)) for seconds, place in poses]
+        times = of_the_record or tuple(seconds for seconds, _ in poses)
+        messages = [odometry(seconds, place) for seconds, place in poses]
+        recorded = [(time, ODOMETRY, message) for time, message in zip(times, messages, strict=True)]
         recorded += [(seconds + 0.05, CAMERA, cloud(seconds, points)) for seconds, points in clouds]  # they come late
         for seconds, topic, message in sorted(recorded, key=lambda each: each[0]):
             content = store.serialize_cdr(message, kinds[topic])
@@ -87,3 +99,36 @@ def test_bags_without_what_is_needed_are_refused(tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     with pytest.raises(BagError, match="cannot be read"):
         list(replay(tmp_path / "broken", {CAMERA: Mounted()}, ODOMETRY))
+
+
+def test_late_poses_are_put_in_order_and_clouds_without_a_pose_are_left_out(tmp_path: Path) -> None:
+    seen = look(STEP, width=40, height=40) - EYE
+    poses = [(1.0, np.zeros(3)), (1.1, np.array([0.0, 2.0, 0.0]))]
+    write(tmp_path / "bag", [(1.1, seen), (5.0, seen)], poses, of_the_record=(1.01, 1.0))
+    moments = list(replay(tmp_path / "bag", {CAMERA: Mounted()}, ODOMETRY))
+    assert [moment.pose.position_w[1] for moment in moments] == [2.0]
+
+
+def test_clocks_that_differ_are_said(tmp_path: Path) -> None:
+    write(tmp_path / "bag", [(900.0, np.zeros((3, 3)))], [(1.0, np.zeros(3))])
+    with pytest.raises(BagError, match="their clocks differ"):
+        list(replay(tmp_path / "bag", {CAMERA: Mounted()}, ODOMETRY))
+
+
+def test_what_makes_no_map_is_said(tmp_path: Path) -> None:
+    write(tmp_path / "bag", [(1.0, np.zeros((3, 3)))], [(0.9, np.array([0.0, 0.0, np.nan]))])
+    with pytest.raises(BagError, match="is no place"):
+        list(replay(tmp_path / "bag", {CAMERA: Mounted()}, ODOMETRY))
+    with pytest.raises(BagError, match="has no direction"):
+        list(replay(tmp_path / "bag", {CAMERA: Mounted((0.0,) * 3, (0.0,) * 4)}, ODOMETRY))
+    with pytest.raises(BagError, match="/depth/points of .* is sensor_msgs/msg/PointCloud2, not nav_msgs/msg/Odometry"):
+        list(replay(tmp_path / "bag", {ODOMETRY: Mounted()}, CAMERA))
+
+
+@pytest.mark.parametrize("change", [{"width": 9}, {"point_step": 8}, {"row_step": 20}])
+def test_a_damaged_cloud_is_said(change: dict[str, int]) -> None:
+    fields = [SimpleNamespace(name=name, offset=4 * i, datatype=7) for i, name in enumerate("xyz")]
+    intact = {"height": 1, "width": 3, "point_step": 12, "row_step": 36, "data": np.zeros(36, np.uint8)}
+    assert points_of(SimpleNamespace(fields=fields, is_bigendian=False, **intact)).shape == (3, 3)
+    with pytest.raises(BagError, match="cloud"):
+        points_of(SimpleNamespace(fields=fields, is_bigendian=False, **(intact | change)))
