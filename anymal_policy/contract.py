@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -89,16 +89,16 @@ def read(path: Path) -> dict[str, Any]:
     """The contract, when it, its ONNX file and this code belong together; ContractError else."""
     if not path.is_file():
         raise ContractError(f"There is no contract {path}: export.py writes one.")
-    contract = parse(path.read_text(encoding="utf-8"), path)
+    contract = parse(path.read_bytes(), path)
     model = path.parent / contract["onnx"]["file"]
     if not model.is_file():
         raise ContractError(f"{path} needs {model}, which is not there.")
-    if digest(model) != contract["onnx"]["sha256"]:
+    if digest(model) != contract["onnx"].get("sha256"):
         raise ContractError(f"{model} is not the file that {path} was written for: export anew.")
     return contract
 
 
-def parse(text: str, path: Path) -> dict[str, Any]:
+def parse(text: str | bytes, path: Path) -> dict[str, Any]:
     """The contract that a file holds, when it and this code belong together; ContractError else."""
     try:
         contract = json.loads(text)
@@ -110,9 +110,19 @@ def parse(text: str, path: Path) -> dict[str, Any]:
     missing = NEEDED - set(contract)
     if missing:
         raise ContractError(f"{path} lacks {', '.join(sorted(missing))}: export anew.")
+    require(contract, path, {"onnx": ("file",), **dict.fromkeys(("drive", "gait", "kinematics"), ())})
     if contract["layout"] != json.loads(as_text(layout_record(own_terms(contract)))):
         raise ContractError(f"{path} describes other observations than anymal_policy.layout: export anew.")
     return contract
+
+
+def require(contract: dict[str, Any], path: Path | str, needed: Mapping[str, Iterable[str]]) -> None:
+    """Raise a ContractError if a part of the contract lacks something of what is needed."""
+    for part, names in needed.items():
+        held = contract[part] if isinstance(contract[part], dict) else None
+        missing = sorted(set(names) - set(held or ()))
+        if held is None or missing:
+            raise ContractError(f"{path} does not say {', '.join(missing) or 'anything'} of its {part}: export anew.")
 
 
 def own_terms(contract: dict[str, Any]) -> tuple[Term, ...]:

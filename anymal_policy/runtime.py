@@ -76,6 +76,7 @@ class Runner:
         self.contract, self.session = load(Path(path), threads)
         self.outputs: dict[str, NDArray[np.float32]] = {}
         self.memory: dict[str, NDArray[np.float32]] = {}
+        contract.require(self.contract, path, {"kinematics": ("chain_m", "foot_radius_m")})
         self.chain = np.array(self.contract["kinematics"]["chain_m"])
         self.foot_radius = float(self.contract["kinematics"]["foot_radius_m"])
         self.offsets = layout.ring_offsets()

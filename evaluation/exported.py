@@ -63,6 +63,8 @@ class ExportedAgent:
         said = self.runner.contract
         self.own = contract.own_terms(said)
         self.meta: dict[str, Any] = {"kind": "student", **said["policy"]}
+        gait = ("action_limit", *(item.name for item in fields(GaitConfig)))
+        contract.require(said, name, {"gait": gait, "drive": ("model", "torque_limit_n_m"), "policy": ()})
         gait = GaitConfig(**{item.name: said["gait"][item.name] for item in fields(GaitConfig)})
         self.env = replace(
             task,

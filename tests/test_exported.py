@@ -129,3 +129,13 @@ def test_without_any_contract_the_network_is_refused(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "student.onnx")
     with pytest.raises(ContractError, match="carries no contract"):
         Runner(tmp_path / "student.onnx")
+
+
+@pytest.mark.parametrize("part", ["gait", "drive", "kinematics"])
+def test_an_export_of_another_version_is_refused_in_one_sentence(part: str, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "student.onnx").write_bytes(Path(ONNX).read_bytes())
+    said = json.loads(Path(JSON).read_text())
+    (tmp_path / "student.json").write_text(json.dumps({**said, part: {}}))
+    assert evaluate.main(["--checkpoint", str(tmp_path / "student.json")]) == 2
+    message = capsys.readouterr().err
+    assert f"of its {part}: export anew" in message and message.count("\n") == 1
