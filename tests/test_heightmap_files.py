@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from math import radians
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import play
 from envs.terrains import load_heightmap
 from envs.terrains.rasters import GEO_KEYS, NODATA, PIXEL_SCALE, read_raster
 from evaluation.cells import make_cells
+from mapping import ElevationMap, MapConfig
 
 Y, X = np.mgrid[0:60, 0:80]
 RAMP = (0.01 * X + 0.002 * Y).astype(np.float32)
@@ -210,3 +213,33 @@ def test_evaluate_reports_start_and_headings(project: Path, capsys: Any) -> None
     assert evaluate.main([*arguments, "--episodes", "1", "--json", "a.json"]) == 0
     printed = capsys.readouterr().out
     assert "heading" in printed and "180" in printed and "start_x" in printed
+
+
+def test_a_robot_s_own_map_is_no_heightmap_since_its_rows_begin_anywhere(tmp_path: Path) -> None:
+    elevation = ElevationMap(MapConfig(size=4.0))
+    elevation.heights[:] = 0.0
+    elevation.save(tmp_path / "a.npz")
+    with pytest.raises(ValueError, match=r"save its grid\(\) and its resolution"):
+        load_heightmap(tmp_path / "a.npz")
+    heights, _ = elevation.grid()
+    np.savez(tmp_path / "a.npz", elevation=heights, resolution=elevation.cfg.resolution)
+    assert load_heightmap(tmp_path / "a.npz").size == (4.0, 4.0)
+
+
+def test_whatever_is_wrong_with_an_npz_file_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "heights")
+    with pytest.raises(ValueError, match="a.npz is not a readable"):
+        load_heightmap(path)
+    np.savez(path, elevation=RAMP.astype(object))
+    with pytest.raises(ValueError, match="a.npz is not a readable"):
+        load_heightmap(path)
+    np.savez_compressed(path, elevation=RAMP)
+
+    def damaged(*_: Any, **__: Any) -> None:
+        raise zlib.error("invalid block type")
+
+    monkeypatch.setattr(np, "load", damaged)
+    with pytest.raises(ValueError, match="a.npz is not a readable"):
+        load_heightmap(path)

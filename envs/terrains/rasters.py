@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tokenize
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ WHITE = {"L": 255.0, "I;16": 65535.0, "I;16B": 65535.0, "I;16L": 65535.0}
 """Value of full white by the image mode of 8 and 16 bit greyscale."""
 ELEVATION = ("elevation", "heights", "height", "z")
 """Names of the layer with the heights among several in one file."""
+MOVING = ("about", "heights", "variances", "corner")
+"""Names in a file of mapping.ElevationMap."""
 SPACING = "resolution"
 """Name of the number in a .npz file that says how far apart its samples are, in m."""
 PIXEL_SCALE, GEO_KEYS, NODATA = 33550, 34735, 42113
@@ -80,23 +84,40 @@ def read_npy(path: Path, resolution: float | None) -> Raster:
 
 def read_npz(path: Path, resolution: float | None) -> Raster:
     """A .npz file of an elevation map: the layer of heights in m, or the only array [y, x] that it holds."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            shapes = {name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()}
-        maps = [name for name, shape in shapes.items() if len(shape) == 2]
-        named = [name for name in ELEVATION if name in maps]
-        if not named and len(maps) != 1:
-            held = ", ".join(shapes) or "nothing"
-            raise ValueError(f"{path.name} holds {held}: name its array [y, x] of heights {ELEVATION[0]}.")
-        chosen = (named or maps)[0]
-        with np.load(path) as file:
-            known = float(file[SPACING]) if shapes.get(SPACING) == () else RESOLUTION
-            spacing = check_shape(path, shapes[chosen], known if resolution is None else resolution)
-            array = file[chosen]
-    except (OSError, EOFError, KeyError, zipfile.BadZipFile, tokenize.TokenError) as error:
-        raise ValueError(f"{path.name} is not a readable .npz file of numbers.") from error
+    with _readable(path), zipfile.ZipFile(path) as archive:
+        shapes = {name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()}
+    chosen = _layer(path, shapes)
+    with _readable(path), np.load(path) as file:
+        known = float(file[SPACING]) if shapes.get(SPACING) == () else RESOLUTION
+    spacing = check_shape(path, shapes[chosen], known if resolution is None else resolution)
+    with _readable(path), np.load(path) as file:
+        array = file[chosen]
     check_numbers(path, array.dtype)
     return Raster(array.astype(np.float64), spacing)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Context in which whatever is wrong with a .npz file is a ValueError that names it."""
+    try:
+        yield
+    except Exception as error:  # a damaged zip archive fails in many ways
+        raise ValueError(f"{path.name} is not a readable .npz file of numbers.") from error
+
+
+def _layer(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Which of a file's arrays are the heights."""
+    if set(MOVING) <= set(shapes):
+        raise ValueError(
+            f"{path.name} is a robot's elevation map, whose rows begin anywhere: load it, and save its grid() and its "
+            f"resolution as {ELEVATION[0]} and {SPACING}."
+        )
+    maps = [name for name, shape in shapes.items() if len(shape) == 2]
+    named = [name for name in ELEVATION if name in maps]
+    if not named and len(maps) != 1:
+        held = ", ".join(shapes) or "nothing"
+        raise ValueError(f"{path.name} holds {held}: name its array [y, x] of heights {ELEVATION[0]}.")
+    return (named or maps)[0]
 
 
 def _npy_shape(archive: zipfile.ZipFile, name: str) -> tuple[int, ...]:
