@@ -6,6 +6,7 @@ Everything between "the robot" and the end of `main` is what runs on a robot, to
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import mujoco
@@ -13,7 +14,6 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from anymal_policy.contract import ContractError
 from anymal_policy.layout import DEFAULT_JOINT_POSITION, JOINTS, LEGS
 from anymal_policy.runtime import Measurement, Runner
 from envs.depth.mounts import CAMERAS, Mount, camera_rays
@@ -27,6 +27,8 @@ SUBSTEPS, PICTURE_EVERY = 4, 3
 """Physics steps of 5 ms in a policy step; policy steps between two pictures (16.7 Hz)."""
 RAYS = camera_rays(40, 30, np.radians(87.0), np.radians(58.0)).reshape(-1, 3)
 """Directions of a picture's pixels in a camera's frame."""
+LONGEST = 3600.0
+"""s that it may walk."""
 FARTHEST = 3.0
 """m that the cameras see."""
 GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)
@@ -83,7 +85,7 @@ def soles(data: mujoco.MjData) -> NDArray:
     return np.array([data.geom(f"{leg}_foot").xpos for leg in LEGS]) - [0.0, 0.0, FOOT_RADIUS]
 
 
-def main(contract: Path, seconds: float = 8.0, speed: float = 0.5) -> int:
+def main(contract: Path, seconds: float = 8.0, speed: float = 0.5) -> None:
     """Walk up stairs on a map of four depth cameras.
 
     Args:
@@ -91,15 +93,13 @@ def main(contract: Path, seconds: float = 8.0, speed: float = 0.5) -> int:
         seconds: s to walk.
         speed: m/s forward.
     """
+    if not 0.0 < seconds <= LONGEST:
+        raise ValueError(f"--seconds must be above 0 and at most {LONGEST:g}, not {seconds:g}.")
     model = world()
     data = mujoco.MjData(model)
     stand(model, data)
     # --- the robot ---
-    try:
-        runner = Runner(contract)
-    except (ContractError, OSError) as error:
-        print(f"run_on_map: {error}", file=sys.stderr)
-        return 2
+    runner = Runner(contract)
     elevation = ElevationMap(MapConfig(fill=0.2))
     for step in range(round(seconds / 0.02)):
         measurement = measure(data)
@@ -124,13 +124,17 @@ def main(contract: Path, seconds: float = 8.0, speed: float = 0.5) -> int:
     ahead = np.array([[data.qpos[0] + 0.5, 0.0]])
     print(f"Walked {data.qpos[0]:.2f} m, up by {data.qpos[2] - STANDING_HEIGHT:.2f} m; ", end="")
     print(f"0.5 m ahead the map says {float(elevation.height(ahead)[0]):.3f} m.")
-    return 0
 
 
 @stopping.stoppable
-def run() -> int:
-    """Walk as the command line says; exit code 2 without a contract."""
-    return tyro.cli(main)
+def run(argv: Sequence[str] | None = None) -> int:
+    """Walk as the command line says; exit code 2 without a contract, or for what the policy refuses."""
+    try:
+        tyro.cli(main, args=argv, prog="python -m examples.run_on_map")
+    except (ValueError, OSError) as error:
+        print(f"run_on_map: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
