@@ -8,7 +8,7 @@ from typing import Any
 from agents.checkpoint import TASK_FILE
 from envs.tasks import run_file, split
 from system.console import say
-from system.files import write
+from system.files import whole
 from system.shell import quoted
 
 
@@ -16,7 +16,8 @@ def keep_copy(task: str, run_dir: Path) -> None:
     """Put a copy of an own task's file into the run directory."""
     file, _ = split(task)
     if file is not None and not (run_dir / TASK_FILE).exists():
-        write(run_dir / TASK_FILE, file.read_text(encoding="utf-8"))
+        with whole(run_dir / TASK_FILE) as part:
+            part.write_bytes(file.read_bytes())
 
 
 def run_task(record: dict[str, Any], run_dir: Path, named: str | None) -> str:

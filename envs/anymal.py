@@ -18,7 +18,7 @@ from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
 from envs.metrics import Metrics
-from envs.own import Moment, named, require, terms_of
+from envs.own import Moment, named, require, require_shapes, terms_of
 from envs.per_episode import OwnGenerator, PerEpisode
 from envs.placement import make_placement
 from envs.ranks import ALONE, Ranks
@@ -75,6 +75,7 @@ class AnymalEnv(VecEnv):
         self.sensors = make_sensors(cfg, self.surface)
         self.state = State.blank(self.simulation.read(), curriculum_factor(0, cfg.curriculum))
         self._begin()
+        require_shapes(cfg.own, self.state)
 
     def _begin(self) -> None:
         """New episodes for all robots."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from torch import Tensor
@@ -79,13 +80,13 @@ TABLES: Mapping[str, dict[str, Any]] = {
 
 def reward(function: OfState) -> OfState:
     """Mark a function as a reward: (n,), times its weight and the policy step."""
-    REWARDS[function.__name__] = function
+    REWARDS[function.__name__] = given("reward", function)
     return function
 
 
 def termination(function: OfState) -> OfState:
     """Mark a function as a termination: (n,) bool, whose episodes end as by a fall."""
-    TERMINATIONS[function.__name__] = function
+    TERMINATIONS[function.__name__] = given("termination", function)
     return function
 
 
@@ -138,9 +139,29 @@ def require(own: OwnTerms) -> None:
         named(kind, getattr(own, kind))
 
 
+def require_shapes(own: OwnTerms, s: State) -> None:
+    """Raise a ValueError for a reward or termination that gives another shape than one value for each robot."""
+    for kind in ("rewards", "terminations"):
+        for function in named(kind, getattr(own, kind)).values():
+            function(s)
+
+
 def terms_of(own: OwnTerms) -> tuple[Term, ...]:
     """The terms of own observations, in their order."""
     return tuple(each.term for each in named("observations", own.observations).values())
+
+
+def given(kind: str, function: OfState) -> OfState:
+    """The function, held to one value for each robot; a ValueError for another shape."""
+
+    @wraps(function)
+    def checked(s: State) -> Tensor:
+        value, shape = function(s), (len(s.joint_position),)
+        if value.shape != shape:
+            raise ValueError(f"The own {kind} '{function.__name__}' gave {tuple(value.shape)}, not {shape}.")
+        return value
+
+    return checked
 
 
 def observed(observations: Iterable[Observation], group: tuple[Term, ...], s: State) -> dict[str, Tensor]:
