@@ -79,6 +79,8 @@ def robot(**changes: Any) -> Callable[[dict[str, Any]], None]:
         lambda said: said.update(command="fast"),
         lambda said: said.update(robots={}),
         world(terrain=3),
+        world(terrain="\ud800"),
+        world(noise="\ud800"),
         world(seed=-1),
         world(seed=0.5),
         world(seed=True),
@@ -109,6 +111,7 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
         (replace(SAVED, poses=(STANDING, STANDING)), "2 robots"),
         (replace(SAVED, poses=(far,)), "not on its ground"),
         (replace(SAVED, world=World("../secret.npy")), "no terrain"),
+        (replace(SAVED, world=World("nowhere", {"size": 1.0, "difficulty": 2.0})), "no terrain"),
         (replace(SAVED, world=replace(WORLD, parameters={**WORLD.parameters, "amplitude": 9.0})), "amplitude"),
     ):
         with pytest.raises(ValueError, match=reason):
@@ -116,3 +119,8 @@ def test_a_state_that_does_not_fit_changes_nothing() -> None:
     assert session.world is before
     assert session.focused.env is robots
     assert session.wish.forward == 0.3
+
+
+def test_a_heightmap_that_is_walked_backwards_comes_back() -> None:
+    ground = World("map.npy", {"start_x": 50.0, "start_y": 3.0, "heading": -270.0})
+    assert read(write(replace(SAVED, world=ground))).world == ground

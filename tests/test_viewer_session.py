@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from policy_files import write_policy, write_student
 
+from agents.archive import CheckpointError
 from agents.policies import StudentPolicy
 from envs.config import EnvConfig
 from envs.drives import PD
@@ -20,9 +23,11 @@ from envs.terrains.tile import put_between_walls
 from evaluation.agents import TrainedAgent, load_agent
 from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
 from viewer.driving import Wish
+from viewer.page import Page
 from viewer.policies import Follower, find_policies
 from viewer.session import Session
 from viewer.web import Visit, world_of
+from viewer.wishes import Wishes
 from viewer.world import World, choices, equip
 
 STAIRS = World("stairs_up", {"height": 0.1, "depth": 0.4})
@@ -222,3 +227,14 @@ def test_a_training_is_followed_when_it_writes_a_policy(project: Path) -> None:
     newer = follower.look()
     assert newer is not None and newer.env.noisy_groups
     assert follower.look() is None
+
+
+def test_a_training_that_writes_what_cannot_be_loaded_ends_no_page() -> None:
+    def diverged() -> None:
+        raise CheckpointError("its training had diverged")
+
+    told: list[str] = []
+    page: Any = object.__new__(Page)
+    page.follower, page.wishes = SimpleNamespace(look=diverged), Wishes(told.append)
+    page.follow()
+    assert page.wishes.grant() and told == ["its training had diverged"]

@@ -83,7 +83,10 @@ class Page:
             panel.show()
 
     def follow(self) -> None:
-        """Take the newest policy of a training that is followed."""
+        """Take the newest policy of a training that is followed, or say why it cannot be taken."""
+        self.wishes.ask(self._take_newest)
+
+    def _take_newest(self) -> None:
         agent = self.follower.look() if self.follower is not None else None
         if agent is not None:
             self.session.swap(self.session.focus, agent)

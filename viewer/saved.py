@@ -24,6 +24,8 @@ ROUNDING = 1e-3
 """By which the length of a quaternion may be off 1."""
 FASTEST, FARTHEST = 100.0, 200.0
 """m/s or rad/s, and m or rad, that no robot gets to."""
+LARGEST_PARAMETER = 360.0
+"""Of a ground: a heading in degrees."""
 NOT_OURS = "This file is no state that a page like this has saved."
 
 
@@ -85,9 +87,10 @@ def read_world(said: Any) -> World:
     """A world whose terrain is still to be made, which refuses what it cannot be made of."""
     terrain, parameters, noise, friction, payload, seed = members(said, tuple(field.name for field in fields(World)))
     require(isinstance(terrain, str) and isinstance(noise, str) and isinstance(parameters, dict))
+    require(terrain.isprintable() and noise.isprintable())
     require(terrain not in FAMILIES or set(parameters) == {each.name for each in FAMILIES[terrain].parameters})
     require(type(seed) is int and 0 <= seed < LARGEST_SEED)
-    values = numbers([*parameters.values(), friction, payload], len(parameters) + 2, FARTHEST)
+    values = numbers([*parameters.values(), friction, payload], len(parameters) + 2, LARGEST_PARAMETER)
     world = World(terrain, dict(zip(parameters, values, strict=False)), seed=seed)
     return world.changed(noise=noise, friction=values[-2], payload=values[-1])
 

@@ -15,6 +15,7 @@ from envs.height_noise import LEVELS
 from envs.randomization import NONE
 from envs.state import State
 from envs.terrains import FAMILIES, Parameter, Tile, make_tile
+from envs.terrains.table import family_named
 from evaluation.agents import Agent
 from evaluation.noise import with_noise
 from viewer.driving import within
@@ -65,6 +66,7 @@ def make_ground(world: World, heightmaps: Mapping[str, Tile]) -> Tile:
     """The tile of a world: a heightmap by its name, else one of the families."""
     if world.terrain in heightmaps:
         return heightmaps[world.terrain]
+    family_named(world.terrain)
     return make_tile(world.terrain, None, world.seed, None, **world.parameters)
 
 
