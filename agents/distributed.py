@@ -7,7 +7,6 @@ process alone there is one rank, and everything here changes nothing.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import timedelta
@@ -22,6 +21,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from agents import exchange
 from agents.exchange import Exchange, LostRank
 from system import shell
+from system.files import scratch
 
 Value = TypeVar("Value")
 
@@ -94,7 +94,7 @@ def _first_runs() -> bool:
 
 def _folder_of_first(stack: ExitStack) -> str:
     """Where the first rank meets those that torch.distributed.run has started."""
-    return stack.enter_context(tempfile.TemporaryDirectory(prefix="anymal-")) if rank() == 0 else ""
+    return str(stack.enter_context(scratch())) if rank() == 0 else ""
 
 
 def launched() -> bool:

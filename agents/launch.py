@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 
 from agents import distributed
+from system.files import scratch
 
 PATIENCE = 60.0  # s for the others to end after the first rank has
 HASTE = 1.0  # s for that when the first rank was interrupted
@@ -72,7 +73,7 @@ def processes(count: int, command: Sequence[str]) -> Iterator[Others]:
         return
     with ExitStack() as stack:
         shared = {
-            distributed.MEETING: stack.enter_context(tempfile.TemporaryDirectory(prefix="anymal-")),
+            distributed.MEETING: str(stack.enter_context(scratch())),
             distributed.FIRST: str(os.getpid()),
             "WORLD_SIZE": str(count),
             "LOCAL_WORLD_SIZE": str(count),

@@ -18,7 +18,7 @@ from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
-from system.files import scratch
+from system.files import naming, scratch
 
 MODEL, CONTRACT = "student.onnx", "student.json"
 TOLERANCE = 1e-4
@@ -46,7 +46,7 @@ def deploy(policy: StudentPolicy, out: Path) -> float:
     """
     module = deployed(policy)
     out.mkdir(parents=True, exist_ok=True)
-    with scratch(out, ".export-") as made:
+    with naming(out), scratch(out, ".export-") as made:
         record = contract.whole(describe(policy, module), policy.own_terms)
         write_onnx(module, made / MODEL, {contract.METADATA: contract.as_text(record)})
         error = difference(module, made / MODEL)

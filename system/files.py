@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from uuid import uuid4
 
 from system.console import say
@@ -23,14 +23,20 @@ def forget_unfinished() -> None:
 
 
 @contextmanager
-def scratch(folder: Path, name: str) -> Iterator[Path]:
-    """Context with a new folder of a name that begins like this within `folder`, gone afterwards."""
-    with naming(folder), TemporaryDirectory(prefix=name, dir=folder) as made:
-        _unfinished.add(Path(made))
-        try:
-            yield Path(made)
-        finally:
-            _unfinished.discard(Path(made))
+def scratch(folder: Path | None = None, name: str = "anymal-") -> Iterator[Path]:
+    """Context with a new folder of a name that begins like this, gone however the process ends.
+
+    It is within `folder`, or where the system wants what is temporary.
+    """
+    folder = Path(gettempdir()) if folder is None else folder
+    with naming(folder):
+        made = TemporaryDirectory(prefix=name, dir=folder)
+    _unfinished.add(Path(made.name))
+    try:
+        with made:
+            yield Path(made.name)
+    finally:
+        _unfinished.discard(Path(made.name))
 
 
 @contextmanager

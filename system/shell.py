@@ -12,7 +12,12 @@ from pathlib import Path
 
 def quoted(path: Path | str) -> str:
     """A path or another word for a shell."""
-    return shlex.quote(str(path))
+    return shlex.quote(word(path))
+
+
+def word(argument: Path | str) -> str:
+    """An argument of a command; a path that begins with a hyphen is none of its flags."""
+    return f"./{argument}" if isinstance(argument, Path) and str(argument).startswith("-") else str(argument)
 
 
 def interpreter() -> str:
@@ -34,7 +39,7 @@ def script(file: Path | str) -> list[str]:
 
 def command(file: Path | str, arguments: Sequence[Path | str] = (), before: Sequence[str] = ()) -> str:
     """A line for the shell that starts this file of ours; `before` goes to Python itself."""
-    words = [interpreter(), *before, *script(file), *map(str, arguments)]
+    words = [interpreter(), *before, *script(file), *map(word, arguments)]
     return shlex.join(words)
 
 

@@ -114,3 +114,8 @@ def test_the_command_that_an_interrupted_training_prints_goes_on_with_it(tmp_pat
 
 def test_plain_words_stay_plain() -> None:
     assert (shell.quoted("runs/a-1_b"), shell.quoted("my runs")) == ("runs/a-1_b", "'my runs'")
+
+
+def test_a_run_whose_name_begins_with_a_hyphen_is_no_flag() -> None:
+    assert shell.quoted(Path("-my run")) == "'./-my run'" and shell.quoted("-h") == "-h"
+    assert shlex.split(distributed.command(1, "--resume", Path("-run")))[-2:] == ["--resume", "./-run"]

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -24,6 +23,7 @@ from evaluation.reconstruction import student_in
 from evaluation.tables import Column, markdown_table, success, value
 from evaluation.urdf.robot import load_robot
 from evaluation.urdf.walk import UrdfWorld
+from system.files import scratch
 
 GROUNDS: Mapping[str, dict[str, tuple[float, ...]]] = {
     "flat": {},
@@ -87,11 +87,11 @@ def run(request: Request) -> list[dict[str, Any]]:
         if file is None:
             print(f"transfer: a world is left out: name its file with {flag}.", file=sys.stderr)
     rows = []
-    with TemporaryDirectory() as folder:
+    with scratch() as folder:
         for world in worlds_of(request):
             rows += cross(request, world.name, partial(changed, world=world), world.unfit)
         if request.robot_urdf is not None:
-            exporting = partial(exported, urdf=request.robot_urdf, folder=Path(folder))
+            exporting = partial(exported, urdf=request.robot_urdf, folder=folder)
             rows += cross(request, OF_THE_URDF, exporting, NO_EXPORT)
     return rows
 

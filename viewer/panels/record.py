@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import viser
 
 from evaluation.recording import open_video
+from system.files import scratch
 
 if TYPE_CHECKING:
     from viewer.page import Page
@@ -75,8 +74,8 @@ class RecordPanel:
 def film(client: viser.ClientHandle, stop: threading.Event) -> bytes:
     """An .mp4 of what a browser shows until `stop`: at its own pace, in which a slow one shows fewer pictures."""
     size = video_size(client.camera.image_width, client.camera.image_height)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "video.mp4"
+    with scratch() as folder:
+        path = folder / "video.mp4"
         with closing(open_video(path, size, RATE)) as video:
             begin, written = time.monotonic(), 0
             while not stop.is_set() and time.monotonic() - begin < LONGEST:
