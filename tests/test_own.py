@@ -32,7 +32,6 @@ from envs.terrains import TRAINING_TYPES, Parameter, make_tile, own_terrain
 from envs.terrains.cache import Request, digest
 from envs.terrains.grid import Size, Terrain, Values, shape_of, smooth
 from evaluation.agents import load_agent
-from train_tasks import keep_copy, run_task
 
 pytestmark = pytest.mark.usefixtures("marks")
 
@@ -294,35 +293,3 @@ def test_groups_of_the_layout_end_with_own_terms() -> None:
     places = layout.group_places((felt, speed))
     assert places == {"proprio": slice(0, 137), "extero": slice(137, 345), "privileged": slice(345, 396)}
     assert layout.groups((felt, speed))["privileged"][-1] == speed
-
-
-@pytest.mark.parametrize("kind", ["reward", "termination"])
-def test_an_own_term_of_another_shape_is_refused_before_anything_is_learnt(
-    kind: str, folder: Path, capsys: Any
-) -> None:
-    code = f"""
-from envs import own
-from envs.config import EnvConfig, TerrainConfig
-from envs.own import OwnTerms
-
-@own.{kind}
-def column(s):
-    return s.foot_contact[:, :1] > 2
-
-ASKED = {{"column": 0.5}} if "{kind}" == "reward" else ("column",)
-WIDE = EnvConfig(terrain=TerrainConfig(types=("flat",), tile_size=4.0), own=OwnTerms(**{{"{kind}s": ASKED}}))
-"""
-    (folder / "wide.py").write_text(code)
-    said = refusal(capsys, "--task", "wide.py:WIDE", *TINY)
-    assert f"The own {kind} 'column' gave (4, 1), not (4,)." in said
-
-
-def test_a_task_file_is_kept_byte_for_byte_and_has_not_changed(folder: Path, capsys: Any) -> None:
-    """Line ends of Windows, and letters of another encoding than ours."""
-    (folder / "hop.py").write_bytes("# -*- coding: latin-1 -*-\n# für\n".encode("latin-1") + HOP.encode())
-    content = (folder / "hop.py").read_bytes().replace(b"\n", b"\r\n")
-    (folder / "hop.py").write_bytes(content)
-    keep_copy("hop.py:HOP", folder)
-    assert (folder / "task.py").read_bytes() == content
-    record = {"task": "hop.py:HOP", "env": {}}
-    assert run_task(record, folder, None) == "hop.py:HOP" and not capsys.readouterr().err

@@ -284,24 +284,3 @@ def test_pretrained_student_walks_as_commanded_in_plain_mujoco(tmp_path: Path) -
     assert left.qpos[1] > 1.4
     runner.reset()
     assert np.abs(drive(runner, STILL, 3.0).qpos[:2]).max() < 0.3
-
-
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00{", b'{"version": "1'])
-def test_what_is_no_text_is_no_contract(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "student.json").write_bytes(content)
-    with pytest.raises(ContractError, match="not the contract"):
-        Runner(tmp_path / "student.json")
-
-
-def test_a_contract_that_an_editor_has_saved_with_a_mark_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path)
-    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    assert contract.read(path)["onnx"]["file"] == "student.onnx"
-
-
-@pytest.mark.parametrize(
-    "changes", [{"onnx": "student.onnx"}, {"onnx": {}}, {"gait": None}, {"kinematics": []}], ids=str
-)
-def test_contracts_that_lack_something_are_refused(changes: dict[str, object], tmp_path: Path) -> None:
-    with pytest.raises(ContractError, match="does not say .* of its (onnx|gait|kinematics): export anew"):
-        Runner(written(tmp_path, **changes))

@@ -1,0 +1,53 @@
+"""Files of own tasks: terms of another shape are refused, and a run keeps them as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from refusals import refusal
+from test_own import HOP, TINY
+
+from train_tasks import keep_copy, run_task
+
+pytestmark = pytest.mark.usefixtures("marks")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["reward", "termination"])
+def test_an_own_term_of_another_shape_is_refused_before_anything_is_learnt(
+    kind: str, folder: Path, capsys: Any
+) -> None:
+    code = f"""
+from envs import own
+from envs.config import EnvConfig, TerrainConfig
+from envs.own import OwnTerms
+
+@own.{kind}
+def column(s):
+    return s.foot_contact[:, :1] > 2
+
+ASKED = {{"column": 0.5}} if "{kind}" == "reward" else ("column",)
+WIDE = EnvConfig(terrain=TerrainConfig(types=("flat",), tile_size=4.0), own=OwnTerms(**{{"{kind}s": ASKED}}))
+"""
+    (folder / "wide.py").write_text(code)
+    said = refusal(capsys, "--task", "wide.py:WIDE", *TINY)
+    assert f"The own {kind} 'column' gave (4, 1), not (4,)." in said
+
+
+def test_a_task_file_is_kept_byte_for_byte_and_has_not_changed(folder: Path, capsys: Any) -> None:
+    """Line ends of Windows, and letters of another encoding than ours."""
+    (folder / "hop.py").write_bytes("# -*- coding: latin-1 -*-\n# für\n".encode("latin-1") + HOP.encode())
+    content = (folder / "hop.py").read_bytes().replace(b"\n", b"\r\n")
+    (folder / "hop.py").write_bytes(content)
+    keep_copy("hop.py:HOP", folder)
+    assert (folder / "task.py").read_bytes() == content
+    record = {"task": "hop.py:HOP", "env": {}}
+    assert run_task(record, folder, None) == "hop.py:HOP" and not capsys.readouterr().err
