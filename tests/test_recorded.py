@@ -120,7 +120,7 @@ def test_what_makes_no_map_is_said(tmp_path: Path) -> None:
     with pytest.raises(BagError, match="is no place"):
         list(replay(tmp_path / "bag", {CAMERA: Mounted()}, ODOMETRY))
     with pytest.raises(BagError, match="has no direction"):
-        list(replay(tmp_path / "bag", {CAMERA: Mounted((0.0,) * 3, (0.0,) * 4)}, ODOMETRY))
+        list(replay(tmp_path / "bag", {CAMERA: Mounted(quaternion_b=(0.0, 0.0, 0.0, 0.0))}, ODOMETRY))
     with pytest.raises(BagError, match="/depth/points of .* is sensor_msgs/msg/PointCloud2, not nav_msgs/msg/Odometry"):
         list(replay(tmp_path / "bag", {ODOMETRY: Mounted()}, CAMERA))
 
