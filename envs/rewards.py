@@ -28,7 +28,7 @@ DEFAULT_POSITION = torch.from_numpy(DEFAULT_JOINT_POSITION).float()
 CLEARANCE = 0.2
 """m above every terrain sample beyond which lifting a swing foot is penalised (S7)."""
 LIFT = 0.12
-"""m above the ground: a foot shall be lifted so far in mid-swing, and beyond it at a price (decision 65)."""
+"""m above the ground: a foot shall be lifted so far in mid-swing (decision 66), and beyond it at a price (65)."""
 NEAR = sum(points for points, radius in RINGS if radius <= 0.16)
 """Terrain samples of a foot within 0.16 m, the first of all."""
 
@@ -70,7 +70,7 @@ class RewardWeights:
     foot_lift: float = 1.0
     """Not in S7: feet lifted more than 0.12 m over all terrain samples around them (decision 65)."""
     swing_height: float = 2.0
-    """Not in S7: swing feet lifted less than 0.12 m, times the gait prior's profile, over the ground near them."""
+    """Not in S7: swing feet below 0.12 m, times the gait prior's profile, over the ground near them (decision 66)."""
 
     def __post_init__(self) -> None:
         """Refuse rewards that are always 0."""

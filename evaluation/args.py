@@ -21,7 +21,7 @@ class Args:
     """Policy files, run directories, exported policies (.json, .onnx), and the baseline agents zero and random; by
     default the pretrained policy."""
     agent: Literal["policy", "zero", "random"] = "policy"
-    """zero or random evaluates that control alone; it needs no checkpoint."""
+    """zero or random evaluates that baseline agent alone; it needs no checkpoint."""
     task: str | None = None
     """Task whose terrains and other own terms there are: your own, FILE.py:NAME; the conditions stay the same."""
     terrains: str = "flat,rough,slope_up,slope_down,step_up,step_down,stairs_up,stairs_down"
