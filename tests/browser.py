@@ -25,6 +25,9 @@ SOFTWARE = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftsha
 """Flags with which Chromium draws in three dimensions without a graphics card, for root, too."""
 SIZE = {"width": 840, "height": 400}
 """Pixels: few, as software draws them, and enough for a robot beside the controls."""
+CALM = """window.requestAnimationFrame = draw => setTimeout(() => draw(performance.now()), 250)
+window.cancelAnimationFrame = clearTimeout"""
+"""Four pictures a second: what software draws at full speed leaves nothing for what is tested."""
 SLOW = 180.0
 """s that a machine with much to do may take for anything."""
 
@@ -73,6 +76,7 @@ def visit(browser: Browser, server: viser.ViserServer) -> Page:
     """The page in a new tab, as soon as it is drawn."""
     tab = browser.new_page(viewport=SIZE)  # pyright: ignore[reportArgumentType]
     tab.set_default_timeout(1000 * SLOW)
+    tab.add_init_script(CALM)
     before = len(server.get_clients())
     tab.goto(address(server))
     tab.wait_for_selector("canvas[data-engine]", state="attached")
