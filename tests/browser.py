@@ -53,11 +53,12 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def shown(terrain: str = "flat") -> Iterator[Screen]:
-    """A page with the gait alone on it, walking on a thread of its own: few pictures and no shadows, for software."""
+    """A page with the gait alone on it, walking on a thread of its own: few pictures, plainly lit, for software."""
     session = Session([load_agent("zero")], World(terrain), Wish(), {})
     screen = Screen(open_server(port=0), session, ("zero",))
     screen.every |= {screen.show_picture: 0.5, screen.show_numbers: 1.0}
     screen.server.scene.configure_default_lights(cast_shadow=False)
+    screen.server.scene.configure_environment_map(hdri=None)
     over = threading.Event()
 
     def walk() -> None:
@@ -81,6 +82,7 @@ def visit(browser: Browser, server: viser.ViserServer) -> Page:
     tab.goto(address(server))
     tab.wait_for_selector("canvas[data-engine]", state="attached")
     wait_until(lambda: len(server.get_clients()) > before)
+    tab.get_by_role("tab", name="Drive").wait_for()
     return tab
 
 
