@@ -12,9 +12,12 @@ warned = False
 
 
 def cache_directory() -> Path:
-    """Where the platform wants caches to be: $XDG_CACHE_HOME/anymal or ~/.cache/anymal."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return Path(base if os.path.isabs(base) else os.path.expanduser("~/.cache")) / "anymal"
+    """Where the platform wants caches to be: $XDG_CACHE_HOME/anymal or ~/.cache/anymal.
+
+    A user without a home (a container with a foreign user id) has a place where nothing can be kept.
+    """
+    places = (os.environ.get("XDG_CACHE_HOME", ""), os.path.expanduser("~/.cache"))
+    return Path(next(filter(os.path.isabs, places), os.devnull)) / "anymal"
 
 
 def do_without(error: OSError) -> None:

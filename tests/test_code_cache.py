@@ -50,6 +50,17 @@ def test_machine_code_is_found_again(folder: Path) -> None:
     assert len(files(folder, ".nbi")) == len(files(folder, ".nbc")) == 1
 
 
+def test_without_a_home_nothing_is_kept_in_the_working_directory(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    in_a_new_process()
+    assert list(tmp_path.iterdir()) == []
+    assert "XDG_CACHE_HOME names another place" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("ending", [".nbi", ".nbc"])
 @pytest.mark.parametrize("damage", ["shorter", "empty", "flipped", "foreign"])
 def test_damaged_machine_code_is_made_anew(folder: Path, ending: str, damage: str) -> None:
