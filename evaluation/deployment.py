@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from anymal_policy.exporting import PACKAGES, difference, write_onnx
 from envs.drives import description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
-from system.files import naming, scratch
+from system.files import naming, scratch, whole
 
 MODEL, CONTRACT = "student.onnx", "student.json"
 TOLERANCE = 1e-4
@@ -40,9 +41,9 @@ def require_packages() -> None:
 
 
 def deploy(policy: StudentPolicy, out: Path) -> float:
-    """Write both files or none, and compare them with the policy; rad, largest difference of a joint target.
+    """Write both files, each whole, and compare them with the policy; rad, largest difference of a joint target.
 
-    The contract is written for the network beside it.
+    The contract, the later one, is written for this network: a runner refuses what stands beside another.
     """
     module = deployed(policy)
     out.mkdir(parents=True, exist_ok=True)
@@ -53,8 +54,9 @@ def deploy(policy: StudentPolicy, out: Path) -> float:
         if not error <= TOLERANCE:
             raise ValueError(f"{MODEL} differs from its policy by {error:.1e} rad: use the pinned onnx packages.")
         contract.write(made / CONTRACT, record)
-        for name in (MODEL, CONTRACT):
-            (made / name).replace(out / name)
+        with whole(out / CONTRACT) as text, whole(out / MODEL) as model:
+            shutil.copyfile(made / CONTRACT, text)
+            shutil.copyfile(made / MODEL, model)
     return error
 
 

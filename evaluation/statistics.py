@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from statistics import fmean, stdev
 
+from scipy.special import stdtrit
+
 Z95 = 1.96
 """Standard normal quantile of a two-sided 95 % interval."""
 
@@ -51,12 +53,12 @@ def paired_difference(
     )
 
 
-def mean_interval(values: Sequence[float], z: float = Z95) -> tuple[float, tuple[float, float] | None]:
-    """Mean of independent values and the normal interval (lo, hi) of that mean, None for a single value."""
+def mean_interval(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
+    """Mean of independent values and Student's 95 % interval (lo, hi) of that mean, None for a single value."""
     if not values or not all(math.isfinite(value) for value in values):
         raise ValueError("A mean needs at least one value, and all of them finite.")
     mean = fmean(values)
     if len(values) == 1:
         return mean, None
-    half_width = z * stdev(values) / math.sqrt(len(values))
+    half_width = float(stdtrit(len(values) - 1, 0.975)) * stdev(values) / math.sqrt(len(values))
     return mean, (mean - half_width, mean + half_width)

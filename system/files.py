@@ -48,11 +48,11 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         OSError: named after `path`, if it cannot be written; what was begun is gone.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
+    if path.exists() and not path.is_file():
         with naming(path):
             yield path
         return
+    target = Path(os.path.realpath(path))
     part = target.with_name(f".{target.stem}.{uuid4().hex[:12]}{target.suffix}")
     _unfinished.add(part)
     with naming(path):

@@ -42,6 +42,10 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def test_what_is_no_file_is_written_as_it_is(tmp_path: Path) -> None:
     write(Path("/dev/null"), "new")
+    reading, writing = os.pipe()
+    write(Path(f"/dev/fd/{writing}"), "new")
+    assert os.read(reading, 9) == b"new"
+    os.close(reading), os.close(writing)
     (tmp_path / "link").symlink_to(tmp_path / "target")
     write(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink() and (tmp_path / "target").read_text() == "new"

@@ -81,9 +81,9 @@ def test_successes_without_exception_have_an_interval() -> None:
 
 
 def test_mean_interval_of_a_worked_example() -> None:
-    """Mean 5, sample variance 32 / 7 with n - 1, eight values: half width 1.96 sqrt(32 / 56)."""
+    """Mean 5, sample variance 32 / 7 with n - 1, eight values: half width t sqrt(32 / 56), t of 7 from the tables."""
     mean, interval = mean_interval([2, 4, 4, 4, 5, 5, 7, 9])
-    half_width = 1.96 * math.sqrt(4 / 7)
+    half_width = 2.364624 * math.sqrt(4 / 7)
     assert mean == 5
     assert interval == pytest.approx((5 - half_width, 5 + half_width))
 
