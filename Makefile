@@ -8,7 +8,7 @@ BENCHMARKS := physics environment training exchange scaling peers inference mapp
 
 install: .venv/installed
 
-.venv/installed: requirements.txt requirements-seed.txt
+.venv/installed: requirements.txt constraints.txt requirements-seed.txt
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-seed.txt
