@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,8 +46,8 @@ class Saves:
             self.write(resume, policy)
 
     def keep(self, iteration: int, policy: Mapping[str, Any]) -> None:
-        """Write a policy that stays, when there is room for it."""
-        self.kept[f"policy_{iteration}.pt"] = archive.plain(policy)
+        """Write a policy that stays, as it is now, when there is room for it."""
+        self.kept[f"policy_{iteration}.pt"] = copy.deepcopy(archive.plain(policy))
 
     def write_kept(self) -> None:
         """Write the policies that shall stay, as far as there is room for them."""

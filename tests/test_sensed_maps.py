@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -117,6 +118,18 @@ def test_what_is_felt_is_the_same_bits_with_and_without_depth_sensors() -> None:
     ]
     for each, other in zip(*felt, strict=True):
         assert torch.equal(each, other)
+
+
+def test_a_reset_leaves_the_maps_of_other_robots_alone() -> None:
+    env = stepping(depth=DepthConfig("cameras", picture=(16, 12), feet=0.5), episode_seconds=60.0)
+    steps(env, 30)
+    assert isinstance(env.sensors, NoisySensors) and env.sensors.sensed is not None
+    maps = env.sensors.sensed.maps
+    env.state.foot_position_w[..., 2] += 0.05
+    before = [each.heights.copy() for each in maps]
+    env.sensors.sensed.reset(torch.tensor([1]), env.state)
+    same = [np.array_equal(each.heights, old, equal_nan=True) for each, old in zip(maps, before, strict=True)]
+    assert same == [True, False, True]
 
 
 def test_maps_are_the_same_at_any_number_of_threads_and_after_resuming() -> None:

@@ -72,7 +72,7 @@ class SensedMaps:
         for row in env_ids.tolist():
             self.maps[row].reset()
         self._each(env_ids.tolist(), s, dict.fromkeys(env_ids.tolist(), range(sensors)))
-        self._stand(s)
+        self._stand(s, env_ids)
 
     def advance(self, s: State) -> None:
         """Let a policy step pass that led to this state: the odometry drifts, pictures arrive, feet stand."""
@@ -85,17 +85,17 @@ class SensedMaps:
             row: torch.nonzero(due[row]).squeeze(-1).tolist() for row in torch.nonzero(due.any(-1)).squeeze(-1).tolist()
         }
         self._each(range(len(self.maps)), s, seen)
-        self._stand(s)
+        self._stand(s, torch.arange(len(self.maps)))
 
-    def _stand(self, s: State) -> None:
-        """Let soles that stand say how high the ground is: around an episode's first ones where nothing is known."""
+    def _stand(self, s: State, env_ids: Tensor) -> None:
+        """Let soles that stand say how high these robots' ground is: around an episode's first where none is known."""
         soles, stands = self._soles(s), s.foot_contact > 0
-        first = ~self.landed & (stands.sum(-1) >= SURE_FEET)
-        for row in torch.nonzero(first).squeeze(-1).tolist():
+        sure = stands.sum(-1) >= SURE_FEET
+        for row in env_ids[~self.landed[env_ids] & sure[env_ids]].tolist():
             self.maps[row].touch(soles[row][stands[row].numpy()], self.cfg.stance, FIRST_VARIANCE)
-        self.landed |= first
+        self.landed[env_ids] |= sure[env_ids]
         if self.cfg.feet > 0:
-            for row in torch.nonzero(self.landed).squeeze(-1).tolist():
+            for row in env_ids[self.landed[env_ids]].tolist():
                 self.maps[row].correct(soles[row][stands[row].numpy()], self.cfg.feet)
 
     def query(self, env_ids: Tensor) -> Callable[[Tensor], Tensor]:
