@@ -1,4 +1,4 @@
-"""Files of own tasks: terms of another shape are refused, and a run keeps them as they are."""
+"""Files of own tasks: what is wrong or missing is said in one sentence, and a run keeps them as they are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from refusals import refusal
 from test_own import HOP, TINY
 
+from envs import own
 from envs.terrains import make_tile
 from envs.terrains.bank import types_named
 from train_tasks import keep_copy, run_task
@@ -65,3 +66,12 @@ def test_who_names_own_terrain_without_its_file_is_told_how() -> None:
     for name in (make_tile, lambda terrain: types_named([terrain])):
         with pytest.raises(ValueError, match="waves.* --task FILE.py:NAME"):
             name("waves")
+
+
+def test_a_name_that_is_not_quite_the_marked_one_is_refused_with_those_that_are() -> None:
+    def calm(s: Any) -> Any:
+        return s.command[:, 0]
+
+    own.reward(calm)
+    with pytest.raises(ValueError, match=r"own reward 'clam' is not known here \(marked: .*calm\)"):
+        own.named("rewards", ["clam"])
