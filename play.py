@@ -46,7 +46,7 @@ FASTEST = 5.0
 
 @dataclass(frozen=True)
 class Args:
-    """Look at a policy on terrain and drive it: in a window where there is a screen, else on a page for a browser."""
+    """Look at a policy on terrain: in a window where there is a screen; on a page for a browser, where you drive it."""
 
     checkpoint: tuple[Path, ...] = ()
     """Policy file or run directory, several for a page; the bare flag, or none, means the pretrained policy. A .json or
@@ -102,7 +102,8 @@ class Args:
     seed: int = 0
     """Seed of terrain, start and the random agent."""
     viewer: Literal["web", "window", "video"] | None = None
-    """Page for a browser, MuJoCo's window, or a video; by default the window where there is a screen, else the page."""
+    """Page for a browser, MuJoCo's window, or a video; by default the window where there is a screen, else the page;
+    several policies, and --follow, have the page."""
     host: str = "127.0.0.1"
     """Address that the page listens at: by default this computer alone; 0.0.0.0 lets others look and drive, too."""
     port: int = 8080
@@ -166,11 +167,13 @@ def choose_viewer(args: Args) -> Literal["web", "window", "video"]:
     recorded = args.video is not None or args.frames is not None
     if recorded and args.viewer not in (None, "video"):
         raise ValueError(f"--video and --frames record; leave out --viewer {args.viewer}.")
-    chosen = args.viewer or ("video" if recorded else "window" if find_viewer() is not None else "web")
+    of_page = len(args.checkpoint) > 1 or args.follow
+    screen = "window" if find_viewer() is not None and not of_page else "web"
+    chosen = args.viewer or ("video" if recorded else screen)
     if chosen == "window" and find_viewer() is None:
         raise ValueError("There is no screen for a window here: choose --viewer web or --viewer video" + ON_MAC)
-    if chosen != "web" and (len(args.checkpoint) > 1 or args.follow):
-        raise ValueError("Several policies, and --follow, need a page: add --viewer web.")
+    if chosen != "web" and of_page:
+        raise ValueError("Several policies, and --follow, need a page: choose --viewer web.")
     return chosen
 
 
@@ -180,7 +183,7 @@ def open_page(args: Args) -> Walk:
         from viewer.web import Visit, visit
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"The page needs {error.name}: `pip install -r requirements.txt`, or choose --viewer video."
+            f"The page needs {error.name}: `pip install -r requirements.txt` in the clone, or choose --viewer video."
         ) from error
     if args.map != SENSED:
         raise ValueError("--map.* is for a window or a video: leave it out, or choose --viewer video.")

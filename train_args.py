@@ -108,7 +108,9 @@ def refuse_contradictions(args: Args, default: Args) -> None:
     if args.stage != STUDENT and args.teacher is not None:
         raise ValueError("--teacher is for --stage student: without it the run trains its own Teacher.")
     if args.stage is not None and args.blind:
-        raise ValueError("--blind is for a run of all stages; of one alone, --student.network.extero False makes it.")
+        raise ValueError(
+            "--blind is for a run of all stages; in --stage student, --student.network.no-extero makes it."
+        )
     if args.stage is None:
         if args.init_from is not None:
             raise ValueError(f"--init-from starts one stage: say with --stage which, {TEACHER} or {STUDENT}.")

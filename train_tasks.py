@@ -7,6 +7,7 @@ from typing import Any
 
 from agents.checkpoint import TASK_FILE
 from envs.tasks import run_file, split
+from envs.terrains import TRAINING_TYPES
 from system.console import say
 from system.files import whole
 from system.shell import quoted
@@ -24,7 +25,7 @@ def run_task(record: dict[str, Any], run_dir: Path, named: str | None) -> str:
     """The task of a run to resume, its file run: as it was named, or the own one that is `named` now.
 
     The copy in the run is not run by itself: a run directory may come from anywhere. A ValueError if the file is gone
-    that defines terms of the run; a note if it has changed.
+    that defines terms or terrain of the run; a note if it has changed.
     """
     file, name = split(record["task"])
     if file is None:
@@ -32,6 +33,7 @@ def run_task(record: dict[str, Any], run_dir: Path, named: str | None) -> str:
     file, task = (file, record["task"]) if named is None else (split(named)[0] or file, named)
     copy = run_dir / TASK_FILE
     own = [term for terms in record["env"].get("own", {}).values() for term in terms]
+    own += [name for name in record["env"].get("terrain", {}).get("types", ()) if name not in TRAINING_TYPES]
     if not file.is_file() and own:
         raise ValueError(
             f"{file}, which defines {', '.join(own)} of this run, is not here: read the copy that the run keeps, "

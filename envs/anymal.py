@@ -43,6 +43,7 @@ class AnymalEnv(VecEnv):
     @torch.no_grad()
     def __init__(self, cfg: EnvConfig, tiles: Sequence[Tile] | None = None, ranks: Ranks = ALONE) -> None:
         """Build terrain and physics, and start the first episodes; `ranks` share curriculum and schedules."""
+        require(cfg.own)
         self.cfg, self.num_envs = cfg, cfg.num_envs
         self.step_samples = cfg.num_envs * ranks.count
         self.generator = torch.Generator().manual_seed(cfg.seed)
@@ -64,7 +65,6 @@ class AnymalEnv(VecEnv):
         self.delay = PerEpisode(cfg.latency.action, cfg.num_envs, cfg.seed, stream=2)
         self.stiffness = PerEpisode(cfg.solver.stiffness, cfg.num_envs, cfg.seed, stream=3)
         self.commands = Commands(cfg.commands, cfg.num_envs, cfg.dt, self.generator)
-        require(cfg.own)
         self.own_terms = terms_of(cfg.own)
         self.terminations = terminations.terms(cfg.own.terminations)
         self.events = named("events", cfg.own.events).values()

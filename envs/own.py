@@ -126,8 +126,9 @@ def named(kind: str, names: Iterable[str]) -> dict[str, Any]:
     table = TABLES[kind]
     for name in names:
         if name not in table:
+            marked = f" (marked: {', '.join(table)})" if table else ""
             raise ValueError(
-                f"The own {kind.removesuffix('s')} '{name}' is not known here: name the file that adds it with "
+                f"The own {kind.removesuffix('s')} '{name}' is not known here{marked}: name the file that adds it with "
                 "--task FILE.py:NAME."
             )
     return {name: table[name] for name in names}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
+from typing import Any, Protocol
 from uuid import uuid4
 
 from system.console import say
+from system.shell import quoted
 
 _unfinished: set[Path] = set()
 
@@ -75,6 +77,27 @@ def write(path: Path, text: str) -> None:
 def with_ending(path: Path, ending: str) -> Path:
     """The path, with this ending if it has none: who writes pictures and arrays adds one of his own."""
     return path if path.suffix else path.with_name(f"{path.name}{ending}")
+
+
+class Picture(Protocol):
+    """What can be saved as a picture: a matplotlib figure."""
+
+    def savefig(self, fname: Any, /) -> None:
+        """Write it."""
+
+
+def draw_to(out: Path, draw: Callable[[], Picture]) -> int:
+    """Write what is drawn, whole or not at all, as a .png unless `out` ends otherwise, and say so; the exit code."""
+    out = with_ending(out, ".png")
+    try:
+        picture = draw()
+        with whole(out) as part:
+            picture.savefig(part)
+    except (OSError, ValueError) as error:
+        say(f"Cannot write {out}: {error}")
+        return 2
+    print(f"Wrote {quoted(out)}")
+    return 0
 
 
 def append(path: Path, content: bytes) -> None:

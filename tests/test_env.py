@@ -6,30 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 import pytest
 import torch
-from einops import rearrange
 from rollouts import WILD, actions, rollout, same
-from torch import Tensor
 from torch.testing import assert_close
-from worlds import environment, plane_tile
+from worlds import PROPRIO, TAME, environment, observed, plane_tile
 
-from anymal_policy import gait, layout
 from envs import rewards
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import EnvConfig
 from envs.curriculum import CurriculumConfig
 from envs.randomization import NONE
-from envs.robot import FOOT_RADIUS
 from envs.tasks import TASKS, task_config
-from envs.terrains import make_tile
-
-TAME: dict[str, Any] = {"randomization": NONE, "commands": CommandConfig(fixed=(0.5, 0.0, 0.2))}
-"""Nothing random once a robot has started."""
-PROPRIO, PRIVILEGED = layout.slices(layout.PROPRIO), layout.slices(layout.PRIVILEGED)
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +30,6 @@ def _logs_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def turn_over(env: AnymalEnv, row: int) -> None:
     """Lift a robot and lay it on its back in the air."""
     env.simulation.qpos[row, 2:7] = 3.0, 0.0, 1.0, 0.0, 0.0
-
-
-def observed(env: AnymalEnv, name: str) -> Tensor:
-    """One term of the current observations."""
-    group, places = ("proprio", PROPRIO) if name in PROPRIO else ("privileged", PRIVILEGED)
-    return env.get_observations()[group][:, places[name]]
 
 
 def test_spaces_have_the_sizes_that_the_agents_expect() -> None:
@@ -93,86 +77,6 @@ def test_looking_changes_nothing() -> None:
     assert same(rollout(env, 5), rollout(other, 5))
 
 
-def test_commands_are_seen_and_rewarded_from_the_first_step_on() -> None:
-    env = environment(2, **TAME)
-    command = torch.tensor([[0.5, 0.0, 0.2]]).expand(2, 3)
-    assert_close(observed(env, "command"), command)
-    env.step(torch.zeros(2, 16))
-    assert_close(env.state.command, command)
-    standing = environment(2, commands=CommandConfig(fixed=(0, 0, 0)), randomization=NONE)
-    assert_close(observed(standing, "base_frequency"), torch.zeros(2, 1))
-    assert_close(observed(env, "base_frequency"), torch.full((2, 1), 1.25))
-
-
-def test_histories_are_one_two_and_three_policy_steps_old() -> None:
-    env = environment(2, **TAME)
-    seen: list[dict[str, Tensor]] = []
-    for action in actions(env, 5):
-        env.step(0.3 * action)
-        names = ("joint_position", "joint_velocity", "joint_target_history")
-        seen.append({name: observed(env, name) for name in names})
-    positions, velocities = observed(env, "joint_position_history"), observed(env, "joint_velocity_history")
-    for age in (1, 2, 3):
-        assert torch.equal(positions[:, 12 * age - 12 : 12 * age], seen[-1 - age]["joint_position"])
-    for age in (1, 2):
-        assert torch.equal(velocities[:, 12 * age - 12 : 12 * age], seen[-1 - age]["joint_velocity"])
-    assert torch.equal(seen[-1]["joint_target_history"][:, 12:], seen[-2]["joint_target_history"][:, :12])
-    assert not torch.equal(seen[-1]["joint_target_history"][:, 12:], seen[-1]["joint_target_history"][:, :12])
-    assert torch.equal(env.state.joint_target_history[:, 1], seen[-3]["joint_target_history"][:, :12])
-
-
-def test_an_action_moves_phase_and_joint_targets_of_the_same_step() -> None:
-    env = environment(2, **TAME)
-    phase, action = env.state.phase.clone(), actions(env, 1)[0]
-    env.step(action)
-    moved = gait.advance(phase, action[:, :4], torch.zeros(2, dtype=torch.bool), env.cfg.gait)
-    assert_close(observed(env, "phase_cos"), moved.cos())
-    assert_close(observed(env, "phase_offset"), action[:, :4])
-    assert_close(observed(env, "joint_target_history")[:, :12], gait.joint_targets(moved, action[:, 4:], env.cfg.gait))
-    controls = torch.from_numpy(env.simulation.control[:, env.simulation.actuators]).float()
-    assert_close(controls, env.state.joint_target)
-
-
-def test_air_time_counts_steps_without_contact() -> None:
-    env = environment(1, **TAME)
-    contacts, airs = [], []
-    for _ in range(60):
-        env.step(torch.zeros(1, 16))
-        contacts.append(observed(env, "contact_state")[0])
-        airs.append(observed(env, "air_time")[0])
-    expected = torch.zeros(4)
-    for contact, air in zip(contacts, airs, strict=True):
-        expected = torch.where(contact > 0, 0.0, expected + 0.02)
-        assert_close(air, expected)
-    assert torch.stack(airs).max() > 0.2
-
-
-def test_heights_are_those_of_the_surface_around_each_foot_turned_with_the_robot() -> None:
-    env = environment(6, [make_tile("stairs_standard", 0.7, size=(4.0, 4.0), height=0.12)], randomization=NONE)
-    for action in actions(env, 8):
-        env.step(0.2 * action)
-    offsets = layout.ring_offsets()
-    samples = rearrange(env.get_observations()["extero"], "n (foot point) -> n foot point", foot=4)
-    assert samples.std() > 0.02
-    for row in range(6):
-        matrix = np.zeros(9)
-        mujoco.mju_quat2Mat(matrix, env.simulation.qpos[row, 3:7])
-        forward = matrix.reshape(3, 3)[:2, 0] / np.linalg.norm(matrix.reshape(3, 3)[:2, 0])
-        left = np.array([-forward[1], forward[0]])
-        for foot in range(4):
-            x, y, z = env.state.foot_position_w[row, foot].double().numpy()
-            points = np.array([x, y]) + offsets[:, :1] * forward + offsets[:, 1:] * left
-            expected = env.surface.height(points) - (z - FOOT_RADIUS)
-            np.testing.assert_allclose(samples[row, foot].numpy(), expected, atol=1e-4)
-
-
-def test_heights_around_a_standing_foot_on_level_ground_are_zero() -> None:
-    env = environment(1, commands=CommandConfig(fixed=(0, 0, 0)), randomization=NONE)
-    for _ in range(80):
-        env.step(torch.zeros(1, 16))
-    assert_close(env.get_observations()["extero"], torch.zeros(1, 208), atol=3e-3, rtol=0)
-
-
 def test_reward_is_the_sum_of_the_weighted_terms_and_a_fall_costs_once() -> None:
     env = environment(2, **TAME)
     turn_over(env, 1)
@@ -203,29 +107,6 @@ def test_crossing_the_border_of_the_tile_is_a_time_out(axis: int) -> None:
     assert done.tolist() == extras["time_outs"].tolist() == [False, True]
     assert reward[1] > -0.5
     assert env.state.base_position_w[1, axis].abs() < 0.5
-
-
-def test_a_finished_episode_shows_the_first_observation_of_the_next() -> None:
-    env = environment(3, **TAME, episode_seconds=0.2)
-    for action in actions(env, 9):
-        assert not env.step(action)[2].any()
-    env.episode_length_buf[2] = 0
-    done = env.step(actions(env, 1)[0])[2]
-    assert done.tolist() == [True, True, False]
-    for row in range(2):
-        position = observed(env, "joint_position")[row]
-        assert_close(observed(env, "joint_position_history")[row], position.repeat(3))
-        assert_close(observed(env, "joint_velocity_history")[row], observed(env, "joint_velocity")[row].repeat(2))
-        targets = observed(env, "joint_target_history")[row]
-        assert_close(targets[:12], targets[12:])
-        assert_close(position, targets[:12])
-        assert not observed(env, "phase_offset")[row].any() and not observed(env, "air_time")[row].any()
-        assert not observed(env, "linear_velocity_b")[row].any()
-    assert observed(env, "phase_offset")[2].any()
-    assert not torch.equal(observed(env, "phase_cos")[0], observed(env, "phase_cos")[1])
-    fresh = env.simulation.read()
-    assert_close(env.state.foot_position_w, fresh.foot_position_w)
-    assert_close(env.state.foot_force_w[:2], torch.zeros(2, 4, 3))
 
 
 def test_a_broken_robot_is_reset_alone_and_counted() -> None:

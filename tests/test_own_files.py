@@ -1,4 +1,4 @@
-"""Files of own tasks: terms of another shape are refused, and a run keeps them as they are."""
+"""Files of own tasks: what is wrong or missing is said in one sentence, and a run keeps them as they are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import pytest
 from refusals import refusal
 from test_own import HOP, TINY
 
+from envs import own
+from envs.terrains import make_tile
+from envs.terrains.bank import types_named
 from train_tasks import keep_copy, run_task
 
 pytestmark = pytest.mark.usefixtures("marks")
@@ -51,3 +54,24 @@ def test_a_task_file_is_kept_byte_for_byte_and_has_not_changed(folder: Path, cap
     assert (folder / "task.py").read_bytes() == content
     record = {"task": "hop.py:HOP", "env": {}}
     assert run_task(record, folder, None) == "hop.py:HOP" and not capsys.readouterr().err
+
+
+def test_a_run_on_own_terrain_says_which_file_is_missing(folder: Path) -> None:
+    record = {"task": "waves.py:WAVES", "env": {"terrain": {"types": ["flat", "waves"]}}}
+    with pytest.raises(ValueError, match=r"waves.py, which defines waves of .* --task .*task.py:WAVES"):
+        run_task(record, folder, None)
+
+
+def test_who_names_own_terrain_without_its_file_is_told_how() -> None:
+    for name in (make_tile, lambda terrain: types_named([terrain])):
+        with pytest.raises(ValueError, match="waves.* --task FILE.py:NAME"):
+            name("waves")
+
+
+def test_a_name_that_is_not_quite_the_marked_one_is_refused_with_those_that_are() -> None:
+    def calm(s: Any) -> Any:
+        return s.command[:, 0]
+
+    own.reward(calm)
+    with pytest.raises(ValueError, match=r"own reward 'clam' is not known here \(marked: .*calm\)"):
+        own.named("rewards", ["clam"])

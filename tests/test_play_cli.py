@@ -244,6 +244,14 @@ def test_a_page_shows_several_policies_and_follows_a_training(visitor: list[Visi
     assert (visit.follow, visit.noise) == (Path("runs/mine"), "covered")
 
 
+def test_several_policies_have_the_page_also_where_there_is_a_screen(
+    visitor: list[Visit], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(play, "find_viewer", SimpleNamespace)
+    assert play.main(["--checkpoint", "zero", "random"]) == 0
+    assert [agent.name for agent in visitor[0].agents] == ["zero", "random"]
+
+
 def test_without_viser_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "viewer"]:
         monkeypatch.delitem(sys.modules, name)

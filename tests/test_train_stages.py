@@ -100,7 +100,8 @@ def test_a_blind_student_of_the_same_teacher_follows_also_after_the_run_has_ende
 
 
 def test_blind_is_not_for_one_stage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "--blind is for a run of all stages" in refusal(capsys, "--stage", "teacher", "--blind")
+    said = refusal(capsys, "--stage", "teacher", "--blind")
+    assert "--blind is for a run of all stages" in said and "--student.network.no-extero" in said
 
 
 def test_refined_teachers_act_late_and_students_feel_late_too(whole: Path) -> None:

@@ -9,19 +9,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from anymal_policy.layout import DEFAULT_JOINT_POSITION
+from anymal_policy import layout
 from envs.anymal import AnymalEnv
+from envs.commands import CommandConfig
 from envs.config import TerrainConfig
+from envs.randomization import NONE
 from envs.robot import STANDING_HEIGHT
 from envs.simulation import Simulation
 from envs.state import RobotState, State
 from envs.tasks import TASKS
 from envs.terrains import RESOLUTION, Surface, Tile, build_map
 
-DEFAULT = torch.from_numpy(DEFAULT_JOINT_POSITION).float()
+DEFAULT = torch.from_numpy(layout.DEFAULT_JOINT_POSITION).float()
 UPRIGHT = torch.tensor([1.0, 0.0, 0.0, 0.0])
 FLAT = TerrainConfig(types=("flat",), tile_size=4.0)
 """Training ground of one small flat tile."""
+TAME: dict[str, Any] = {"randomization": NONE, "commands": CommandConfig(fixed=(0.5, 0.0, 0.2))}
+"""Nothing random once a robot has started."""
+PROPRIO, PRIVILEGED = layout.slices(layout.PROPRIO), layout.slices(layout.PRIVILEGED)
 
 
 def plane_tile(slope: tuple[float, float] = (0.0, 0.0), side: float = 3.0) -> Tile:
@@ -115,3 +120,9 @@ def environment(num_envs: int = 3, tiles: list[Tile] | None = None, **changes: A
     """A few robots on flat ground under the curriculum, or on the given tiles."""
     settings = {"threads": 1, "terrain": FLAT, **changes}
     return AnymalEnv(replace(TASKS["anymal_flat"], num_envs=num_envs, **settings), tiles)
+
+
+def observed(env: AnymalEnv, name: str) -> Tensor:
+    """One term of the current observations."""
+    group, places = ("proprio", PROPRIO) if name in PROPRIO else ("privileged", PRIVILEGED)
+    return env.get_observations()[group][:, places[name]]

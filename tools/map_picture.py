@@ -25,9 +25,7 @@ from evaluation.belief import COLOURS, RECONSTRUCTED, SEEN, read_belief, require
 from evaluation.conditions import SECONDS, WALK, edge, environment, seeds
 from evaluation.noise import MAPPED
 from system import stopping
-from system.console import say
-from system.files import whole, with_ending
-from system.shell import quoted
+from system.files import draw_to
 
 RISE, TREAD = 0.17, 0.3
 """m, of the stairs."""
@@ -152,16 +150,7 @@ def main(out: Path = Path("mapped.png"), checkpoint: Path | None = None, seed: i
         checkpoint: Student's file or run directory; default the pretrained one.
         seed: Seed of start and errors.
     """
-    out = with_ending(out, ".png")
-    try:
-        picture = draw(walk(checkpoint, seed))
-        with whole(out) as part:
-            picture.savefig(part)
-    except (OSError, ValueError) as error:
-        say(f"Cannot draw {out}: {error}")
-        return 2
-    print(f"Wrote {quoted(out)}")
-    return 0
+    return draw_to(out, lambda: draw(walk(checkpoint, seed)))
 
 
 if __name__ == "__main__":

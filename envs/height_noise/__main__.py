@@ -19,9 +19,7 @@ from envs.robot import FOOT_RADIUS, STANDING_HEIGHT
 from envs.sensors import ring_points
 from envs.terrains import Surface, build_map, make_tile
 from system import stopping
-from system.console import say
-from system.files import whole, with_ending
-from system.shell import quoted
+from system.files import draw_to
 
 PANELS = {
     "none": "none: perfect map",
@@ -146,15 +144,7 @@ def main(out: Path = Path("height_noise.png"), seed: int = 0) -> int:
         out: Picture to write; its ending chooses the format.
         seed: Seed of the noise.
     """
-    out = with_ending(out, ".png")
-    try:
-        with whole(out) as part:
-            draw(seed).savefig(part)
-    except (OSError, ValueError) as error:
-        say(f"Cannot write {out}: {error}")
-        return 2
-    print(f"Wrote {quoted(out)}")
-    return 0
+    return draw_to(out, lambda: draw(seed))
 
 
 if __name__ == "__main__":

@@ -17,9 +17,7 @@ from envs.terrains.grid import RESOLUTION
 from envs.terrains.table import FAMILIES
 from envs.terrains.tile import Tile, make_tile
 from system import stopping
-from system.console import say
-from system.files import whole, with_ending
-from system.shell import quoted
+from system.files import draw_to
 
 DIFFICULTIES = (0.0, 0.5, 1.0)
 LETTERS = 13
@@ -85,15 +83,7 @@ def main(out: Path = Path("terrains.png")) -> int:
     Args:
         out: Picture to write; its ending chooses the format.
     """
-    out = with_ending(out, ".png")
-    try:
-        with whole(out) as part:
-            draw_families().savefig(part)
-    except (OSError, ValueError) as error:
-        say(f"Cannot write {out}: {error}")
-        return 2
-    print(f"Wrote {quoted(out)}")
-    return 0
+    return draw_to(out, draw_families)
 
 
 if __name__ == "__main__":

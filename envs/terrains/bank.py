@@ -13,7 +13,7 @@ from envs.terrains.cache import Request, cached_tiles
 from envs.terrains.grid import Size
 from envs.terrains.map import build_map
 from envs.terrains.surface import Collider
-from envs.terrains.table import CHOSEN, FAMILIES, Family, Generate, Parameter, parameters
+from envs.terrains.table import CHOSEN, FAMILIES, OR_OWN, Family, Generate, Parameter, parameters
 from envs.terrains.tile import check_seed
 
 
@@ -98,7 +98,7 @@ def types_named(names: Sequence[str]) -> tuple[TerrainType, ...]:
     """Training types by name, all of them for no names; a ValueError lists them if a name is unknown or repeated."""
     for name in names:
         if name not in TRAINING_TYPES:
-            raise ValueError(f"There is no terrain type '{name}'; choose among {', '.join(TRAINING_TYPES)}.")
+            raise ValueError(f"There is no terrain type '{name}'; choose among {', '.join(TRAINING_TYPES)}{OR_OWN}")
     if len(set(names)) < len(names):
         raise ValueError("Name each terrain type once.")
     return tuple(TRAINING_TYPES[name] for name in names or TRAINING_TYPES)

@@ -161,10 +161,14 @@ FAMILIES: dict[str, Family] = {
 }
 
 
+OR_OWN = "; for one of your own, name its file with --task FILE.py:NAME."
+"""End of a sentence that refuses a terrain."""
+
+
 def family_named(name: str) -> Family:
     """The family of this name, or a ValueError that lists them all."""
     if name not in FAMILIES:
-        raise ValueError(f"There is no terrain '{name}'; choose one of {', '.join(FAMILIES)}.")
+        raise ValueError(f"There is no terrain '{name}'; choose one of {', '.join(FAMILIES)}{OR_OWN}")
     return FAMILIES[name]
 
 

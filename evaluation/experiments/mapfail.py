@@ -90,7 +90,7 @@ def lacks(request: Request) -> str | None:
     """Policies that can be compared; a ValueError for a ground or condition that does not exist."""
     if grounds_of(request) and conditions_of(request) and sighted(request) and len(blind(request)) == 1:
         return None
-    return "name Students that see heights and one blind one (network.extero False) with --checkpoint"
+    return "name with --checkpoint Students that see heights, and one blind one (of train.py --blind)"
 
 
 def settings(request: Request) -> dict[str, Any]:
