@@ -178,7 +178,7 @@ class AnymalEnv(VecEnv):
         s = self.state
         self.commands.step(s.heading, s.randomization_factor)
         s.command = self.commands.velocity.clone()
-        stands = standing(s.command, s.linear_velocity_b, self.cfg.gait)
+        stands = standing(s.command, self.sensors.linear_velocity_b(s), self.cfg.gait)
         s.base_frequency = torch.where(stands, 0.0, self.cfg.gait.base_frequency)
 
     def _reset(self, env_ids: Tensor) -> None:

@@ -50,12 +50,16 @@ class Sensors:
     def seed(self, seed: int) -> None:
         """Draw from here on with this seed."""
 
+    def linear_velocity_b(self, s: State) -> Tensor:
+        """The velocity that the robots take themselves to have, by which they stand or walk, (n, 3) m/s."""
+        return s.linear_velocity_b
+
     def observe(self, s: State, env_ids: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """All observation groups of these robots, whose state alone is `s`; new tensors."""
         return observations.observe(s, self.own)
 
     def map_failed(self) -> Tensor:
-        """Whether a robot's map has failed in its present episode, (n,) bool."""
+        """Whether a robot's present episode is one in which its map fails, (n,) bool."""
         return torch.zeros(self.cfg.num_envs, dtype=torch.bool)
 
     def metrics(self) -> dict[str, float]:
@@ -110,7 +114,7 @@ class NoisySensors(Sensors):
         before = self.perceived
         histories = {history: push(before[history], before[name]) for name, history in HISTORIES.items()}
         pose = pose_of(s)
-        self.failures.advance(pose, self.factor)
+        self.failures.advance(pose)
         if self.sensed is not None:
             self.sensed.advance(s)
         self._look(pose, self.maps.renewed())
@@ -152,13 +156,17 @@ class NoisySensors(Sensors):
         """The samples last taken from the maps, minus the present height of the soles, (n, 4, 52) m; NaN: unknown."""
         return self.map_heights_w - rearrange(pose.soles, "n foot -> n foot 1")
 
+    def linear_velocity_b(self, s: State) -> Tensor:
+        """The velocity that the robots take themselves to have, by which they stand or walk, (n, 3) m/s."""
+        return self.perceived["linear_velocity_b"]
+
     def observe(self, s: State, env_ids: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """The clean groups, and the noisy ones: the same functions of the state as it is perceived."""
         perceived = replace(s, **{name: value[env_ids] for name, value in self.perceived.items()})
         return {**super().observe(s), **observations.observe_noisy(perceived, self.own)}
 
     def map_failed(self) -> Tensor:
-        """Whether a robot's map has failed in its present episode, (n,) bool."""
+        """Whether a robot's present episode is one in which its map fails, (n,) bool."""
         return self.failures.failed
 
     def metrics(self) -> dict[str, float]:

@@ -52,7 +52,7 @@ class Maps:
 
     def walk(self, pose: Pose, steps: int = 1) -> None:
         for _ in range(steps):
-            self.failures.advance(pose, 1.0)
+            self.failures.advance(pose)
 
     def points(self) -> Tensor:
         return ring_points(*self.failures.looks_from(ROWS), RINGS)

@@ -52,10 +52,21 @@ def test_the_groups_are_there_only_on_request() -> None:
 
 
 def test_noise_changes_nothing_but_what_is_perceived() -> None:
+    """But for who is not commanded: whether that robot stands is for its own sensors to say."""
     noise = replace(NOISY["height_noise"], failures=NEVER)  # failed maps count in the curriculum
-    quiet, noisy = environment(6, **WILD), environment(6, **WILD, noisy_groups=True, height_noise=noise)
+    wild = WILD | {"commands": CommandConfig(fixed=(0.7, 0.0, 0.0))}
+    quiet, noisy = environment(6, **wild), environment(6, **wild, noisy_groups=True, height_noise=noise)
     assert same(rollout(quiet, 60), rollout(noisy, 60, clean=True))
     assert torch.equal(quiet.generator.get_state(), noisy.generator.get_state())
+
+
+@pytest.mark.parametrize(("measured", "walks"), [(0.25, False), (0.35, True)])
+def test_a_robot_without_a_command_stands_when_its_sensors_say_that_it_is_slow(measured: float, walks: bool) -> None:
+    env = environment(3, **NOISY, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)))
+    env.state.linear_velocity_b[:, 0] = 0.0 if walks else 0.5
+    senses(env).perceived["linear_velocity_b"][:] = torch.tensor([0.0, measured, 0.0])
+    env._command()
+    assert ((env.state.base_frequency > 0) == walks).all()
 
 
 def test_perfect_sensors_and_a_perfect_map_show_the_truth() -> None:

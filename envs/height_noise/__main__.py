@@ -91,7 +91,7 @@ def looks(surface: Surface, start: Tensor, level: str, seed: int) -> tuple[Tenso
     first = look(pose) - pose.soles[0].unsqueeze(-1)
     for step in reversed(range(STEPS)):
         pose = standing(surface, start, SPEED * layout.POLICY_DT * step)
-        failures.advance(pose, factor)
+        failures.advance(pose)
     soles = pose.soles[0].unsqueeze(-1)
     return torch.stack([first + soles if failures.stuck() else look(pose) for _ in range(3)]), pose
 

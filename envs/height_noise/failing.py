@@ -48,7 +48,7 @@ class MapFailures:
     ) -> None:
         """Sound maps, for policy steps of `dt` s; failures are drawn anew every `redraw_steps`."""
         self.cfg, self.redraw_steps, self.dt, self.generator = cfg, redraw_steps, dt, generator
-        self.ranges, self.thresholds = cfg.ranges(), cfg.probabilities().cumsum(0)
+        self.ranges, self.thresholds = cfg.ranges(), cfg.kinds().cumsum(0)
         self.sizes = torch.zeros(num_envs, len(Failure._fields))
         self.turn = torch.zeros(num_envs)
         self.feet = torch.zeros(num_envs, 4, dtype=torch.bool)
@@ -61,17 +61,23 @@ class MapFailures:
         self.failed = torch.zeros(num_envs, dtype=torch.bool)
 
     def reset(self, env_ids: Tensor, pose: Pose, factor: float) -> None:
-        """New maps for the episodes that these robots start at `pose` of all robots; `factor` is c_sk."""
+        """New maps for the episodes that these robots start at `pose` of all robots; `factor` is c_sk.
+
+        An episode is drawn to be one in which maps fail or one in which they do not, whatever comes of it.
+        """
         self.age[env_ids], self.failed[env_ids] = 0, False
         self.poses[:, env_ids] = placed(pose)[env_ids]
-        self._draw(env_ids, factor)
+        probability = factor * self.cfg.probability
+        if probability > 0 and len(env_ids):
+            self.failed[env_ids] = self._even(len(env_ids)) < probability
+        self._draw(env_ids)
         self._begin(env_ids, pose)
 
-    def advance(self, pose: Pose, factor: float) -> None:
-        """Let a policy step pass that led to `pose`; `factor` is c_sk."""
+    def advance(self, pose: Pose) -> None:
+        """Let a policy step pass that led to `pose`."""
         self.age += 1
         self.poses = torch.cat([rearrange(placed(pose), "n dim -> 1 n dim"), self.poses[:-1]])
-        self._draw(torch.nonzero(self.age % self.redraw_steps == 0).squeeze(-1), factor)
+        self._draw(torch.nonzero(self.age % self.redraw_steps == 0).squeeze(-1))
         self._begin(torch.arange(len(self.age)), pose)
         self._drift()
 
@@ -80,6 +86,7 @@ class MapFailures:
         if failure.late[1] > (len(self.poses) - 1) * self.dt:
             raise ValueError("Poses of so long ago are not kept; configure maps that are late.")
         self._draw_sizes(env_ids, repeat(torch.tensor(failure).T, "two sizes -> m two sizes", m=len(env_ids)))
+        self.failed[env_ids] = True
         self.begins[env_ids] = self.age[env_ids] + 1
         self.ends[env_ids] = self.begins[env_ids] + round(seconds / self.dt)
 
@@ -145,22 +152,21 @@ class MapFailures:
         concerned = shown.every_point(self.feet[env_ids], points.shape[2])
         return torch.where(concerned, heights.masked_fill(unknown, torch.nan), truth)
 
-    def _draw(self, env_ids: Tensor, factor: float) -> None:
-        """Draw for these robots whether their maps fail until the next draw, and how."""
+    def _draw(self, env_ids: Tensor) -> None:
+        """Draw how these robots' maps fail until the next draw, in the episodes in which they do."""
         self.begins[env_ids], self.ends[env_ids] = NO_STEP, NO_STEP
-        if factor * self.cfg.probability == 0 or len(env_ids) == 0:
-            return
+        env_ids = env_ids[self.failed[env_ids]]
         m, cfg = len(env_ids), self.cfg
-        kind = torch.bucketize(self._even(m), self.thresholds * factor, right=True)
+        if m == 0:
+            return
+        kind = torch.bucketize(self._even(m), self.thresholds, right=True)
         self._draw_sizes(env_ids, self.ranges[kind.clamp(max=len(self.ranges) - 1)])
         sudden = self._even(m) < cfg.sudden
         (first, last), (shortest, longest) = cfg.begins, cfg.lasts
         delay = ((first + (last - first) * self._even(m)) / self.dt).round().long()
         lasts = ((shortest + (longest - shortest) * self._even(m)) / self.dt).round().long()
-        fails = kind < len(self.ranges)
-        begins = self.age[env_ids] + delay * sudden
-        ends = torch.where(sudden, begins + lasts, self.age[env_ids] + self.redraw_steps)
-        self.begins[env_ids], self.ends[env_ids] = begins.where(fails, NO_STEP), ends.where(fails, NO_STEP)
+        self.begins[env_ids] = self.age[env_ids] + delay * sudden
+        self.ends[env_ids] = torch.where(sudden, self.begins[env_ids] + lasts, self.age[env_ids] + self.redraw_steps)
 
     def _draw_sizes(self, env_ids: Tensor, ranges: Tensor) -> None:
         """Draw how the maps of these robots fail, from the lowest and highest sizes of each (m, 2, sizes)."""
@@ -172,11 +178,10 @@ class MapFailures:
         self.feet[env_ids] = self._even(m, 4) < sizes[:, -1:]
 
     def _begin(self, env_ids: Tensor, pose: Pose) -> None:
-        """Note where the failures begin that do so in this step, and whose maps have failed."""
+        """Note where the failures begin that do so in this step."""
         env_ids = env_ids[self.age[env_ids] == self.begins[env_ids]]
         base, soles = pose.base_position[env_ids], pose.soles[env_ids]
         self.began[env_ids] = torch.stack([base[:, 0], base[:, 1], soles.mean(-1), pose.heading[env_ids]], dim=-1)
-        self.failed |= self.active()
 
     def _drift(self) -> None:
         """Let maps walk away from the ground in proportion to the root of the robots' way."""

@@ -125,10 +125,10 @@ class FailureWeights:
 
 @dataclass(frozen=True)
 class FailureConfig:
-    """When maps fail; drawn whenever the map's condition is, at the start and in the middle of a trajectory."""
+    """When maps fail; how is drawn whenever the map's condition is, at the start and in the middle of a trajectory."""
 
     probability: float = 0.5
-    """Probability of a draw to be a failure, at c_sk = 1."""
+    """Fraction of the episodes in which maps fail, at c_sk = 1."""
     only: FailureName | None = None
     """The only kind of failure that occurs."""
     sudden: float = 0.5
@@ -152,16 +152,18 @@ class FailureConfig:
         """Lowest and highest sizes of each kind, (kinds, 2, sizes)."""
         return torch.tensor(list(FAILURES.values())).transpose(1, 2)
 
-    def probabilities(self) -> Tensor:
-        """Probability of each kind in a draw at c_sk = 1, (kinds,)."""
+    def kinds(self) -> Tensor:
+        """Probability of each kind, (kinds,): a failure is one of them."""
         weights = torch.tensor([getattr(self.weights, name) for name in FAILURES])
         if self.only is not None:
             weights = torch.tensor([float(name == self.only) for name in FAILURES])
-        return self.probability * weights / weights.sum()
+        return weights / weights.sum()
 
     def longest_lag(self) -> float:
         """s, largest lag of the samples that may occur."""
-        return float((self.ranges()[:, 1, Failure._fields.index("late")] * (self.probabilities() > 0)).max())
+        return float((self.ranges()[:, 1, Failure._fields.index("late")] * (self.kinds() > 0)).max()) * (
+            self.probability > 0
+        )
 
 
 NEVER = FailureConfig(probability=0.0)
