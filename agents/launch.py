@@ -22,7 +22,7 @@ class Others:
     """Ranks 1 and up, and what they wrote to stderr, which mostly repeats what the first rank says."""
 
     def __init__(self) -> None:
-        """Nobody yet."""
+        """No rank has been started."""
         self.running: list[subprocess.Popen[bytes]] = []
         self.notes: list[IO[bytes]] = []
 

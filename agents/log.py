@@ -17,7 +17,6 @@ from agents.checkpoint import CURVES_FILE
 from agents.choices import LoggerName
 from agents.curves import Curves
 from agents.events import Events
-from anymal_policy.layout import POLICY_DT
 from system.console import tell
 from system.files import Troubles
 
@@ -102,7 +101,7 @@ class RunLog(Logger):
         metrics = {
             "train/samples": float((it + 1) * samples),
             "train/seconds": self.seconds,
-            "train/reward": torch.stack(self.rewards).mean().item() / POLICY_DT,
+            "train/reward": torch.stack(self.rewards).mean().item() / self.env.cfg.dt,
             "policy/std": values["action_std"].mean().item(),
             "policy/learning_rate": values["learning_rate"],
             **{f"loss/{name}": loss for name, loss in loss_dict.items()},

@@ -146,7 +146,7 @@ class Training(OnPolicyRunner):
         }
 
     def _own(self) -> dict[str, Any]:
-        """What this rank's robots add to that."""
+        """What each rank adds to the file for resuming: the state of its environment and of its random generators."""
         return {"env_state": self.env.state_dict(), "rng": rng_state()}  # type: ignore
 
     def _take(self, own: dict[str, Any]) -> None:

@@ -196,7 +196,6 @@ class AnymalEnv(VecEnv):
         self.simulation.reset(env_ids, *pose)
         self.simulation.set_delay(env_ids, self.delay.draw(env_ids))
         self.simulation.set_stiffness(env_ids, self.stiffness.draw(env_ids))
-        self.simulation.set_wrench(env_ids, s.external_force_w[env_ids], s.external_torque_w[env_ids])
         self._forget(env_ids, phase, target)
         self.episode_length_buf[env_ids] = 0
         self.commands.follow(env_ids, torch.where(path_width.isinf(), torch.nan, heading))
@@ -212,8 +211,9 @@ class AnymalEnv(VecEnv):
         self.observations = self._observe()
 
     def _forget(self, env_ids: Tensor, phase: Tensor, target: Tensor) -> None:
-        """Read the pose that these robots were put into; in their past it was no other."""
+        """Read the state of these robots from the physics, and fill all their histories with it."""
         s = self.state
+        self.simulation.set_wrench(env_ids, s.external_force_w[env_ids], s.external_torque_w[env_ids])
         self.simulation.settle(env_ids)
         self.simulation.update(s, env_ids)
         s.phase[env_ids], s.phase_offset[env_ids] = phase, 0.0

@@ -14,7 +14,7 @@ from torch import Tensor
 from envs.frames import wrap_angle
 
 GROWS_FROM = 0.3
-"""c_k at which the ranges of the commands begin to grow: its value at the start of a training."""
+"""c_k at which the ranges of the commands begin to grow: `CurriculumConfig.initial_factor` by default."""
 
 STANDS, TURNS, STRAIGHT, FREE = range(4)
 """Kinds of commands, in the order of their probabilities."""
@@ -51,6 +51,16 @@ class CommandConfig:
     """s between new commands (legged_gym: 10 s)."""
     fixed: tuple[float, float, float] | None = None
     """Forward m/s, lateral m/s, yaw rate rad/s for every robot, not random; at yaw rate 0 the start heading is held."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        kinds = (self.stand_probability, self.turn_probability, self.straight_probability)
+        if min(*kinds, self.heading_probability) < 0 or max(sum(kinds), self.heading_probability) > 1 + 1e-9:
+            raise ValueError(
+                "Probabilities of commands are 0 to 1, those of standing, turning and walking straight ahead together."
+            )
+        if min(*self.forward, *self.lateral, *self.yaw_rate) < 0 or self.resample_seconds <= 0:
+            raise ValueError("Largest speeds of commands are 0 or more, s between them above 0.")
 
 
 class Commands:

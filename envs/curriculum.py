@@ -62,6 +62,14 @@ class CurriculumConfig:
         """Refuse what no curriculum can be made of."""
         if min(self.particles, self.update_samples, self.episode_samples) < 1:
             raise ValueError("A curriculum needs at least one particle, and one sample per update and per k.")
+        if not 0 <= self.band_low < self.band_high <= 1:
+            raise ValueError("Traversability worth training on is 0 to 1, --env.curriculum.band-low below band-high.")
+        fractions = (
+            *(self.replay_probability, self.transition_probability, self.memory, self.kinship),
+            *(self.initial_fraction, self.initial_factor, self.factor_exponent),
+        )
+        if min(fractions) < 0 or max(fractions) > 1:
+            raise ValueError("Probabilities, fractions, memory, kinship and factors of --env.curriculum are 0 to 1.")
 
 
 def curriculum_factor(samples: float, cfg: CurriculumConfig) -> float:

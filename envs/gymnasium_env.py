@@ -149,7 +149,7 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
         return renderer.draw()
 
     def close_extras(self, **_: Any) -> None:
-        """Give back what drawing holds."""
+        """Free the renderer."""
         if self.renderer is not None:
             self.renderer.close()
             self.renderer = None
@@ -194,7 +194,7 @@ class AnymalGymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
         return None if pictures is None else pictures[0]
 
     def close(self) -> None:
-        """Give back what drawing holds."""
+        """Free the renderer."""
         self.robots.close()
 
 

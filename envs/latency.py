@@ -20,7 +20,10 @@ FELT = ("gravity_b", "linear_velocity_b", "angular_velocity_b", "joint_position"
 
 @dataclass(frozen=True)
 class LatencyConfig:
-    """Delays, uniform within a range and constant in an episode; two equal numbers fix one, 0 0 switches it off."""
+    """Delays, uniform within a range and constant in an episode; two equal numbers fix one.
+
+    Refinement and a Student's training have their own in place of 0 0; 0 1e-4 is none there, too.
+    """
 
     action: Bounds = (0.0, 0.0)
     """s from the beginning of a policy step until the drives track its joint targets, rounded to physics steps. It is

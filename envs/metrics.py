@@ -33,18 +33,21 @@ class Metrics:
         """
         n = len(reward)
         seconds = n * self._dt
-        once = torch.stack([reward, rewards.linear_tracking(s), rewards.angular_tracking(s), fell])
-        sums = iter(torch.cat([terms, once, causes, wild.unsqueeze(0)]).sum(-1).tolist())
-        for name in (*self._rewards, "total"):
-            self._add(f"reward/{name}", next(sums), seconds)
-        self._add("tracking/linear", next(sums), n)
-        self._add("tracking/angular", next(sums), n)
-        self._add("falls_per_minute", next(sums), seconds / 60)
-        for name in self._terminations:
-            self._add(f"falls_per_minute/{name}", next(sums), seconds / 60)
-        for name in ("physics/non_finite", "actions/non_finite"):
-            self._sums[name] += next(sums)
-            self._weights[name] = 1
+        by_cause = [f"falls_per_minute/{name}" for name in self._terminations]
+        rows = {
+            **{f"reward/{name}": (row, seconds) for name, row in zip(self._rewards, terms, strict=True)},
+            "reward/total": (reward, seconds),
+            "tracking/linear": (rewards.linear_tracking(s), n),
+            "tracking/angular": (rewards.angular_tracking(s), n),
+            "falls_per_minute": (fell, seconds / 60),
+            **{name: (row, seconds / 60) for name, row in zip(by_cause, causes, strict=False)},
+            "physics/non_finite": (causes[-1], 0),
+            "actions/non_finite": (wild, 0),
+        }
+        sums = torch.stack([row.to(reward.dtype) for row, _ in rows.values()]).sum(-1).tolist()
+        for (name, (_, weight)), total in zip(rows.items(), sums, strict=True):
+            self._add(name, total, weight)
+        self._weights["physics/non_finite"] = self._weights["actions/non_finite"] = 1
 
     def add_episodes(self, seconds: Tensor, fell: Tensor) -> None:
         """Episodes that ended: how long they were, (m,) s, and whether by a fall, (m,)."""

@@ -62,7 +62,9 @@ class Event:
     """An own event: what it does, and when."""
 
     moment: Moment
+    """At a robot's reset, or before each policy step of all."""
     function: OnRobots
+    """What is called with the environment and the indices (m,) of the robots."""
 
 
 REWARDS: dict[str, OfState] = {}

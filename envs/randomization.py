@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs.per_episode import require_range
+
 
 @dataclass(frozen=True)
 class RandomizationConfig:
@@ -60,7 +62,14 @@ class RandomizationConfig:
     """m, half-width of the start position around the tile's start (ours)."""
 
     def __post_init__(self) -> None:
-        """Refuse pushes without a time between them."""
+        """Refuse what no robot is like, and pushes without a time between them."""
+        for name in ("leg_mass", "motor_strength", "drive_position_gain", "drive_velocity_gain", "torque_limit"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"--env.randomization.{name.replace('_', '-')} is relative: at least 0, below 1.")
+        if any(not 0 <= value <= 1 for name, value in vars(self).items() if name.endswith("_probability")):
+            raise ValueError("Probabilities of --env.randomization are 0 to 1.")
+        for name in ("friction", "slippery_friction", "weak_strength"):
+            require_range(f"--env.randomization.{name.replace('_', '-')}", getattr(self, name), 0.0, float("inf"))
         if self.push_seconds <= 0:
             raise ValueError(
                 "--env.randomization.push-seconds must be above 0; --env.randomization.push-velocity 0 is without."

@@ -33,7 +33,7 @@ STANDING_HEIGHT = FOOT_RADIUS - float(leg_fk(torch.from_numpy(DEFAULT_JOINT_POSI
 Shapes = Literal["links", "spheres"]
 """What a robot touches the ground with besides its feet: the links' own outlines, or a few spheres in their place."""
 SHAPES: Shapes = "links"
-"""What nobody has to ask for."""
+"""The collision shapes by default."""
 
 
 def robot_spec(visual: bool = True, shapes: Shapes = SHAPES) -> mujoco.MjSpec:

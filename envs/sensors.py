@@ -13,7 +13,7 @@ from anymal_policy import layout
 from envs import observations
 from envs.config import EnvConfig
 from envs.depth import SensedMaps
-from envs.height_noise import HeightNoise, MapFailures, Pose, noise_factor
+from envs.height_noise import LEVELS, HeightNoise, MapFailures, Pose, noise_factor
 from envs.latency import DelayedProprioception
 from envs.own import Observation, named
 from envs.per_episode import OwnGenerator, stream_seed
@@ -78,7 +78,12 @@ class NoisySensors(Sensors):
     """Beside the truth what a robot has instead: noisy sensors, a drifting estimator and a bad elevation map."""
 
     def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
-        """Generators of their own: noise changes nothing but what is perceived, and maps nothing that is felt."""
+        """Generators of their own: noise changes nothing but what is perceived, and maps nothing that is felt.
+
+        To the maps of depth sensors no error is added (decision 82).
+        """
+        if cfg.depth.sensors != "none":
+            cfg = replace(cfg, height_noise=LEVELS["mapped"])
         super().__init__(cfg, surface)
         n, self.generator = cfg.num_envs, torch.Generator()
         self.of_maps = OwnGenerator(cfg.seed, stream=6)

@@ -17,12 +17,13 @@ torch.set_num_threads(1)  # on a busy machine the barriers of small parallel ope
 
 @dataclass(frozen=True)
 class FakeConfig:
-    """Size of the fake environment."""
+    """Size of the fake environment, and s of a step."""
 
     num_envs: int = 16
     seed: int = 1
     threads: int = 1
     noisy_groups: bool = False
+    dt: float = 0.02
 
 
 class FakeEnv(VecEnv):

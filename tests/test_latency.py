@@ -217,7 +217,8 @@ def same(a: list[Tensor], b: list[Tensor]) -> bool:
 
 def test_delays_of_the_senses_change_no_other_draw_and_nothing_that_happens() -> None:
     late_senses = LatencyConfig(proprioception=(0.0, 0.045))
-    quick, slow = (environment(6, **SHORT, **ERRONEOUS, latency=each) for each in (LatencyConfig(), late_senses))
+    walking = SHORT | {"commands": CommandConfig(fixed=(0.7, 0.0, 0.0))}
+    quick, slow = (environment(6, **walking, **ERRONEOUS, latency=each) for each in (LatencyConfig(), late_senses))
     for _ in range(4):
         rollout(quick, 10), rollout(slow, 10)
         assert torch.equal(quick.state.joint_position, slow.state.joint_position)

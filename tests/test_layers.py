@@ -36,7 +36,7 @@ ALLOWED = {
     "mapping": ("mapping", "system.machine_code", "system.files"),
     "system": ("system",),
     "agents": ("agents", "anymal_policy", "system"),
-    "envs": ("envs", "mapping", "anymal_policy.gait", "anymal_policy.layout", "system"),
+    "envs": ("envs", "mapping", "anymal_policy.gait", "anymal_policy.kinematics", "anymal_policy.layout", "system"),
     "evaluation": ("evaluation", "agents", "envs", "mapping", "anymal_policy", "system"),
     "viewer": ("viewer", "evaluation", "agents", "envs", "mapping", "anymal_policy", "system"),
 }

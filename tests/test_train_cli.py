@@ -32,6 +32,13 @@ NO_SETTINGS = (
     "--env.gait.dt 0",
     "--env.terrain.border 4",
     "--env.curriculum.particles 0",
+    "--env.curriculum.band-low 0.95",
+    "--env.curriculum.memory 1.5",
+    "--env.commands.stand-probability 0.7",
+    "--env.commands.resample-seconds 0",
+    "--env.randomization.leg-mass 1.5",
+    "--env.randomization.slippery-probability -0.1",
+    "--env.randomization.friction 1.2 0.4",
     "--env.randomization.push-seconds 0",
     "--env.sensor-noise.drift-seconds 0",
 )

@@ -19,6 +19,7 @@ class Kind(NamedTuple):
     """What all sensors of one kind have in common."""
 
     mounts: dict[str, Mount]
+    """Where each sensor is on the base, by its name."""
     rate: float
     """Hz."""
     nearest: float
@@ -61,7 +62,8 @@ class DepthConfig:
     """Heights from a map of the robot's own: sensors, odometry, delay; numbers are assumed where no source is named."""
 
     sensors: Sensors = "none"
-    """cameras: four D435; domes: two RS-Bpearl; none: no map but S8's errors on the truth."""
+    """cameras: four D435; domes: two RS-Bpearl; none: no map but S8's errors on the truth.
+    Errors and failures of --env.height-noise are for none alone."""
     covered: tuple[str, ...] = ()
     """Sensors that see nothing: front, rear, left, right."""
     picture: tuple[int, int] = (80, 60)

@@ -16,6 +16,7 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
+from anymal_policy.kinematics import rotation_matrix
 from envs.depth.config import DepthConfig
 from envs.depth.legs import leg_capsules
 from envs.depth.mounts import turned
@@ -155,7 +156,7 @@ class SensedMaps:
         legs[..., 6] += self.cfg.margin
         views = {}
         for i, (row, then) in enumerate(zip(env_ids, past.numpy(), strict=True)):
-            rotation = matrix(then[QUATERNION])
+            rotation = rotation_matrix(then[QUATERNION])
             believed = turned(float(then[TURNED]), float(tilt[i, 1]), float(tilt[i, 0])) @ rotation
             ends = legs[i, :, :6].reshape(-1, 3) @ rotation.T + then[PLACE]
             capsules = np.concatenate([ends.reshape(-1, 6), legs[i, :, 6:]], axis=1)
@@ -204,15 +205,3 @@ class SensedMaps:
                 getattr(elevation, name)[:] = state[name][row].numpy()
             x, y, heading = state["poses"][row].tolist()
             elevation.pose, elevation.clouds = (x, y, heading), int(state["clouds"][row])
-
-
-def matrix(quaternion: NDArray) -> NDArray[np.float64]:
-    """Rotation (3, 3) from base to world of a unit quaternion (4,) w, x, y, z."""
-    w, x, y, z = quaternion.tolist()
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )

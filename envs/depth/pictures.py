@@ -21,14 +21,23 @@ class Optics(NamedTuple):
     """The numbers of sensors that machine code needs, as in `Kind` and `DepthConfig`."""
 
     nearest: float
+    """m, least range."""
     farthest: float
+    """m, largest range used."""
     least: float
+    """m, standard deviation along the ray at any range."""
     growth: float
+    """m per m^2, standard deviation along the ray that grows with the square of the range."""
     none_below: float
+    """Cosine of the angle to the ground's normal at which no pixel returns."""
     all_above: float
+    """Cosine of that angle from which on all pixels return."""
     lost: float
+    """Fraction of pixels that return nothing for no reason."""
     jump: float
+    """m between neighbouring pixels, from which on there is an edge."""
     smeared: float
+    """Fraction of the pixels at an edge that return something between its two sides."""
 
 
 class View(NamedTuple):

@@ -31,7 +31,7 @@ Collider = Literal["exact", "stock"]
 BASE_THICKNESS = 0.5
 """m of solid ground under the lowest height."""
 LEAST_SHARE = 64
-"""Robots whose rings are worth a thread of their own."""
+"""Fewest robots per thread in height sampling."""
 
 
 @compiled
