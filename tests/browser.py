@@ -1,24 +1,18 @@
-"""A real browser for tests, and a page that it may look at."""
+"""A real browser for tests."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 import viser
+from pages import SLOW, wait_until
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from evaluation.agents import load_agent
-from viewer.driving import Wish
-from viewer.page import Page as Screen
-from viewer.server import address, open_server
-from viewer.session import Session
-from viewer.world import World
+from viewer.server import address
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 SOFTWARE = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -28,8 +22,6 @@ SIZE = {"width": 840, "height": 400}
 CALM = """window.requestAnimationFrame = draw => setTimeout(() => draw(performance.now()), 250)
 window.cancelAnimationFrame = clearTimeout"""
 """Four pictures a second: what software draws at full speed leaves nothing for what is tested."""
-SLOW = 180.0
-"""s that a machine with much to do may take for anything."""
 
 
 def find_chromium() -> str:
@@ -51,28 +43,6 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@contextmanager
-def shown(terrain: str = "flat") -> Iterator[Screen]:
-    """A page with the gait alone on it, walking on a thread of its own: few pictures, plainly lit, for software."""
-    session = Session([load_agent("zero")], World(terrain), Wish(), {})
-    screen = Screen(open_server(port=0), session, ("zero",))
-    screen.every |= {screen.show_picture: 0.5, screen.show_numbers: 1.0}
-    screen.server.scene.configure_default_lights(cast_shadow=False)
-    screen.server.scene.configure_environment_map(hdri=None)
-    over = threading.Event()
-
-    def walk() -> None:
-        while not over.is_set():
-            screen.advance()
-
-    thread = threading.Thread(target=walk)
-    thread.start()
-    yield screen
-    over.set()
-    thread.join()
-    screen.close()
-
-
 def visit(browser: Browser, server: viser.ViserServer) -> Page:
     """The page in a new tab, as soon as it is drawn."""
     tab = browser.new_page(viewport=SIZE)  # pyright: ignore[reportArgumentType]
@@ -81,14 +51,6 @@ def visit(browser: Browser, server: viser.ViserServer) -> Page:
     before = len(server.get_clients())
     tab.goto(address(server))
     tab.wait_for_selector("canvas[data-engine]", state="attached")
-    wait_until(lambda: len(server.get_clients()) > before)
+    wait_until("the page knows the browser", lambda: len(server.get_clients()) > before)
     tab.get_by_role("tab", name="Drive").wait_for()
     return tab
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    """Return when it is true; a test fails if that never happens."""
-    until = time.monotonic() + SLOW
-    while not true():
-        assert time.monotonic() < until
-        time.sleep(0.05)

@@ -8,7 +8,7 @@ import pytest
 
 from viewer.clock import Clock
 from viewer.driving import ARRIVED, REACH, Wish, towards, within
-from viewer.wishes import Wishes, number
+from viewer.wishes import Wishes, value_of
 
 
 @pytest.mark.parametrize("axis", REACH)
@@ -114,7 +114,7 @@ class Control:
 
 def test_sliders_give_numbers_of_their_range_whatever_a_page_sends() -> None:
     sent = (0.5, 99.0, -99.0, math.nan, math.inf, -math.inf)
-    assert [number(Control(value)) for value in sent] == [0.5, 2.0, -1.0, 0.0, 0.0, 0.0]
+    assert [value_of(Control(value)) for value in sent] == [0.5, 2.0, -1.0, 0.0, 0.0, 0.0]
     assert within(math.nan, 0.1, 1.5) == 0.1
 
 

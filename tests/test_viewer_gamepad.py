@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from types import SimpleNamespace
 from typing import Any
@@ -129,7 +130,7 @@ class Switch:
     def press(self, value: bool) -> None:
         self.value = value
         for listener in self.listeners:
-            listener(SimpleNamespace(client_id=1))
+            asyncio.run(listener(SimpleNamespace(client_id=1, target=self)))
 
 
 def test_a_gamepad_that_is_pulled_out_stops_the_robot_and_switches_itself_off(pads: Pads) -> None:

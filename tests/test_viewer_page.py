@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import chromium, shown, visit, wait_until
+from browser import chromium, visit
+from pages import shown, wait_until
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page
 
+from viewer.gamepad import Gamepad
 from viewer.page import Page as Screen
 
 
@@ -50,12 +52,12 @@ def control(tab: Page, handle: Any) -> Locator:
 
 def test_the_robot_is_seen_and_moves(screen: Screen, tab: Page) -> None:
     screen.session.wish.set("forward", 0.4)
-    wait_until(lambda: red(picture(tab)).any())
+    wait_until("the robot is drawn", lambda: red(picture(tab)).any())
     first = picture(tab)
     assert len(np.unique(first.reshape(-1, 3), axis=0)) > 50
     steps = screen.session.focused.walk.steps
-    wait_until(lambda: screen.session.focused.walk.steps > steps + 25)
-    wait_until(lambda: (red(picture(tab)) != red(first)).sum() > 20)
+    wait_until("the robot has walked on", lambda: screen.session.focused.walk.steps > steps + 25)
+    wait_until("the picture has changed", lambda: (red(picture(tab)) != red(first)).sum() > 20)
 
 
 def test_keys_drive_the_robot_and_not_the_camera(screen: Screen, tab: Page) -> None:
@@ -65,19 +67,19 @@ def test_keys_drive_the_robot_and_not_the_camera(screen: Screen, tab: Page) -> N
     eye = client.camera.position.copy()
     tab.keyboard.press("w")
     tab.keyboard.press("w")
-    wait_until(lambda: state().command[0, 0] > 0.15)
+    wait_until("W is heard twice", lambda: state().command[0, 0] > 0.15)
     tab.keyboard.down("d")
-    wait_until(lambda: wish.turn < 0)
+    wait_until("D turns", lambda: wish.turn < 0)
     assert wish.forward == pytest.approx(0.2)
     tab.keyboard.up("d")
-    wait_until(lambda: wish.turn == 0)
+    wait_until("D let go of turns no more", lambda: wish.turn == 0)
     tab.keyboard.down("q")
-    wait_until(lambda: wish.lateral > 0)
+    wait_until("Q steps aside", lambda: wish.lateral > 0)
     tab.evaluate("window.dispatchEvent(new Event('blur'))")
-    wait_until(lambda: wish.lateral == 0)
+    wait_until("a window that is left steps aside no more", lambda: wish.lateral == 0)
     tab.keyboard.up("q")
     tab.keyboard.press("Space")
-    wait_until(lambda: wish.forward == 0)
+    wait_until("space stops", lambda: wish.forward == 0)
     assert client.camera.position == pytest.approx(eye, abs=1e-6)
 
 
@@ -85,7 +87,7 @@ def test_a_click_with_shift_sends_the_robot_there(screen: Screen, tab: Page) -> 
     tab.keyboard.down("Shift")
     tab.mouse.click(120, 330)
     tab.keyboard.up("Shift")
-    wait_until(lambda: screen.session.wish.goal_w is not None)
+    wait_until("the click is heard", lambda: screen.session.wish.goal_w is not None)
     goal, state = screen.session.wish.goal_w, screen.session.focused.env.state
     assert goal is not None
     assert 0.2 < float(np.hypot(*(np.array(goal) - state.base_position_w[0, :2].numpy()))) < 6.0
@@ -97,14 +99,20 @@ def test_policies_are_swapped_and_sensors_covered_while_the_robot_walks(screen: 
     tab.get_by_role("tab", name="Policy").click()
     control(tab, screen.policy.policy).click()
     tab.get_by_role("option", name="pretrained/student.pt").click()
-    wait_until(lambda: screen.session.focused.agent.name.endswith("student.pt"))
+    wait_until("the Student has taken over", lambda: screen.session.focused.agent.name.endswith("student.pt"))
     tab.get_by_role("tab", name="World").click()
     control(tab, screen.world.cover).check()
-    wait_until(lambda: screen.session.world.noise == "covered")
+    wait_until("the sensors are covered", lambda: screen.session.world.noise == "covered")
     assert screen.session.focused.walk.steps > steps
 
 
-def test_the_state_is_saved_and_loaded_and_what_cannot_be_is_said(screen: Screen, tab: Page) -> None:
+def test_the_state_is_saved_and_loaded_and_what_cannot_be_is_said(
+    screen: Screen, tab: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> Gamepad:
+        raise ValueError("There is no gamepad.")
+
+    monkeypatch.setattr("viewer.panels.gamepad.find_gamepad", none)
     tab.get_by_role("tab", name="Record").click()
     screen.session.wish.set("forward", 0.35)
     with tab.expect_download() as saved:
@@ -112,7 +120,7 @@ def test_the_state_is_saved_and_loaded_and_what_cannot_be_is_said(screen: Screen
     state = saved.value.path().read_bytes()
     screen.session.wish.stop()
     give(tab, state)
-    wait_until(lambda: screen.session.wish.forward == 0.35)
+    wait_until("the state is loaded", lambda: screen.session.wish.forward == 0.35)
     give(tab, b"{}")
     tab.get_by_text("This file is no state").wait_for()
     tab.get_by_role("tab", name="Drive").click()
@@ -134,10 +142,10 @@ def test_two_browsers_see_the_same_and_the_page_ends_when_both_have_gone(
     other = visit(browser, screen.server)
     screen.session.wish.stop()
     other.keyboard.press("w")
-    wait_until(lambda: screen.session.wish.forward > 0)
+    wait_until("W of the other browser is heard", lambda: screen.session.wish.forward > 0)
     assert not screen.abandoned()
     other.close()
-    wait_until(lambda: len(screen.server.get_clients()) == 1)
+    wait_until("the other browser has gone", lambda: len(screen.server.get_clients()) == 1)
     assert not screen.abandoned()
     tab.close()
-    wait_until(screen.abandoned)
+    wait_until("the page has noticed that all have gone", screen.abandoned)

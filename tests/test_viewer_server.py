@@ -7,13 +7,9 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
-from browser import shown, wait_until
-from viser import __version__
+from pages import hello, say, shown, talk, wait_until
 from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Origin, Subprotocol
 
 from viewer.page import Page
 from viewer.saved import LARGEST, NOT_OURS, write
@@ -24,26 +20,6 @@ from viewer.server import UNWANTED, address, comes_from_here, open_server, requi
 def screen() -> Iterator[Page]:
     with shown("flat") as screen:
         yield screen
-
-
-def talk(screen: Page, origin: str | None = None) -> ClientConnection:
-    """A program that talks to the page as a browser does."""
-    protocol, place = Subprotocol(f"viser-v{__version__}"), address(screen.server).replace("http", "ws")
-    return connect(place, subprotocols=[protocol], origin=Origin(origin) if origin else None, max_size=None)
-
-
-def say(connection: ClientConnection, *messages: dict[str, object]) -> None:
-    for message in messages:
-        connection.send(msgspec.msgpack.encode(message))
-
-
-def hello(screen: Page, connection: ClientConnection) -> None:
-    """Be known as a browser: viser counts one when it has told where its camera is."""
-    before, nothing = len(screen.server.get_clients()), [0.0, 0.0, 0.0]
-    camera = {"wxyz": [1.0, 0.0, 0.0, 0.0], "position": nothing, "look_at": nothing, "up_direction": [0.0, 0.0, 1.0]}
-    lens = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 10, "image_width": 10}
-    say(connection, {"type": "ViewerCameraMessage", **camera, **lens})
-    wait_until(lambda: len(screen.server.get_clients()) > before)
 
 
 def test_only_this_computer_is_listened_to_unless_another_address_is_named() -> None:
@@ -101,7 +77,7 @@ def test_a_state_goes_to_the_page_and_comes_back(screen: Page) -> None:
     with talk(screen) as page:
         hello(screen, page)
         say(page, *sent(screen.state.file, state))
-        wait_until(lambda: screen.session.wish.forward == 0.3)
+        wait_until("the state is taken", lambda: screen.session.wish.forward == 0.3)
     screen.session.wish.stop()
 
 
@@ -116,9 +92,9 @@ def test_a_file_reaches_its_button_alone_and_what_is_no_state_is_said_in_one_sen
         hello(screen, page)
         say(page, *sent(forward, b"1"), *sent(button, b"1", meant=forward))
         say(page, *sent(button, b"{}"))
-        wait_until(lambda: said == [NOT_OURS])
+        wait_until("nonsense is refused", lambda: said == [NOT_OURS])
         say(page, *sent(button, b"{}", size=LARGEST + 1))
-        wait_until(lambda: said == [NOT_OURS, NOT_OURS])
+        wait_until("a large file is refused", lambda: said == [NOT_OURS, NOT_OURS])
     assert forward.value == before
 
 
@@ -129,7 +105,7 @@ def test_a_page_chooses_from_the_lists_and_changes_values_alone(screen: Page) ->
         say(page, {"type": "GuiUpdateMessage", "uuid": policy.uuid, "updates": {"value": "../secret.pt"}})
         say(page, {"type": "GuiUpdateMessage", "uuid": policy.uuid, "updates": {"update_cb": []}})
         say(page, {"type": "GuiUpdateMessage", "uuid": forward.uuid, "updates": {"value": 1e300}})
-        wait_until(lambda: screen.session.wish.forward > 0)
+        wait_until("the slider is heard", lambda: screen.session.wish.forward > 0)
     assert screen.session.focused.agent.name == "zero"
     assert policy.update_cb
     assert screen.session.wish.forward == 1.6

@@ -78,7 +78,8 @@ class Page:
         self.stage.draw()
 
     def show_numbers(self) -> None:
-        """Bring the controls and plots up to date."""
+        """Bring the controls and plots up to date, with what was asked for since the last step."""
+        self.wishes.grant()
         for panel in (self.drive, self.world, self.policy, self.thoughts):
             panel.show()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -37,18 +38,27 @@ class Wishes:
             except (ValueError, OSError) as error:
                 self.refuse(str(error))
 
-    def when(self, handle: Any, action: Action) -> None:
-        """Do this when a page changes a control, presses a button or triggers a command; not when the program does."""
-        listen = next(
-            getattr(handle, name) for name in ("on_trigger", "on_click", "on_update") if hasattr(handle, name)
-        )
+    def when_pressed(self, handle: Any, action: Action) -> None:
+        """Do this when a page presses a button or triggers a command."""
 
-        @listen
-        def _(event: Any) -> None:
+        @(handle.on_trigger if hasattr(handle, "on_trigger") else handle.on_click)
+        async def _(event: Any) -> None:
+            self.ask(action)
+
+    def when_changed(self, control: Any, action: Callable[[Any], None]) -> None:
+        """Do this with the value that a page has given a control; nothing when the program gives it one.
+
+        viser awaits an `async` listener at once and in order: later the program may have written another value.
+        """
+
+        @control.on_update
+        async def _(event: Any) -> None:
             if event.client_id is not None:
-                self.ask(action)
+                self.ask(partial(action, value_of(event.target)))
 
 
-def number(handle: Any) -> float:
-    """The value of a slider within its range, whatever a page has sent."""
-    return within(float(handle.value), float(handle.min), float(handle.max))
+def value_of(control: Any) -> Any:
+    """The value of a control, of a slider within its range, whatever a page has sent."""
+    if not hasattr(control, "min"):
+        return control.value
+    return within(float(control.value), float(control.min), float(control.max))

@@ -13,7 +13,7 @@ import viser
 from viewer.clock import SPEEDS
 from viewer.driving import AROUND, ASIDE, AXES, FASTER, REACH
 from viewer.panels.gamepad import GamepadSwitch
-from viewer.wishes import number
+from viewer.wishes import value_of
 
 if TYPE_CHECKING:
     from viewer.page import Page
@@ -38,24 +38,24 @@ class DrivePanel:
     def __init__(self, page: Page) -> None:
         """Add the controls to the present tab."""
         self.page = page
-        gui, when = page.server.gui, page.wishes.when
+        gui, pressed, changed = page.server.gui, page.wishes.when_pressed, page.wishes.when_changed
         gui.add_markdown(HELP)
         self.sliders = {axis: self._slider(axis) for axis in AXES}
         for label, action in (("Stop", self._stop), ("Start again", self._restart)):
-            when(gui.add_button(label), action)
+            pressed(gui.add_button(label), action)
         self.gamepad = GamepadSwitch(page)
         with gui.add_folder("Push"):
             self.size = gui.add_slider("m/s", min=0.0, max=STRONGEST, step=0.1, initial_value=0.8)
             self.angle = gui.add_slider("degrees from ahead", min=-180, max=180, step=15, initial_value=90)
-            when(gui.add_button("Push"), self._push)
+            pressed(gui.add_button("Push"), self._push)
         with gui.add_folder("Time"):
             self.paused = gui.add_checkbox("Pause", initial_value=False)
             self.speed = gui.add_dropdown("Speed", tuple(SPEEDS))
-            when(self.paused, self._pause)
-            when(self.speed, self._pace)
-            when(gui.add_button("One step"), self._single)
+            changed(self.paused, self._pause)
+            changed(self.speed, self._pace)
+            pressed(gui.add_button("One step"), self._single)
         self.follows = gui.add_checkbox("View follows the robot", initial_value=True)
-        when(self.follows, self._follow)
+        changed(self.follows, self._follow)
         self._bind_keys()
         page.server.scene.on_click(modifier="shift")(self._clicked)
 
@@ -65,7 +65,7 @@ class DrivePanel:
         slider = self.page.server.gui.add_slider(
             f"{axis}, {UNITS[axis]}", min=-reach, max=reach, step=0.05, initial_value=value
         )
-        self.page.wishes.when(slider, lambda: self._want(axis, number(slider)))
+        self.page.wishes.when_changed(slider, partial(self._want, axis))
         return slider
 
     def _bind_keys(self) -> None:
@@ -85,7 +85,7 @@ class DrivePanel:
     def _key(self, label: str, key: str, action: Callable[[], None], modifier: str | None = None) -> None:
         """A command with a hotkey."""
         command = self.page.server.gui.add_command(label, hotkey=key, modifier=modifier)  # pyright: ignore[reportArgumentType]
-        self.page.wishes.when(command, action)
+        self.page.wishes.when_pressed(command, action)
 
     def _want(self, axis: str, value: float) -> None:
         self.page.session.wish.set(axis, value)
@@ -100,10 +100,10 @@ class DrivePanel:
         self.page.session.restart()
 
     def _push(self) -> None:
-        self.page.session.push(number(self.size), math.radians(number(self.angle)))
+        self.page.session.push(value_of(self.size), math.radians(value_of(self.angle)))
 
-    def _pause(self) -> None:
-        self.page.clock.paused = bool(self.paused.value)
+    def _pause(self, on: bool) -> None:
+        self.page.clock.paused = on
 
     def _toggle(self) -> None:
         self.page.clock.paused = not self.page.clock.paused
@@ -111,11 +111,11 @@ class DrivePanel:
     def _single(self) -> None:
         self.page.clock.step_once()
 
-    def _pace(self) -> None:
-        self.page.clock.speed = SPEEDS.get(self.speed.value, 1.0)
+    def _pace(self, name: str) -> None:
+        self.page.clock.speed = SPEEDS.get(name, 1.0)
 
-    def _follow(self) -> None:
-        self.page.stage.followed = bool(self.follows.value)
+    def _follow(self, on: bool) -> None:
+        self.page.stage.followed = on
 
     def _clicked(self, event: viser.SceneClickEvent) -> None:
         """Send the robots to where the ground is under the pointer."""

@@ -22,12 +22,11 @@ class GamepadSwitch:
             initial_value=False,
             hint="At the computer that runs this page: left stick walks and steps aside, right stick turns.",
         )
-        page.wishes.when(self.switch, self._switch)
+        page.wishes.when_changed(self.switch, self._switch)
 
-    def _switch(self) -> None:
-        self.pad = None
-        if self.switch.value:
-            self.switch.value = False
+    def _switch(self, on: bool) -> None:
+        self.pad, self.switch.value = None, False
+        if on:
             self.pad = find_gamepad()
             self.switch.value = True
 

@@ -18,16 +18,16 @@ class PolicyPanel:
     def __init__(self, page: Page, given: tuple[str, ...]) -> None:
         """Add the controls to the present tab; `given` are the policies that play was started with."""
         self.page, self.given = page, given
-        gui, when = page.server.gui, page.wishes.when
+        gui, changed = page.server.gui, page.wishes.when_changed
         self.rows = tuple(f"robot {row + 1}" for row in range(len(page.session.walkers)))
         self.focus = gui.add_dropdown("Look at", self.rows, visible=len(self.rows) > 1)
         self.paths = find_policies(given)
         self.policy = gui.add_dropdown("Policy", tuple(self.paths), initial_value=self._name())
-        when(self.focus, self._look)
-        when(self.policy, self._swap)
-        when(gui.add_button("Look for new ones"), self._refresh)
+        changed(self.focus, self._look)
+        changed(self.policy, self._swap)
+        page.wishes.when_pressed(gui.add_button("Look for new ones"), self._refresh)
         self.followed = gui.add_checkbox("Follow its training", initial_value=page.follower is not None)
-        when(self.followed, self._follow)
+        changed(self.followed, self._follow)
         self.note = gui.add_markdown("")
         self.show()
 
@@ -36,28 +36,28 @@ class PolicyPanel:
         name = self.page.session.focused.agent.name
         return next((known for known, path in self.paths.items() if name in (known, path)), next(iter(self.paths)))
 
-    def _look(self) -> None:
-        if self.focus.value in self.rows:
-            self.page.session.focus = self.rows.index(self.focus.value)
+    def _look(self, name: str) -> None:
+        if name in self.rows:
+            self.page.session.focus = self.rows.index(name)
             self.policy.value = self._name()
 
     def _refresh(self) -> None:
         self.paths = find_policies(self.given)
         self.policy.options = tuple(self.paths)
 
-    def _swap(self) -> None:
+    def _swap(self, name: str) -> None:
         """Another policy for the robot in focus, which walks on."""
-        path = self.paths.get(self.policy.value)
+        path = self.paths.get(name)
         if path is None:
-            raise ValueError(f"There is no policy '{self.policy.value}' in the list.")
+            raise ValueError(f"There is no policy '{name}' in the list.")
         self.page.session.swap(self.page.session.focus, load_agent(path))
         if self.page.follower is not None:
-            self._follow()
+            self._follow(True)
 
-    def _follow(self) -> None:
+    def _follow(self, on: bool) -> None:
         """Load the newest policy of the chosen run from now on, or no more."""
         path = self.paths.get(self.policy.value)
-        self.page.follower = Follower(Path(path)) if self.followed.value and path is not None else None
+        self.page.follower = Follower(Path(path)) if on and path is not None else None
 
     def show(self) -> None:
         """What the checkpoint of the robot in focus says about itself."""

@@ -65,7 +65,7 @@ class ThoughtsPanel:
         gui, dt = page.server.gui, EVERY * page.session.dt
         for kind in COLOURS:
             switch = gui.add_checkbox(f"Heights, {kind}", initial_value=page.stage.shown[kind])
-            page.wishes.when(switch, partial(self._show, kind, switch))
+            page.wishes.when_changed(switch, partial(self._show, kind))
         self.belief = gui.add_html("")
         self.speed = Plot(gui, "forward velocity, m/s", ("commanded", "achieved"), dt)
         self.turn = Plot(gui, "yaw rate, rad/s", ("commanded", "achieved"), dt)
@@ -73,8 +73,8 @@ class ThoughtsPanel:
         self.rewards = gui.add_html("")
         self.steps = 0
 
-    def _show(self, kind: str, switch: viser.GuiCheckboxHandle) -> None:
-        self.page.stage.shown[kind] = bool(switch.value)
+    def _show(self, kind: str, on: bool) -> None:
+        self.page.stage.shown[kind] = on
 
     def note(self) -> None:
         """Remember what the robot in focus does, after a step."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from envs.height_noise import LEVELS
 from envs.terrains import FAMILIES, parameters
-from viewer.wishes import number
+from viewer.wishes import value_of
 from viewer.world import COVERED, FRICTION, PAYLOAD, choices
 
 if TYPE_CHECKING:
@@ -22,37 +23,37 @@ class WorldPanel:
     def __init__(self, page: Page) -> None:
         """Add the controls to the present tab."""
         self.page = page
-        gui, when, world = page.server.gui, page.wishes.when, page.session.world
+        gui, changed, world = page.server.gui, page.wishes.when_changed, page.session.world
         self.terrain = gui.add_dropdown("Terrain", (*page.session.heightmaps, *FAMILIES), initial_value=world.terrain)
         self.folder = gui.add_folder("Parameters")
         self.controls: dict[str, Any] = {}
-        self._offer(dict(world.parameters))
-        when(self.terrain, self._take_terrain)
-        when(gui.add_button("Another one of its kind"), self._again)
+        self._offer(world.terrain, world.parameters)
+        changed(self.terrain, self._take_terrain)
+        page.wishes.when_pressed(gui.add_button("Another one of its kind"), self._again)
         with gui.add_folder("Map"):
             self.noise = gui.add_dropdown("Errors of the map", tuple(LEVELS), initial_value=world.noise)
             self.cover = gui.add_checkbox("Cover the sensors", initial_value=world.noise == COVERED)
             self.uncovered = world.noise if world.noise != COVERED else "nominal"
-            when(self.noise, lambda: self._see(self.noise.value))
-            when(self.cover, lambda: self._see(COVERED if self.cover.value else self.uncovered))
+            changed(self.noise, self._see)
+            changed(self.cover, lambda on: self._see(COVERED if on else self.uncovered))
         with gui.add_folder("Body"):
             low, high = FRICTION
             self.friction = gui.add_slider("Friction", min=low, max=high, step=0.05, initial_value=world.friction)
             low, high = PAYLOAD
             self.payload = gui.add_slider("Payload, kg", min=low, max=high, step=0.5, initial_value=world.payload)
-            when(self.friction, lambda: self.page.session.change(friction=number(self.friction)))
-            when(self.payload, lambda: self.page.session.change(payload=number(self.payload)))
+            changed(self.friction, lambda value: page.session.change(friction=value))
+            changed(self.payload, lambda value: page.session.change(payload=value))
 
-    def _offer(self, values: dict[str, float]) -> None:
-        """Sliders for the parameters of the family that is chosen, at these values."""
+    def _offer(self, terrain: str, values: Mapping[str, float]) -> None:
+        """Sliders for the parameters of this kind of ground, at these values."""
         for control in self.controls.values():
             control.remove()
-        gui, offered = self.page.server.gui, choices(self.terrain.value)
+        gui, offered = self.page.server.gui, choices(terrain)
         self.folder.visible = bool(offered)
         with self.folder:
             self.controls = {name: self._control(gui, *offered[name], values[name]) for name in offered}
         for control in self.controls.values():
-            self.page.wishes.when(control, self._rebuild)
+            self.page.wishes.when_changed(control, self._shape)
 
     @staticmethod
     def _control(gui: Any, parameter: Any, low: float, high: float, value: float) -> Any:
@@ -66,38 +67,41 @@ class WorldPanel:
             f"{parameter.name}{unit}", min=low, max=high, step=step, initial_value=value, hint=parameter.meaning
         )
 
-    def _take_terrain(self) -> None:
-        """The chosen kind of ground, at half its difficulty."""
-        name = self.terrain.value
+    def _take_terrain(self, name: str) -> None:
+        """This kind of ground, at half its difficulty."""
         if name not in self.page.session.heightmaps and name not in FAMILIES:
             raise ValueError(f"There is no terrain '{name}' in the list.")
-        self._offer(parameters(name) if name in FAMILIES else {})
-        self._rebuild()
+        self.page.session.rebuild(name, parameters(name) if name in FAMILIES else {}, self.page.session.world.seed)
+        self.take()
+
+    def _shape(self, _: float) -> None:
+        """The same kind of ground as the sliders say."""
+        self._rebuild(self.page.session.world.seed)
 
     def _again(self) -> None:
         """The same kind of ground from another seed."""
         self._rebuild(self.page.session.world.seed + 1)
 
-    def _rebuild(self, seed: int | None = None) -> None:
-        values = {name: number(control) for name, control in self.controls.items()}
-        world = self.page.session.world
-        self.page.session.rebuild(self.terrain.value, values, world.seed if seed is None else seed)
+    def _rebuild(self, seed: int) -> None:
+        values = {name: value_of(control) for name, control in self.controls.items()}
+        self.page.session.rebuild(self.page.session.world.terrain, values, seed)
         self.page.stage.show_ground()
 
     def _see(self, noise: str) -> None:
-        """Another map for Students."""
-        if noise != COVERED:
-            self.uncovered = noise
+        """Another map for Students; the one before it is what uncovered sensors give again."""
+        before = self.page.session.world.noise
         self.page.session.change(noise=noise)
+        if before != COVERED:
+            self.uncovered = before
 
     def take(self) -> None:
-        """The ground and the body that the session has now, whoever has changed them."""
+        """The ground that the session has now, whoever has changed it."""
         world = self.page.session.world
-        self.terrain.value, self.friction.value, self.payload.value = world.terrain, world.friction, world.payload
-        self._offer(dict(world.parameters))
+        self._offer(world.terrain, world.parameters)
         self.page.stage.show_ground()
 
     def show(self) -> None:
-        """What the map is now."""
-        self.noise.value = self.page.session.world.noise
-        self.cover.value = self.page.session.world.noise == COVERED
+        """What ground, map and body are now."""
+        world = self.page.session.world
+        self.terrain.value, self.friction.value, self.payload.value = world.terrain, world.friction, world.payload
+        self.noise.value, self.cover.value = world.noise, world.noise == COVERED
