@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ from evaluation.agents import Agent, load_agent
 from viewer.driving import Wish
 from viewer.page import Page
 from viewer.policies import Follower
-from viewer.server import address, open_server
+from viewer.server import open_server
 from viewer.session import Session
 from viewer.world import World
 
@@ -80,10 +81,13 @@ def wait_until(what: str, true: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def talk(page: Page, origin: str | None = None) -> ClientConnection:
-    """A program that talks to the page as a browser does."""
-    protocol, place = Subprotocol(f"viser-v{__version__}"), address(page.server).replace("http", "ws")
-    return connect(place, subprotocols=[protocol], origin=Origin(origin) if origin else None, max_size=None)
+def talk(page: Page, origin: str | None = None, host: str = "127.0.0.1") -> ClientConnection:
+    """A program that talks to the page as a browser does that has found this computer under the name `host`."""
+    port, protocol = page.server.get_port(), Subprotocol(f"viser-v{__version__}")
+    return connect(
+        f"ws://{host}:{port}", sock=socket.create_connection(("127.0.0.1", port)), subprotocols=[protocol],
+        origin=Origin(origin) if origin else None, max_size=None,
+    )  # fmt: skip
 
 
 def say(connection: ClientConnection, *messages: dict[str, object]) -> None:

@@ -38,8 +38,12 @@ def test_a_port_in_use_is_said_in_one_sentence() -> None:
         require_free("127.0.0.1", 70000)
 
 
-def test_pages_of_other_sites_are_turned_away(screen: Page) -> None:
-    with talk(screen, "http://evil.example") as stranger, pytest.raises(ConnectionClosed):
+@pytest.mark.parametrize(("origin", "host"), [("evil.example", "127.0.0.1"), ("evil.example", "evil.example")])
+def test_pages_of_other_sites_are_turned_away_also_if_their_name_leads_here(
+    screen: Page, origin: str, host: str
+) -> None:
+    port = screen.server.get_port()
+    with talk(screen, f"http://{origin}:{port}", host) as stranger, pytest.raises(ConnectionClosed):
         while True:
             stranger.recv(timeout=60)
     with talk(screen, address(screen.server)) as friend:
@@ -47,10 +51,22 @@ def test_pages_of_other_sites_are_turned_away(screen: Page) -> None:
 
 
 def test_origin_is_compared_with_the_host_that_was_asked() -> None:
-    assert comes_from_here({"Host": "127.0.0.1:8080"})
-    assert comes_from_here({"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:8080"})
-    assert not comes_from_here({"Host": "127.0.0.1:8080", "Origin": "http://127.0.0.1:80"})
-    assert not comes_from_here({"Host": "127.0.0.1:8080", "Origin": "null"})
+    assert heard(None)
+    assert heard("http://127.0.0.1:8080")
+    assert not heard("http://127.0.0.1:80")
+    assert not heard("null")
+
+
+def test_the_name_of_another_site_that_leads_to_this_computer_is_not_this_computer() -> None:
+    for name in ("evil.example:8080", "evil.example", "localhost.evil.example:8080", "127.0.0.1.evil.example", ""):
+        assert not heard(f"http://{name}", name)
+    for name in ("localhost:8080", "localhost:9000", "127.0.0.1", "[::1]:8080"):
+        assert heard(f"http://{name}", name)
+    assert heard("http://lab.example:8080", "lab.example:8080", bound="0.0.0.0")
+
+
+def heard(origin: str | None, host: str = "127.0.0.1:8080", bound: str = "127.0.0.1") -> bool:
+    return comes_from_here({"Host": host} | ({} if origin is None else {"Origin": origin}), bound)
 
 
 def test_nobody_is_asked_to_publish_the_page_or_to_take_files() -> None:

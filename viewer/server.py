@@ -15,6 +15,8 @@ from viser import _messages, infra
 
 HOST, PORT = "127.0.0.1", 8080
 """Where the page is, unless another place is asked for."""
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+"""Names under which a computer knows itself, the last two with and without brackets."""
 NAME = "ANYmal"
 """Over the panel."""
 KEYS = Path(__file__).with_name("keys.js")
@@ -31,7 +33,7 @@ def open_server(host: str = HOST, port: int = PORT) -> viser.ViserServer:
     require_free(host, port)
     with redirect_stdout(io.StringIO()):
         server = viser.ViserServer(host=host, port=port, label=NAME, verbose=False)
-    lock_up(server._websock_server)
+    lock_up(server._websock_server, host)
     server.gui.configure_theme(dark_mode=False, show_logo=False, show_share_button=False, control_width="medium")
     server._websock_server.queue_message(_messages.RunJavascriptMessage(KEYS.read_text(encoding="utf-8")))
     return server
@@ -50,8 +52,8 @@ def require_free(host: str, port: int) -> None:
         ) from error
 
 
-def lock_up(server: infra.WebsockServer) -> None:
-    """Take no messages but those that this page needs, and none from pages of other sites."""
+def lock_up(server: infra.WebsockServer, bound: str) -> None:
+    """Take no messages but those that this page needs, and none from pages of other sites; `bound` is its address."""
     for message in UNWANTED:
         server._incoming_handlers.pop(message, None)
     handlers = server._incoming_handlers
@@ -60,7 +62,7 @@ def lock_up(server: infra.WebsockServer) -> None:
     @server.on_client_connect
     async def _(client: infra.WebsockClientConnection) -> None:
         connection = server._live_connections[client.client_id]
-        if connection.request is None or not comes_from_here(connection.request.headers):
+        if connection.request is None or not comes_from_here(connection.request.headers, bound):
             await connection.close(1008, "This page belongs to another site.")
 
 
@@ -96,10 +98,19 @@ def only_values(handle: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     return heard
 
 
-def comes_from_here(headers: Any) -> bool:
-    """Whether the page that opens a connection was sent by this server; programs name no origin."""
-    origin = headers.get("Origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("Host")
+def comes_from_here(headers: Any, bound: str) -> bool:
+    """Whether the page that opens a connection was sent by this server; programs name no origin.
+
+    At `bound`, where this computer alone is heard, it must have been asked for by a name of this computer: the name
+    of another site may be made to lead here. A tunnel may bring it from any port.
+    """
+    origin, host = headers.get("Origin"), headers.get("Host", "")
+    return (origin is None or urlsplit(origin).netloc == host) and (is_here(host) or not is_here(bound))
+
+
+def is_here(host: str) -> bool:
+    """Whether a host, with a port or without, is this computer as it names itself."""
+    return host.rpartition(":")[0] in LOOPBACK or host in LOOPBACK
 
 
 def address(server: viser.ViserServer) -> str:
