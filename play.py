@@ -193,12 +193,20 @@ def open_page(args: Args) -> Walk:
     noisy = any(agent.env.noisy_groups for agent in agents)
     if args.noise is not None and not noisy:
         raise ValueError(f"--noise is for Students; leave it out for {agents[0].name}.")
-    return visit(
-        Visit(
-            agents, make_terrain(args), args.terrain, args.noise or NOMINAL, args.command, args.seed, args.host,
-            args.port, args.seconds or LONGEST, args.checkpoint[0] if args.follow else None, args.belief,
-        )
-    )  # fmt: skip
+    request = Visit(
+        agents=agents,
+        ground=make_terrain(args),
+        terrain=args.terrain,
+        noise=args.noise or NOMINAL,
+        command=args.command,
+        seed=args.seed,
+        host=args.host,
+        port=args.port,
+        seconds=args.seconds or LONGEST,
+        follow=args.checkpoint[0] if args.follow else None,
+        belief=args.belief,
+    )
+    return visit(request)
 
 
 def choose_agent(args: Args) -> Agent:

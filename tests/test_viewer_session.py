@@ -101,7 +101,11 @@ def test_a_heightmap_is_chosen_by_the_name_under_which_it_was_given(tmp_path: Pa
 
 def test_a_lane_between_walls_keeps_them_and_can_be_returned_to() -> None:
     walled, agents = put_between_walls(make_tile("stairs_up", 0.2), 1.5, 2.0), [load_agent("zero")]
-    world, given = world_of(Visit(agents, walled, "stairs_up", "nominal", (0.0, 0.0, 0.0), 0, "127.0.0.1", 0, 1.0))
+    asked = Visit(
+        agents=agents, ground=walled, terrain="stairs_up", noise="nominal", command=(0.0, 0.0, 0.0), seed=0,
+        host="127.0.0.1", port=0, seconds=1.0,
+    )  # fmt: skip
+    world, given = world_of(asked)
     session = Session(agents, world, Wish(), given)
     assert session.ground is walled
     session.rebuild("stairs_up", parameters("stairs_up"), 0)

@@ -25,7 +25,7 @@ MOST = 6
 """Robots side by side on one page."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Visit:
     """What play is asked to show on a page."""
 
