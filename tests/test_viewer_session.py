@@ -22,7 +22,7 @@ from envs.terrains import FAMILIES, load_heightmap, make_tile, parameters
 from envs.terrains.tile import put_between_walls
 from evaluation.agents import TrainedAgent, load_agent
 from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
-from viewer.driving import Wish
+from viewer.driving import ARRIVED, Wish
 from viewer.page import Page
 from viewer.policies import Follower, find_policies
 from viewer.session import Session
@@ -61,6 +61,23 @@ def test_the_wish_reaches_the_robot_a_step_later_and_the_heading_is_held() -> No
     session.wish.stop()
     session.step()
     assert session.focused.env.state.command[0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_goal_is_kept_by_a_robot_that_falls_and_given_up_by_one_that_is_there() -> None:
+    session = zeros()
+    env, start = session.focused.env, session.focused.env.state.base_position_w[0, :2].tolist()
+    goal = (start[0] + 1.0, start[1])
+    session.wish.go_to(goal)
+    advance(session, 2)
+    env.simulation.qpos[0, 2:7] = 3.0, 0.0, 1.0, 0.0, 0.0
+    session.step()
+    assert session.focused.walk.falls == 1
+    assert session.wish.goal_w == goal
+    session.step()
+    assert session.focused.env.state.command[0, 0] > 0.3
+    session.wish.go_to((start[0] + 0.5 * ARRIVED, start[1]))
+    session.step()
+    assert session.wish.goal_w is None
 
 
 def test_robots_stand_side_by_side_on_the_same_ground() -> None:

@@ -93,8 +93,18 @@ class Helm:
         """Forward and lateral m/s, and rad/s."""
         if wish.goal_w is None:
             return wish.forward, wish.lateral, wish.turn
-        x, y = env.state.base_position_w[0, :2].tolist()
-        return towards(wish.goal_w[0] - x, wish.goal_w[1] - y, yaw)
+        return towards(*way_to(wish.goal_w, env), yaw)
+
+
+def has_arrived(env: AnymalEnv, wish: Wish) -> bool:
+    """Whether the environment's only robot is at the goal."""
+    return wish.goal_w is not None and math.hypot(*way_to(wish.goal_w, env)) < ARRIVED
+
+
+def way_to(goal_w: tuple[float, float], env: AnymalEnv) -> tuple[float, float]:
+    """From the environment's only robot to a goal, m along x and y of the world."""
+    x, y = env.state.base_position_w[0, :2].tolist()
+    return goal_w[0] - x, goal_w[1] - y
 
 
 def towards(dx: float, dy: float, yaw: float) -> tuple[float, float, float]:

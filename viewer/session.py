@@ -15,7 +15,7 @@ from evaluation.agents import Agent
 from evaluation.belief import SEEN, TRUE, read_belief
 from evaluation.playing import Walk
 from evaluation.reconstruction import student_in
-from viewer.driving import AXES, Helm, Wish
+from viewer.driving import AXES, Helm, Wish, has_arrived
 from viewer.saved import Pose, Saved, pose_of, require_on
 from viewer.world import World, beside, carry_over, equip, make_env, make_ground
 
@@ -96,7 +96,7 @@ class Session:
         """Let 20 ms pass for all robots; a goal that the focused one has reached is none any more."""
         for walker in self.walkers:
             walker.step(self.wish, self.world)
-        if self.wish.goal_w is not None and not self.focused.env.commands.velocity.any():
+        if has_arrived(self.focused.env, self.wish):
             self.wish.stop()
 
     def restart(self, poses: Sequence[Pose] = ()) -> None:
