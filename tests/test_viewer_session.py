@@ -241,7 +241,7 @@ def test_policies_are_those_given_the_pretrained_the_runs_and_the_controls(proje
 def test_a_training_is_followed_when_it_writes_a_policy(project: Path) -> None:
     run = project / "runs" / "mine"
     write_policy(run / "policy.pt", EnvConfig())
-    follower = Follower(run)
+    follower = Follower(run, 0)
     assert follower.look() is None
     write_student(run / "policy.pt", EnvConfig())
     os.utime(run / "policy.pt", (2e9, 2e9))

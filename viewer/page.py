@@ -88,9 +88,11 @@ class Page:
         self.wishes.ask(self._take_newest)
 
     def _take_newest(self) -> None:
-        agent = self.follower.look() if self.follower is not None else None
+        if self.follower is None:
+            return
+        agent = self.follower.look()
         if agent is not None:
-            self.session.swap(self.session.focus, agent)
+            self.session.swap(self.follower.row, agent)
 
     def abandoned(self) -> bool:
         """Whether somebody has looked, and nobody does any more."""

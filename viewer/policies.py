@@ -31,11 +31,11 @@ def newest(run: Path) -> Path | None:
 
 
 class Follower:
-    """Loads the policy of a training again whenever it has been written anew."""
+    """Loads the policy of a training again whenever it has been written anew, for one robot."""
 
-    def __init__(self, run: Path) -> None:
-        """Watch a run directory or a policy file, whose present policy is known."""
-        self.run = run
+    def __init__(self, run: Path, row: int) -> None:
+        """Watch a run directory or a policy file, whose present policy is known, for the robot in this row."""
+        self.run, self.row = run, row
         self.known = self._written()
 
     def _written(self) -> tuple[Path, int] | None:

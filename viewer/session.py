@@ -21,11 +21,15 @@ from viewer.world import World, beside, carry_over, equip, make_env, make_ground
 
 
 class Walker:
-    """One robot and who controls it; `actions` are for the state that it is in now."""
+    """One robot and who controls it; `actions` are for the state that it is in now.
+
+    `chosen` is what the user calls its policy: a training that is followed goes by one name, whatever file is newest.
+    """
 
     def __init__(self, agent: Agent, env: AnymalEnv) -> None:
         """Start at the environment's start."""
         self.agent, self.env, self.helm = agent, env, Helm()
+        self.chosen = agent.name
         self.walk = Walk(env.cfg.dt)
         self.take(agent, env)
 
@@ -142,9 +146,10 @@ class Session:
                 self._go_on(row, walker.agent)
             equip(walker.env, self.world)
 
-    def swap(self, row: int, agent: Agent) -> None:
-        """Let another policy go on with the robot in this row, where it is."""
+    def swap(self, row: int, agent: Agent, chosen: str | None = None) -> None:
+        """Let another policy, or a newer one of the same name, go on with the robot in this row, where it is."""
         self._go_on(row, agent)
+        self.walkers[row].chosen = chosen or self.walkers[row].chosen
 
     def _go_on(self, row: int, agent: Agent) -> None:
         """Put a robot into a new environment as its policy and the world need it."""

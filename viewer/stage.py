@@ -69,7 +69,7 @@ class Stage:
     def _add_name(self, row: int) -> viser.LabelHandle:
         """A robot's name over it, where there are several."""
         return self.server.scene.add_label(
-            f"{WORLD}/robot_{row}", self.session.walkers[row].agent.name, visible=len(self.session.walkers) > 1
+            f"{WORLD}/robot_{row}", self.session.walkers[row].chosen, visible=len(self.session.walkers) > 1
         )
 
     def show_ground(self) -> None:
@@ -88,7 +88,7 @@ class Stage:
             self.world.position = -self.centre
             self._draw_marks()
             for name, walker, bodies in zip(self.names, walkers, positions, strict=True):
-                name.text, name.position = walker.agent.name, bodies[1] + (0.0, 0.0, 0.5)
+                name.text, name.position = walker.chosen, bodies[1] + (0.0, 0.0, 0.5)
             self.robots.update_from_arrays(np.stack(positions) - self.centre, np.stack(turns))
 
     def _bodies(self, qpos: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -58,7 +58,7 @@ def visit(request: Visit) -> Walk:
     session = Session(request.agents, world, wish_of(request.command), given)
     names = tuple(dict.fromkeys(agent.name for agent in request.agents))
     server = open_server(request.host, request.port)
-    follower = None if request.follow is None else Follower(request.follow)
+    follower = None if request.follow is None else Follower(request.follow, row=0)
     with closing(Page(server, session, names, follower)) as page:
         page.stage.shown = dict.fromkeys(page.stage.shown, request.belief)
         print(f"Drive it in a browser: {address(server)} (Ctrl-C, or closing the last page, ends it)", flush=True)

@@ -22,7 +22,7 @@ class PolicyPanel:
         self.rows = tuple(f"robot {row + 1}" for row in range(len(page.session.walkers)))
         self.focus = gui.add_dropdown("Look at", self.rows, visible=len(self.rows) > 1)
         self.paths = find_policies(given)
-        self.policy = gui.add_dropdown("Policy", tuple(self.paths), initial_value=self._name())
+        self.policy = gui.add_dropdown("Policy", tuple(self.paths), initial_value=page.session.focused.chosen)
         changed(self.focus, self._look)
         changed(self.policy, self._swap)
         page.wishes.when_pressed(gui.add_button("Look for new ones"), self._refresh)
@@ -31,18 +31,13 @@ class PolicyPanel:
         self.note = gui.add_markdown("")
         self.show()
 
-    def _name(self) -> str:
-        """Of the policy of the robot in focus."""
-        name = self.page.session.focused.agent.name
-        return next((known for known, path in self.paths.items() if name in (known, path)), next(iter(self.paths)))
-
     def _look(self, name: str) -> None:
         if name in self.rows:
             self.page.session.focus = self.rows.index(name)
-            self.policy.value = self._name()
 
     def _refresh(self) -> None:
-        self.paths = find_policies(self.given)
+        walking = {walker.chosen: self.paths[walker.chosen] for walker in self.page.session.walkers}
+        self.paths = find_policies(self.given) | walking
         self.policy.options = tuple(self.paths)
 
     def _swap(self, name: str) -> None:
@@ -50,18 +45,28 @@ class PolicyPanel:
         path = self.paths.get(name)
         if path is None:
             raise ValueError(f"There is no policy '{name}' in the list.")
-        self.page.session.swap(self.page.session.focus, load_agent(path))
-        if self.page.follower is not None:
+        self.page.session.swap(self.page.session.focus, load_agent(path), name)
+        if self._follows():
             self._follow(True)
 
     def _follow(self, on: bool) -> None:
-        """Load the newest policy of the chosen run from now on, or no more."""
-        path = self.paths.get(self.policy.value)
-        self.page.follower = Follower(Path(path)) if on and path is not None else None
+        """Have the robot in focus, and no other, take the newest policy of its training from now on, or no more."""
+        session = self.page.session
+        if on:
+            self.page.follower = Follower(Path(self.paths[session.focused.chosen]), session.focus)
+        elif self._follows():
+            self.page.follower = None
+
+    def _follows(self) -> bool:
+        """Whether the robot in focus takes the newest policy of its training."""
+        return self.page.follower is not None and self.page.follower.row == self.page.session.focus
 
     def show(self) -> None:
-        """What the checkpoint of the robot in focus says about itself."""
-        agent = self.page.session.focused.agent
+        """Who is in focus, who controls it, and what that checkpoint says about itself."""
+        session = self.page.session
+        self.focus.value, self.policy.value = self.rows[session.focus], session.focused.chosen
+        self.followed.value = self._follows()
+        agent = session.focused.agent
         facts = {name: agent.meta.get(name) for name in ("kind", "iteration", "samples")}
         said = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
         text = f"{agent.name}: {said}" if said else agent.name

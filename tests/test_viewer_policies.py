@@ -1,0 +1,67 @@
+"""Which robot is controlled by what: chosen on the page, or taken from a training that is followed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pages import opened
+from policy_files import write_student
+
+from envs.config import EnvConfig
+from evaluation.agents import load_agent
+from viewer.page import Page
+from viewer.policies import Follower
+
+RUN = Path("runs/mine")
+
+
+@pytest.fixture
+def page(project: Path) -> Iterator[Page]:
+    """Two robots, the first with the policy of a training that is followed, the second in focus."""
+    write_student(RUN / "student" / "policy.pt", EnvConfig())
+    with opened(load_agent(RUN), load_agent("zero"), follower=Follower(RUN, 0)) as page:
+        page.session.focus = 1
+        yield page
+
+
+def shown(page: Page) -> tuple[str, bool]:
+    """The policy and the switch that the page shows for the robot in focus."""
+    page.policy.show()
+    return page.policy.policy.value, page.policy.followed.value
+
+
+def test_a_training_goes_on_with_the_robot_that_follows_it_whoever_is_looked_at(page: Page) -> None:
+    os.utime(RUN / "student" / "policy.pt", (2e9, 2e9))
+    before = [walker.agent for walker in page.session.walkers]
+    page.follow()
+    page.wishes.grant()
+    assert page.session.walkers[0].agent is not before[0]
+    assert page.session.walkers[1].agent is before[1]
+    assert shown(page) == ("zero", False)
+    page.policy._look("robot 1")
+    assert shown(page) == (str(RUN), True)
+
+
+def test_what_is_chosen_for_another_robot_leaves_the_one_that_follows_alone(page: Page) -> None:
+    page.policy._swap("random")
+    page.policy._follow(False)
+    assert page.follower is not None and (page.follower.run, page.follower.row) == (RUN, 0)
+    assert shown(page) == ("random", False)
+    page.policy._look("robot 1")
+    page.policy._swap("zero")
+    assert (page.follower.run, page.follower.row) == (Path("zero"), 0)
+    page.policy._follow(False)
+    assert page.follower is None
+
+
+def test_a_policy_that_walks_stays_in_the_list_though_its_file_has_gone(page: Page) -> None:
+    write_student(Path("runs/other/policy.pt"), EnvConfig())
+    page.policy._refresh()
+    page.policy._swap("runs/other")
+    Path("runs/other/policy.pt").unlink()
+    page.policy._refresh()
+    assert "runs/other" in page.policy.policy.options
+    assert shown(page) == ("runs/other", False)
