@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from viewer.page import Page
 
 HELP = (
-    "**W S** faster, slower · **A D** turn · **Q E** aside · **space** stop  \n"
-    "**P** push · **R** start again · **T** pause · **N** one step  \n"
-    "Shift and a click on the ground send the robot there."
+    "**W S** faster, slower · hold **A D** turn · hold **Q E** step aside · **space** stop  \n"
+    "**P** push · **R** start again · **T** pause · **N** one step · **Ctrl-K** all keys  \n"
+    "Shift and a click on the ground send the robots there."
 )
+LABELS = {"forward": "Forward", "lateral": "Step aside", "turn": "Turn"}
+"""What the parts of a command are called."""
+SIGNS = {"forward": "Backward below 0.", "lateral": "Right below 0.", "turn": "Right below 0."}
 UNITS = {"forward": "m/s", "lateral": "m/s", "turn": "rad/s"}
 STEERING = {"A": ("turn", AROUND), "D": ("turn", -AROUND), "Q": ("lateral", ASIDE), "E": ("lateral", -ASIDE)}
 """Key -> what it makes the robot do while it is held."""
@@ -41,16 +44,25 @@ class DrivePanel:
         gui, pressed, changed = page.server.gui, page.wishes.when_pressed, page.wishes.when_changed
         gui.add_markdown(HELP)
         self.sliders = {axis: self._slider(axis) for axis in AXES}
-        for label, action in (("Stop", self._stop), ("Start again", self._restart)):
-            pressed(gui.add_button(label), action)
+        pressed(gui.add_button("Stop"), self._stop)
+        pressed(gui.add_button("Start again", hint="All robots, where they stood first on this ground."), self._restart)
         self.gamepad = GamepadSwitch(page)
         with gui.add_folder("Push"):
-            self.size = gui.add_slider("m/s", min=0.0, max=STRONGEST, step=0.1, initial_value=0.8)
-            self.angle = gui.add_slider("degrees from ahead", min=-180, max=180, step=15, initial_value=90)
+            self.size = gui.add_slider(
+                "Strength, m/s",
+                min=0.0,
+                max=STRONGEST,
+                step=0.1,
+                initial_value=0.8,
+                hint="Speed that it gives the base.",
+            )
+            self.angle = gui.add_slider(
+                "Towards, degrees", min=-180, max=180, step=15, initial_value=90, hint="0 ahead, 90 left, -90 right."
+            )
             pressed(gui.add_button("Push"), self._push)
         with gui.add_folder("Time"):
             self.paused = gui.add_checkbox("Pause", initial_value=False)
-            self.speed = gui.add_dropdown("Speed", tuple(SPEEDS))
+            self.speed = gui.add_dropdown("Pace", tuple(SPEEDS))
             changed(self.paused, self._pause)
             changed(self.speed, self._pace)
             pressed(gui.add_button("One step"), self._single)
@@ -63,7 +75,7 @@ class DrivePanel:
         """One part of the command."""
         reach, value = REACH[axis], getattr(self.page.session.wish, axis)
         slider = self.page.server.gui.add_slider(
-            f"{axis}, {UNITS[axis]}", min=-reach, max=reach, step=0.05, initial_value=value
+            f"{LABELS[axis]}, {UNITS[axis]}", min=-reach, max=reach, step=0.05, initial_value=value, hint=SIGNS[axis]
         )
         self.page.wishes.when_changed(slider, partial(self._want, axis))
         return slider
@@ -74,8 +86,8 @@ class DrivePanel:
         self._key("Slower", "S", lambda: self._faster(-FASTER))
         for key, (axis, value) in STEERING.items():
             side = "left" if value > 0 else "right"
-            self._key(f"{axis.capitalize()} {side}", key, partial(self._want, axis, value))
-            self._key(f"{axis.capitalize()} {side} no more", key, partial(self._want, axis, 0.0), RELEASED)
+            self._key(f"{LABELS[axis]} {side}", key, partial(self._want, axis, value))
+            self._key(f"{LABELS[axis]} {side} no more", key, partial(self._want, axis, 0.0), RELEASED)
         self._key("Stop", "space", self._stop)
         self._key("Push", "P", self._push)
         self._key("Start again", "R", self._restart)

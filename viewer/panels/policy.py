@@ -20,13 +20,21 @@ class PolicyPanel:
         self.page, self.given = page, given
         gui, changed = page.server.gui, page.wishes.when_changed
         self.rows = tuple(f"robot {row + 1}" for row in range(len(page.session.walkers)))
-        self.focus = gui.add_dropdown("Look at", self.rows, visible=len(self.rows) > 1)
+        self.focus = gui.add_dropdown(
+            "Look at",
+            self.rows,
+            visible=len(self.rows) > 1,
+            hint="What Policy and Thoughts are about, and the view follows.",
+        )
         self.paths = find_policies(given)
         self.policy = gui.add_dropdown("Policy", tuple(self.paths), initial_value=page.session.focused.chosen)
         changed(self.focus, self._look)
         changed(self.policy, self._swap)
-        page.wishes.when_pressed(gui.add_button("Look for new ones"), self._refresh)
-        self.followed = gui.add_checkbox("Follow its training", initial_value=page.follower is not None)
+        page.wishes.when_pressed(gui.add_button("Look for new policies"), self._refresh)
+        self.followed = gui.add_checkbox(
+            "Follow its training", initial_value=page.follower is not None,
+            hint="Load its newest policy whenever its training writes one; one robot at a time.",
+        )  # fmt: skip
         changed(self.followed, self._follow)
         self.note = gui.add_markdown("")
         self.show()

@@ -14,7 +14,7 @@ from viser import uplot
 from agents.policies import StudentPolicy
 from anymal_policy import layout
 from envs.robot import TORQUE_LIMIT
-from evaluation.belief import COLOURS
+from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
 from evaluation.reconstruction import student_in
 
 if TYPE_CHECKING:
@@ -25,6 +25,12 @@ SECONDS, EVERY = 8.0, 2
 COLOUR = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#666666")
 """Of the lines of a plot; told apart by those who see no red, no green or no blue, too."""
 CONTACT, FRICTION = (layout.slices(layout.PRIVILEGED)[name] for name in ("contact_state", "friction"))
+DOTS = {TRUE: "white", SEEN: "orange", RECONSTRUCTED: "blue"}
+"""Colours of the dots of each kind in words."""
+FEET = (
+    "Feet: left or right (L, R), fore or hind (F, H). Gate: 1 lets all pass that the map says, 0 nothing. "
+    "Joints: hip aside (HAA), hip ahead (HFE), knee (KFE)."
+)
 LARGEST_REWARD = 1.5
 """1/s, reward that fills a bar."""
 HEIGHT = 150
@@ -63,9 +69,10 @@ class ThoughtsPanel:
         """Add switches and plots to the present tab."""
         self.page = page
         gui, dt = page.server.gui, EVERY * page.session.dt
-        for kind in COLOURS:
-            switch = gui.add_checkbox(f"Heights, {kind}", initial_value=page.stage.shown[kind])
+        for kind in DOTS:
+            switch = gui.add_checkbox(f"Heights, {kind} ({DOTS[kind]})", initial_value=page.stage.shown[kind])
             page.wishes.when_changed(switch, partial(self._show, kind))
+        gui.add_markdown(FEET)
         self.belief = gui.add_html("")
         self.speed = Plot(gui, "forward velocity, m/s", ("commanded", "achieved"), dt)
         self.turn = Plot(gui, "yaw rate, rad/s", ("commanded", "achieved"), dt)

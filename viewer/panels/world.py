@@ -24,21 +24,35 @@ class WorldPanel:
         """Add the controls to the present tab."""
         self.page = page
         gui, changed, world = page.server.gui, page.wishes.when_changed, page.session.world
-        self.terrain = gui.add_dropdown("Terrain", (*page.session.heightmaps, *FAMILIES), initial_value=world.terrain)
+        self.terrain = gui.add_dropdown(
+            "Terrain", (*page.session.heightmaps, *FAMILIES), initial_value=world.terrain,
+            hint="All robots start again on it.",
+        )  # fmt: skip
         self.folder = gui.add_folder("Parameters")
         self.controls: dict[str, Any] = {}
         self._offer(world.terrain, world.parameters)
         changed(self.terrain, self._take_terrain)
-        page.wishes.when_pressed(gui.add_button("Another one of its kind"), self._again)
-        with gui.add_folder("Map"):
-            self.noise = gui.add_dropdown("Errors of the map", tuple(LEVELS), initial_value=world.noise)
-            self.cover = gui.add_checkbox("Cover the sensors", initial_value=world.noise == COVERED)
+        again = gui.add_button(
+            "Another one of its kind", hint="The same parameters; what chance decides comes out anew."
+        )
+        page.wishes.when_pressed(again, self._again)
+        with gui.add_folder("Map that a Student gets"):
+            self.noise = gui.add_dropdown(
+                "Errors", tuple(LEVELS), initial_value=world.noise, hint="A Teacher knows the ground as it is."
+            )
+            self.cover = gui.add_checkbox(
+                "Cover the sensors",
+                initial_value=world.noise == COVERED,
+                hint="Nothing of the ground is known any more.",
+            )
             self.uncovered = world.noise if world.noise != COVERED else "nominal"
             changed(self.noise, self._see)
             changed(self.cover, lambda on: self._see(COVERED if on else self.uncovered))
         with gui.add_folder("Body"):
             low, high = FRICTION
-            self.friction = gui.add_slider("Friction", min=low, max=high, step=0.05, initial_value=world.friction)
+            self.friction = gui.add_slider(
+                "Friction of the feet", min=low, max=high, step=0.05, initial_value=world.friction
+            )
             low, high = PAYLOAD
             self.payload = gui.add_slider("Payload, kg", min=low, max=high, step=0.5, initial_value=world.payload)
             changed(self.friction, lambda value: page.session.change(friction=value))
