@@ -97,8 +97,8 @@ def say(connection: ClientConnection, *messages: dict[str, object]) -> None:
 
 def hello(page: Page, connection: ClientConnection) -> None:
     """Be known as a browser: viser counts one when it has told where its camera is."""
-    before, nothing = len(page.server.get_clients()), [0.0, 0.0, 0.0]
+    before, nothing = set(page.server.get_clients()), [0.0, 0.0, 0.0]
     camera = {"wxyz": [1.0, 0.0, 0.0, 0.0], "position": nothing, "look_at": nothing, "up_direction": [0.0, 0.0, 1.0]}
     lens = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 10, "image_width": 10}
     say(connection, {"type": "ViewerCameraMessage", **camera, **lens})
-    wait_until("the page knows another browser", lambda: len(page.server.get_clients()) > before)
+    wait_until("the page knows another browser", lambda: set(page.server.get_clients()) - before)
