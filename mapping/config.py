@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 
@@ -33,7 +34,8 @@ class MapConfig:
     resolution: float = 0.04
     """m, side of a cell."""
     surface: float = 0.05
-    """m below a cell's highest point in a cloud, down to which points are of its surface; and their deviation."""
+    """m below a cell's highest point in a cloud, down to which points are of the same surface; noisier ones down to
+    `gate` standard deviations of the difference of two points."""
     gate: float = 3.0
     """Deviations between a cell and a measurement beyond which they are of different surfaces (Mahalanobis)."""
     least_variance: float = 1e-4
@@ -47,7 +49,7 @@ class MapConfig:
     ceiling: float = 1.0
     """m above the sensor, from which on points are no ground."""
     clearance: float = 0.06
-    """m by which rays pass below a cell's height to say that it is gone; and its deviation times `gate`."""
+    """m, plus `gate` standard deviations of the cell's height, by which rays pass below it to say that it is gone."""
     clear_rays: int = 2
     """Such rays of one cloud that clear a cell in which no point of that cloud lies as high."""
     ray_stride: int = 3
@@ -68,7 +70,10 @@ class MapConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no map can be made of."""
-        if not 0 < self.resolution <= self.size / 4 or self.cells > MOST_CELLS:
+        numbers = {each.name: getattr(self, each.name) for each in fields(self)}
+        if unknown := [name for name, number in numbers.items() if math.isnan(number)]:
+            raise ValueError(f"A map's {unknown[0]} is nan: give a number.")
+        if not 0 < self.resolution <= self.size / 4 or self.size / self.resolution > MOST_CELLS + 0.5:
             raise ValueError(f"A map has 4 to {MOST_CELLS} cells a side: change its size or its resolution.")
         if not 0 < self.least_variance <= self.most_variance:
             raise ValueError("A map's variances are above 0, the least one not above the most.")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mapping import files
+from mapping import files, shapes
 from mapping.config import MapConfig
 from mapping.contacts import contact_error, stamp
 from mapping.fusion import fuse
@@ -19,6 +19,7 @@ from mapping.window import UNKNOWN, grow, sample, shift
 
 FARTHEST = 1e7
 """m from the frame's origin, beyond which no robot is: cells would not be numbered exactly."""
+SOLES = "Soles that stand on the ground"
 _own = threading.local()
 
 
@@ -65,9 +66,7 @@ class ElevationMap:
         What is no number, beyond the window or a ceiling is left out. Returns the m by which this has shifted the
         whole map.
         """
-        points, origin = np.ascontiguousarray(points_w, np.float64), np.asarray(origin_w, np.float64)
-        if points.ndim != 2 or points.shape[1] != 3 or origin.shape != (3,):
-            raise ValueError(f"A cloud is points (k, 3) seen from (3,), not {points.shape} from {origin.shape}.")
+        points, origin = shapes.cloud(points_w, origin_w)
         if not len(points) or not np.isfinite(origin).all():
             return 0.0
         noise, room = np.empty(len(points)), np.empty(len(points), np.int64)
@@ -78,7 +77,7 @@ class ElevationMap:
 
     def touch(self, contacts_w: ArrayLike, radius: float = 0.1, variance: float = 1e-3) -> None:
         """Take soles (k, 3) m that stand on the ground for its height, where within `radius` m nothing is known."""
-        contacts = _contacts(contacts_w)
+        contacts = shapes.rows(contacts_w, 3, SOLES)
         terrain = self.heights, self.variances, self.corner
         stamp(*terrain, contacts, self.cfg.resolution, radius, variance)
 
@@ -87,7 +86,8 @@ class ElevationMap:
 
         Their median counts, as far as a sole is within `largest` m of the map; the shift in m.
         """
-        error = contact_error(self.heights, self.corner, _contacts(contacts_w), self.cfg.resolution, largest)
+        contacts = shapes.rows(contacts_w, 3, SOLES)
+        error = contact_error(self.heights, self.corner, contacts, self.cfg.resolution, largest)
         shifted = share * error
         if shifted:
             self.heights += np.float32(shifted)
@@ -98,9 +98,10 @@ class ElevationMap:
 
         Holes are filled across `fill` m; by default as the configuration says.
         """
-        points = np.ascontiguousarray(points_w, np.float64)
+        points = shapes.rows(points_w, 2, "Points that heights are asked for")
         out = np.empty(len(points), np.float32)
-        reach = round((self.cfg.fill if fill is None else fill) / self.cfg.resolution)
+        across = min(self.cfg.fill if fill is None else fill, self.cfg.size)
+        reach = round(across / self.cfg.resolution)
         sample(self.heights, self.corner, self.cfg.resolution, self.cfg.smooth, reach, points, out)
         return out
 
@@ -130,10 +131,3 @@ def scratch_of(n: int) -> Scratch:
     if n not in rooms:
         rooms[n] = new_scratch(n)
     return rooms[n]
-
-
-def _contacts(contacts_w: ArrayLike) -> NDArray[np.float64]:
-    contacts = np.ascontiguousarray(contacts_w, np.float64)
-    if contacts.ndim != 2 or contacts.shape[1] != 3:
-        raise ValueError(f"Soles that stand on the ground are points (k, 3), not {contacts.shape}.")
-    return contacts

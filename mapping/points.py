@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mapping import shapes
 from mapping.compiled import compiled
 
 
@@ -31,7 +32,7 @@ def point_variance(points_w: ArrayLike, origin_w: ArrayLike, errors: PointErrors
     The vertical part of the error along the ray, and the distance times the error of the attitude.
     """
     errors = errors or PointErrors()
-    points, origin = np.ascontiguousarray(points_w, np.float64), np.asarray(origin_w, np.float64)
+    points, origin = shapes.cloud(points_w, origin_w)
     out = np.empty(len(points))
     _variance(points, origin, errors.least, errors.growth, errors.attitude, out)
     return out
@@ -54,11 +55,11 @@ def thinned(points: ArrayLike, every: int) -> NDArray[np.float64]:
 def outside(points: ArrayLike, capsules: ArrayLike, margin: float = 0.05) -> NDArray[np.bool_]:
     """Whether points (k, 3) m are further than `margin` m from the robot's own capsules, (k,) bool.
 
-    A capsule is (7,) m: both ends and its radius, in the points' frame.
+    Capsules are (c, 7) m: both ends and the radius, in the points' frame.
     """
-    cloud, parts = np.ascontiguousarray(points, np.float64), np.ascontiguousarray(capsules, np.float64)
+    cloud, parts = shapes.rows(points, 3, "Points of a cloud"), shapes.rows(capsules, 7, "Capsules")
     out = np.empty(len(cloud), np.bool_)
-    _outside(cloud, parts.reshape(-1, 7), margin, out)
+    _outside(cloud, parts, margin, out)
     return out
 
 

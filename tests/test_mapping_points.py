@@ -49,3 +49,16 @@ def test_variance_of_points_is_that_of_sensor_and_attitude() -> None:
     down, ahead = point_variance([[0.0, 0.0, -1.0], [2.0, 0.0, 1.0]], [0.0, 0.0, 1.0], errors)
     assert down == pytest.approx((0.003 + 0.004 * 4) ** 2, rel=1e-3)
     assert ahead == pytest.approx((0.01 * 2) ** 2, rel=1e-3)
+
+
+def test_arrays_of_other_shapes_are_refused() -> None:
+    """Machine code would read what lies behind them."""
+    cloud, leg = np.zeros((4, 3)), np.zeros((1, 7))
+    with pytest.raises(ValueError, match=r"A cloud is points \(k, 3\) seen from \(3,\), not \(4, 3\) from \(2,\)"):
+        point_variance(cloud, [0.0, 0.0])
+    with pytest.raises(ValueError, match=r"not \(4, 2\) from"):
+        point_variance(cloud[:, :2], EYE)
+    with pytest.raises(ValueError, match=r"Points of a cloud are \(k, 3\), not \(4, 2\)"):
+        outside(cloud[:, :2], leg)
+    with pytest.raises(ValueError, match=r"Capsules are \(k, 7\), not \(7, 2\)"):
+        outside(cloud, np.zeros((7, 2)))

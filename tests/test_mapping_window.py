@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import fields
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from mapping import ElevationMap, MapConfig
+from mapping.config import MOST_CELLS
 from tests.depth_scenes import CELL, EYE, line, look, mapped
 
 
@@ -47,9 +53,41 @@ def test_senseless_requests_are_refused() -> None:
             elevation.move(place, heading)
     with pytest.raises(ValueError, match="A cloud is points"):
         elevation.integrate([1.0, 2.0, 3.0], EYE, 1.0)
-    for wrong in ({"size": 0.0}, {"resolution": 1e-9}, {"least_variance": 0.0}, {"ray_stride": 0}, {"correction": 2.0}):
-        with pytest.raises(ValueError):
-            MapConfig(**wrong)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("points", [np.zeros((4, 1)), np.zeros((4, 3)), np.zeros(2), np.zeros((1, 4, 2))])
+def test_heights_are_of_points_in_the_plane(points: NDArray) -> None:
+    """Machine code would read what lies behind such an array."""
+    with pytest.raises(ValueError, match=r"heights are asked for are \(k, 2\), not \("):
+        ElevationMap().height(points)
+
+
+def test_holes_are_filled_across_the_whole_map_at_most() -> None:
+    elevation, points = mapped(look([])), line(0.7, 2.0)
+    np.testing.assert_array_equal(elevation.height(points, fill=np.inf), elevation.height(points, fill=8.0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"size": 0.0}, "cells a side"),
+        ({"size": math.inf}, "cells a side"),
+        ({"size": 1e300, "resolution": 1e-300}, "cells a side"),
+        ({"resolution": 1e-9}, "cells a side"),
+        ({"least_variance": 0.0}, "variances are above 0"),
+        ({"ray_stride": 0}, "1 or more"),
+        ({"correction": 2.0}, "share of correction 0 to 1"),
+        *(({each.name: math.nan}, f"A map's {each.name} is nan") for each in fields(MapConfig)),
+    ],
+)
+def test_what_makes_no_map_is_refused_in_one_sentence(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        MapConfig(**wrong)
+
+
+@pytest.mark.parametrize("cells", [4, MOST_CELLS])
+def test_the_smallest_and_the_largest_map_can_be_made(cells: int) -> None:
+    assert MapConfig(size=0.04 * cells).cells == cells
 
 
 def test_reset_forgets() -> None:
