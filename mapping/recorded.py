@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mapping.elevation_map import ElevationMap
 from mapping.points import PointErrors, point_variance
@@ -22,10 +22,12 @@ FLOATS = {7: "f4", 8: "f8"}
 """Datatypes of PointField that coordinates may have -> numpy's."""
 CLOUD, ODOMETRY = "sensor_msgs/msg/PointCloud2", "nav_msgs/msg/Odometry"
 """Types of messages."""
-LATEST = 0.5
-"""s after the last pose before it, from which on it is not known where a cloud was taken."""
+FURTHEST_APART = 0.5
+"""s between two poses, above which it is not known where the robot was in between."""
+LATEST = 0.1
+"""s after the last pose, up to which the robot is taken to be there still."""
 SHORTEST = 1e-3
-"""Length under which a quaternion says nothing."""
+"""Length under which a quaternion says nothing, and rad under which rotations lie on a line."""
 POSES_KEPT = 2000
 """Poses of the odometry that are kept for clouds that come late: 10 s at 200 Hz."""
 
@@ -48,12 +50,20 @@ class Pose(NamedTuple):
 
     seconds: float
     position_w: NDArray[np.float64]
-    rotation: NDArray[np.float64]
+    """(3,) m."""
+    quaternion: NDArray[np.float64]
+    """(4,) w, x, y, z, of length 1."""
+
+    @property
+    def rotation(self) -> NDArray[np.float64]:
+        """(3, 3), from the base's frame."""
+        return rotation(self.quaternion)
 
     @property
     def heading(self) -> float:
         """rad."""
-        return math.atan2(self.rotation[1, 0], self.rotation[0, 0])
+        turn = self.rotation
+        return math.atan2(turn[1, 0], turn[0, 0])
 
 
 class Moment(NamedTuple):
@@ -82,24 +92,47 @@ def replay(
     Clouds of moments at which the odometry has no pose are left out; a BagError if all are.
     """
     elevation, poses, used = elevation or ElevationMap(), [], False
-    turns = {topic: rotation(mounted.quaternion_b) for topic, mounted in sensors.items()}
+    turns = {topic: rotation(unit(mounted.quaternion_b)) for topic, mounted in sensors.items()}
     for topic, message in messages(Path(bag), {odometry: ODOMETRY} | dict.fromkeys(sensors, CLOUD)):
         if topic == odometry:
             poses = poses[-POSES_KEPT:]
             insort(poses, pose_of(message), key=lambda pose: pose.seconds)
             continue
         seconds = stamp_of(message)
-        at = bisect_right(poses, seconds, key=lambda pose: pose.seconds)
-        if not at or seconds - poses[at - 1].seconds > LATEST:
+        pose, mounted = pose_at(seconds, poses), sensors[topic]
+        if pose is None:
             continue
-        pose, mounted, used = poses[at - 1], sensors[topic], True
-        eye = pose.position_w + pose.rotation @ np.array(mounted.position_b)
-        points = points_of(message) @ (pose.rotation @ turns[topic]).T + eye
+        turn, used = pose.rotation, True
+        eye = pose.position_w + turn @ np.array(mounted.position_b)
+        points = points_of(message) @ (turn @ turns[topic]).T + eye
         elevation.move(pose.position_w, pose.heading)
         elevation.integrate(points, eye, point_variance(points, eye, errors))
         yield Moment(seconds, topic, pose, points, elevation)
     if not used:
         raise BagError(f"{bag} has no cloud of a time at which {odometry} has a pose: their clocks differ.")
+
+
+def pose_at(seconds: float, poses: Sequence[Pose]) -> Pose | None:
+    """Where the base was at a time, from poses in the order of theirs; None where they do not tell.
+
+    Between two poses it goes straight and turns about one axis, both evenly; it stays at the last one for `LATEST` s.
+    """
+    number = bisect_right(poses, seconds, key=lambda pose: pose.seconds)
+    before, after = poses[max(number - 1, 0) : number], poses[number : number + 1]
+    if before and after and after[0].seconds - before[0].seconds <= FURTHEST_APART:
+        return between(before[0], after[0], seconds)
+    return before[0] if before and seconds - before[0].seconds <= LATEST else None
+
+
+def between(before: Pose, after: Pose, seconds: float) -> Pose:
+    """The pose at a time between those of two others: position linear, rotation by slerp, the shorter way round."""
+    share = (seconds - before.seconds) / (after.seconds - before.seconds)
+    one = before.quaternion
+    other = math.copysign(1.0, one @ after.quaternion) * after.quaternion
+    angle = 2 * math.atan2(float(np.linalg.norm(other - one)), float(np.linalg.norm(other + one)))
+    weights = (1 - share, share) if angle < SHORTEST else (math.sin((1 - share) * angle), math.sin(share * angle))
+    position = (1 - share) * before.position_w + share * after.position_w
+    return Pose(seconds, position, unit(weights[0] * one + weights[1] * other))
 
 
 def messages(bag: Path, topics: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
@@ -139,7 +172,7 @@ def pose_of(message: Any) -> Pose:
     position = np.array([place.x, place.y, place.z])
     if not np.isfinite(position).all():
         raise BagError(f"The odometry has the position {position.tolist()}, which is no place.")
-    return Pose(stamp_of(message), position, rotation((turn.w, turn.x, turn.y, turn.z)))
+    return Pose(stamp_of(message), position, unit((turn.w, turn.x, turn.y, turn.z)))
 
 
 def points_of(message: Any) -> NDArray[np.float64]:
@@ -167,12 +200,18 @@ def points_of(message: Any) -> NDArray[np.float64]:
     return np.stack([points[name].astype(np.float64) for name in "xyz"], axis=-1)
 
 
-def rotation(quaternion: tuple[float, float, float, float]) -> NDArray[np.float64]:
-    """Rotation (3, 3) of a quaternion w, x, y, z; a BagError for one of no length."""
-    length = math.sqrt(sum(part * part for part in quaternion))
+def unit(quaternion: ArrayLike) -> NDArray[np.float64]:
+    """A quaternion (4,) w, x, y, z of length 1; a BagError for one of no length."""
+    parts = np.asarray(quaternion, np.float64)
+    length = float(np.linalg.norm(parts))
     if not SHORTEST < length < math.inf:
-        raise BagError(f"The quaternion {quaternion} (w, x, y, z) has no direction.")
-    w, x, y, z = np.array(quaternion) / length
+        raise BagError(f"The quaternion {tuple(parts.tolist())} (w, x, y, z) has no direction.")
+    return parts / length
+
+
+def rotation(quaternion: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotation (3, 3) of a quaternion (4,) w, x, y, z of length 1."""
+    w, x, y, z = quaternion
     return np.array(
         [
             [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],

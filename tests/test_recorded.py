@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mapping.recorded import BagError, Mounted, points_of, replay
+from mapping.recorded import BagError, Mounted, Pose, points_of, pose_at, replay
 from tests.depth_scenes import EYE, look
 
 rosbags = pytest.importorskip("rosbags")
@@ -25,10 +26,11 @@ def write(
     poses: list[tuple[float, NDArray]],
     gap: int = 4,
     of_the_record: tuple[float, ...] = (),
+    turned: Callable[[float], tuple[float, ...]] = lambda _: QUARTER,
 ) -> None:
     """Clouds (k, 3) m in the sensor's frame and places of a base that looks along y, at their times in s.
 
-    The places are recorded at those times, or at others in s.
+    The places are recorded at those times, or at others in s; `turned` gives another quaternion at each time.
     """
     from rosbags.rosbag2 import Writer
     from rosbags.typesys import Stores, get_typestore
@@ -52,7 +54,7 @@ def write(
         )  # fmt: skip
 
     def odometry(seconds: float, place: NDArray):
-        w, x, y, z = QUARTER
+        w, x, y, z = turned(seconds)
         vector, zeros = types["geometry_msgs/msg/Vector3"], np.zeros(36)
         pose = types["geometry_msgs/msg/Pose"](
             position=types["geometry_msgs/msg/Point"](*(float(part) for part in place)),
@@ -107,6 +109,39 @@ def test_late_poses_are_put_in_order_and_clouds_without_a_pose_are_left_out(tmp_
     write(tmp_path / "bag", [(1.1, seen), (5.0, seen)], poses, of_the_record=(1.01, 1.0))
     moments = list(replay(tmp_path / "bag", {CAMERA: Mounted()}, ODOMETRY))
     assert [moment.pose.position_w[1] for moment in moments] == [2.0]
+
+
+def test_points_are_put_where_the_base_was_at_the_time_of_their_cloud(tmp_path: Path) -> None:
+    """On a steady motion along a line and about a tilted axis, a turn in 3 s; clouds lie off the poses' times."""
+    velocity, axis, rate = np.array([0.7, -0.2, 0.1]), np.array([0.2, -0.4, np.sqrt(0.8)]), 2 * np.pi / 3
+    points = np.array([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.5, -0.5, -1.0]])
+
+    def quaternion(seconds: float) -> tuple[float, ...]:
+        half, sign = rate * seconds / 2, (-1) ** round(seconds / 0.04)  # both signs are the same rotation
+        return tuple(float(sign * part) for part in (np.cos(half), *np.sin(half) * axis))
+
+    def seen(seconds: float) -> NDArray:
+        """Rodrigues' formula."""
+        angle, along = rate * seconds, np.outer(points @ axis, axis)
+        turned = along + np.cos(angle) * (points - along) + np.sin(angle) * np.cross(axis, points)
+        return turned + velocity * seconds
+
+    times = [0.013 + 0.073 * i for i in range(40)]
+    poses = [(0.04 * i, velocity * 0.04 * i) for i in range(80)]
+    write(tmp_path / "bag", [(time, points) for time in times], poses, turned=quaternion)
+    moments = list(replay(tmp_path / "bag", {CAMERA: Mounted()}, ODOMETRY))
+    assert [moment.seconds for moment in moments] == pytest.approx(times)
+    for moment in moments:
+        np.testing.assert_allclose(moment.points_w, seen(moment.seconds), atol=1e-6)
+
+
+@pytest.mark.parametrize(("seconds", "known"), [(0.99, False), (1.0, True), (1.09, True), (1.11, False), (1.4, False)])
+def test_a_base_is_taken_to_stand_still_for_a_moment_alone(seconds: float, known: bool) -> None:
+    """After its last pose, and where its odometry pauses for a second."""
+    still = Pose(1.0, np.ones(3), np.array(QUARTER))
+    for poses in ([still], [still, still._replace(seconds=2.0)]):
+        assert (pose_at(seconds, poses) is still) == known
+        assert known or pose_at(seconds, poses) is None
 
 
 def test_clocks_that_differ_are_said(tmp_path: Path) -> None:
