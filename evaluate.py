@@ -33,6 +33,7 @@ from evaluation.args import (
     require_writable,
 )
 from evaluation.cells import ANY, PARAMETERS, Cell, make_cells
+from evaluation.conditions import Crowd
 from evaluation.experiments.experiment import Experiment, Request
 from evaluation.experiments.parts import OtherResultsError
 from evaluation.experiments.suite import choose, remaining, run_suite
@@ -58,10 +59,9 @@ class Plan:
 
     def run(self) -> None:
         """Evaluate on every ground, and write the files that were asked for."""
-        args, episodes = self.args, self.args.episodes or EPISODES
-        progress = Progress(self)
-        sizes = (episodes, args.seed, args.threads)
-        results = evaluate(self.agents, self.cells, self.noises, *sizes, progress, self.world)
+        args, progress = self.args, Progress(self)
+        crowd = Crowd(args.episodes or EPISODES, args.seed, threads=args.threads)
+        results = evaluate(self.agents, self.cells, self.noises, crowd, progress, self.world)
         print(console_table(results["cells"]))
         if args.json is not None:
             write(args.json, json.dumps(results, indent=2, allow_nan=False) + "\n")

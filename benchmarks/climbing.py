@@ -17,6 +17,7 @@ from benchmarks.report import report
 from benchmarks.report import run as run_benchmark
 from evaluation.agents import load_agent
 from evaluation.cells import make_cells
+from evaluation.conditions import Crowd
 from evaluation.protocol import evaluate_cells
 
 HEIGHTS = (0.10, 0.17, 0.22)
@@ -68,9 +69,8 @@ def climbs(run: Path, arguments: Arguments) -> dict[float, float | None]:
     for minutes, path in policies(run):
         agent = load_agent(str(path))
         cells = make_cells(["stairs_up"], [0.5], {"height": HEIGHTS, "depth": (DEPTH,)})
-        for height, row in zip(
-            HEIGHTS, evaluate_cells(agent, cells, None, arguments.episodes, 0, arguments.threads), strict=True
-        ):
+        crowd = Crowd(arguments.episodes, threads=arguments.threads)
+        for height, row in zip(HEIGHTS, evaluate_cells(agent, cells, None, crowd), strict=True):
             measured[height].append((minutes, row["success"]))
         print(f"{path}: {minutes:.1f} minutes", *(f"{own[-1][1]:.2f}" for own in measured.values()), flush=True)
     return {height: reached(own, arguments.score) for height, own in measured.items()}

@@ -32,8 +32,8 @@ from envs.threads import one_torch_thread
 class AnymalEnv(VecEnv):
     """n robots, each on a tile of the terrain; observations and rewards of Miki et al. 2022.
 
-    Without `tiles` the curriculum chooses among the training bank's tiles; with them robot i stays on tile i modulo
-    their number.
+    Without `tiles` the curriculum chooses among the training bank's tiles; with them robot i stays on
+    tiles[i % len(tiles)].
     """
 
     num_actions = layout.size(layout.ACTION)

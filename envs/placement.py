@@ -19,7 +19,7 @@ from envs.terrains.bank import types_for
 
 
 class Placement:
-    """Robots on fixed tiles: robot i on tile i modulo their number."""
+    """Robots on fixed tiles: robot i on tiles[i % len(tiles)]."""
 
     def __init__(self, cfg: EnvConfig, terrain: TerrainMap, generator: torch.Generator) -> None:
         """Robots on the tiles of `terrain`; the generator draws their headings."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -56,6 +56,34 @@ CONDITIONS = EnvConfig(
 """Miki et al. Fig. S1: 0.7 m/s forward, the heading held by the command, c_k = 1; the pushes are `Pushes`."""
 
 
+class Seeds(NamedTuple):
+    """Of the parts of an evaluation that draw for themselves."""
+
+    environment: int
+    pushes: int
+    agent: int
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Robots that are evaluated side by side, and what is drawn for them: the same for every agent and ground."""
+
+    robots: int
+    """On all cells together, or on each where that is said."""
+    seed: int = 0
+    """Of the evaluation: terrain, start states, randomisation, pushes and the agent's draws."""
+    batch: int = 0
+    """Which of the crowds of one evaluation it is, each with draws of its own."""
+    threads: int = 1
+    """Of the physics."""
+    command: Command = WALK
+
+    @property
+    def seeds(self) -> Seeds:
+        """Of what is drawn."""
+        return Seeds(*np.random.SeedSequence((self.seed, self.batch)).generate_state(3).tolist())
+
+
 class Pushes:
     """When and where to each of n robots is pushed, drawn in advance: the same for every agent."""
 
@@ -84,29 +112,17 @@ def unchanged(cfg: EnvConfig) -> EnvConfig:
 
 
 def environment(
-    agent: Agent,
-    tiles: Sequence[Tile],
-    noise: str | None,
-    robots: int,
-    seed: int,
-    threads: int,
-    command: Command,
-    change: Change = unchanged,
+    agent: Agent, tiles: Sequence[Tile], noise: str | None, crowd: Crowd, change: Change = unchanged
 ) -> AnymalEnv:
-    """The world under the conditions of evaluation, for this agent, with one command (m/s, m/s, rad/s) for all.
+    """The world under the conditions of evaluation, for this agent.
 
     `change` comes last: it replaces what belongs to the agent, too.
     """
     own: dict[str, Any] = {name: getattr(agent.env, name) for name in (*ACTS_THROUGH, "decimation", "own")}
-    own |= {"num_envs": robots, "seed": seed, "threads": threads, "noisy_groups": agent.env.noisy_groups}
-    commands = replace(CONDITIONS.commands, fixed=command)
+    own |= {"num_envs": crowd.robots, "seed": crowd.seeds.environment, "threads": crowd.threads}
+    own |= {"noisy_groups": agent.env.noisy_groups}
+    commands = replace(CONDITIONS.commands, fixed=crowd.command)
     return agent.world(change(with_noise(replace(CONDITIONS, commands=commands, **own), noise)), tiles)
-
-
-def seeds(seed: int, batch: int) -> tuple[int, int, int]:
-    """Seeds of a batch's environment, pushes and agent: the same for every agent and every ground."""
-    env_seed, push_seed, agent_seed = np.random.SeedSequence((seed, batch)).generate_state(3).tolist()
-    return env_seed, push_seed, agent_seed
 
 
 def masses(env: AnymalEnv) -> Tensor:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from einops import rearrange
+from einops import rearrange, reduce
 from torch import Tensor
 
 from anymal_policy import layout
@@ -23,26 +23,30 @@ BINS, WIDTH = 500, 0.002
 """Of the histogram of what is left of an error without its foot's mean; m."""
 OUTLIER = 3.0
 """Deviations from which on a point is an outlier."""
+SUMS = ("all", "under", "ahead")
+"""Parts of a foot's samples that are summed up by themselves."""
 MAD = 1.4826
 """Standard deviation of a normal distribution by its median absolute deviation."""
 
 
 class MapErrors:
-    """Heights seen minus true ones, of the first episodes of n robots, as far as their trial runs."""
+    """Heights seen minus true ones, of the first episodes of n robots, as far as their trial runs.
+
+    Sums by robot, of which `described` makes numbers.
+    """
 
     def __init__(self, env: AnymalEnv, running: Callable[[], Tensor]) -> None:
         """`running` tells whose errors count, (n,) bool."""
         n, offsets = env.num_envs, torch.from_numpy(layout.ring_offsets()).float()
         self.env, self.still = env, running
         self.parts = {
+            "all": torch.ones(4, len(offsets), dtype=torch.bool),
             "under": (offsets.norm(dim=-1) <= NEAR).expand(4, -1),
             "ahead": (offsets[:, 0] >= AHEAD) & torch.tensor([True, True, False, False]).unsqueeze(-1),
         }
-        self.sums = {
-            name: torch.zeros(4, dtype=torch.float64) for name in ("all", *self.parts)
-        }  # points, known, e, e^2
-        self.foot = torch.zeros(3, n, 4, dtype=torch.float64)  # looks, sum and sum of squares of the foot's mean
-        self.rest = torch.zeros(BINS, dtype=torch.float64)
+        self.sums = {name: torch.zeros(n, 4, dtype=torch.float64) for name in SUMS}  # points, known, e, e^2
+        self.foot = torch.zeros(n, 3, 4, dtype=torch.float64)  # looks, sum and sum of squares of the foot's mean
+        self.rest = torch.zeros(n, BINS, dtype=torch.float64)
 
     @property
     def running(self) -> Tensor:
@@ -60,54 +64,64 @@ class MapErrors:
         ]
         error = limited[0] - limited[1]
         known = ~error.isnan()
-        self._add("all", error, known, torch.ones_like(known[0]))
         for name, part in self.parts.items():
-            self._add(name, error, known, part)
+            self._add(name, alive, error, known & part, int(part.sum()))
         count, error = known.sum(-1), error.nan_to_num()
         mean = error.sum(-1) / count.clamp(min=1)
         looks = (count > error.shape[-1] / 2).double()
-        self.foot[:, alive] += torch.stack([looks, looks * mean, looks * mean**2])
-        rest = (error - mean.unsqueeze(-1)).abs()[known & (looks > 0).unsqueeze(-1)]
-        self.rest += torch.histc(rest.float().clamp(max=BINS * WIDTH), BINS, 0.0, BINS * WIDTH).double()
+        self.foot[alive] += torch.stack([looks, looks * mean, looks * mean**2], dim=1)
+        rest, counted = (error - mean.unsqueeze(-1)).abs(), known & (looks > 0).unsqueeze(-1)
+        column = (rest / WIDTH).long().clamp(max=BINS - 1)
+        rows = rearrange(torch.arange(len(rest)), "n -> n 1 1").expand_as(column)
+        places, size = (rows * BINS + column)[counted], len(rest) * BINS
+        self.rest[alive] += rearrange(torch.bincount(places, minlength=size), "(n bin) -> n bin", bin=BINS).double()
 
-    def _add(self, name: str, error: Tensor, known: Tensor, part: Tensor) -> None:
-        """Sum up over the points (4, 52) of a part."""
-        counted = known & part
-        values = error[counted]
-        points = part.sum() * len(error)
-        self.sums[name] += torch.stack([points.double(), counted.sum().double(), values.sum(), (values**2).sum()])
+    def _add(self, name: str, alive: Tensor, error: Tensor, counted: Tensor, points: int) -> None:
+        """Sum up what counts, (alive, 4, 52), of a part with so many points."""
+        values = torch.where(counted, error, 0.0)
+        number = reduce(counted.double(), "n foot point -> n", "sum")
+        total, squares = (reduce(each, "n foot point -> n", "sum") for each in (values, values**2))
+        self.sums[name][alive] += torch.stack([torch.full_like(number, points), number, total, squares], dim=-1)
 
-    def finish(self) -> dict[str, Any]:
-        """Everything that was measured, m and shares; None where there was nothing to measure."""
-        row: dict[str, Any] = {}
-        for name, (points, known, total, squares) in ((name, sums.tolist()) for name, sums in self.sums.items()):
-            bias = total / known if known else None
-            row[f"{name}_unknown"] = 1 - known / points if points else None
-            row[f"{name}_bias"] = bias
-            row[f"{name}_spread"] = None if bias is None else max(squares / known - bias**2, 0.0) ** 0.5
-        return row | self._by_foot() | self._by_point()
+    def finish(self) -> dict[str, Tensor]:
+        """The sums of each robot, for `described`."""
+        return {**self.sums, "foot": self.foot, "rest": self.rest}
 
-    def _by_foot(self) -> dict[str, Any]:
-        """z3 and z7 of S8: what is common to a foot's samples, within an episode and from episode to episode."""
-        looks, total, squares = rearrange(self.foot, "sum n foot -> sum (n foot)")
-        seen = looks > 1
-        if not seen.any():
-            return {"foot_vertical": None, "episode_vertical": None}
-        mean = total[seen] / looks[seen]
-        within = (squares[seen] / looks[seen] - mean**2).clamp(min=0.0)
-        return {
-            "foot_vertical": float((within * looks[seen]).sum() / looks[seen].sum()) ** 0.5,
-            "episode_vertical": float(mean.std(correction=0)),
-        }
 
-    def _by_point(self) -> dict[str, Any]:
-        """z1, z4 and z5 of S8: what is left at single points, of which some are outliers."""
-        count = float(self.rest.sum())
-        if not count:
-            return {"point_vertical": None, "outlier": None, "outlier_probability": None}
-        middle = (torch.arange(BINS) + 0.5) * WIDTH
-        spread = MAD * float(middle[torch.searchsorted(self.rest.cumsum(0), torch.tensor(count / 2.0).double())])
-        beyond = self.rest * (middle > OUTLIER * spread)
-        share = float(beyond.sum()) / count
-        size = float((beyond * middle**2).sum() / beyond.sum()) ** 0.5 if share else None
-        return {"point_vertical": spread, "outlier": size, "outlier_probability": share}
+def described(results: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What was measured of robots as of `MapErrors.finish`, m and shares; None where there was nothing to measure."""
+    row: dict[str, Any] = {}
+    for name in SUMS:
+        points, known, total, squares = results[name].sum(0).tolist()
+        bias = total / known if known else None
+        row[f"{name}_unknown"] = 1 - known / points if points else None
+        row[f"{name}_bias"] = bias
+        row[f"{name}_spread"] = None if bias is None else max(squares / known - bias**2, 0.0) ** 0.5
+    return row | by_foot(results["foot"]) | by_point(results["rest"].sum(0))
+
+
+def by_foot(foot: Tensor) -> dict[str, Any]:
+    """z3 and z7 of S8: what is common to a foot's samples, within an episode and from episode to episode."""
+    looks, total, squares = rearrange(foot, "n sum foot -> sum (n foot)")
+    seen = looks > 1
+    if not seen.any():
+        return {"foot_vertical": None, "episode_vertical": None}
+    mean = total[seen] / looks[seen]
+    within = (squares[seen] / looks[seen] - mean**2).clamp(min=0.0)
+    return {
+        "foot_vertical": float((within * looks[seen]).sum() / looks[seen].sum()) ** 0.5,
+        "episode_vertical": float(mean.std(correction=0)),
+    }
+
+
+def by_point(rest: Tensor) -> dict[str, Any]:
+    """z1, z4 and z5 of S8: what is left at single points, of which some are outliers."""
+    count = float(rest.sum())
+    if not count:
+        return {"point_vertical": None, "outlier": None, "outlier_probability": None}
+    middle = (torch.arange(BINS) + 0.5) * WIDTH
+    spread = MAD * float(middle[torch.searchsorted(rest.cumsum(0), torch.tensor(count / 2.0).double())])
+    beyond = rest * (middle > OUTLIER * spread)
+    share = float(beyond.sum()) / count
+    size = float((beyond * middle**2).sum() / beyond.sum()) ** 0.5 if share else None
+    return {"point_vertical": spread, "outlier": size, "outlier_probability": share}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -20,20 +20,18 @@ from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.cells import TILE_SIZE, Cell, tile_seeds
 from evaluation.conditions import (
     CONDITIONS,
-    WALK,
     Change,
-    Command,
+    Crowd,
     Pushes,
     edge,
     environment,
     half_width,
     masses,
-    seeds,
     unchanged,
 )
 from evaluation.noise import levels_for, with_noise
 from evaluation.physics import described
-from evaluation.rollout import Event, roll_out
+from evaluation.rollout import Event, Observer, roll_out
 from evaluation.summary import summary
 from evaluation.trial import DISTANCE, LANE_HALF_WIDTH, Trial
 
@@ -48,54 +46,40 @@ MAX_ROBOTS = 600
 class Batch(Protocol):
     """A way to let robots cross some ground."""
 
-    def __call__(
-        self,
-        agent: Agent,
-        cells: Sequence[Cell],
-        noise: str | None,
-        episodes: int,
-        seed: int,
-        batch: int,
-        threads: int,
-        command: Command,
-    ) -> dict[str, Tensor]:
-        """First episodes, as of `Trial.finish`, of robots of which number i is on cell i modulo their number."""
+    def __call__(self, agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd) -> dict[str, Tensor]:
+        """First episodes, as of `Trial.finish`; robot i walks on cells[i % len(cells)]."""
         ...
 
 
 def run_batch(
-    agent: Agent,
-    cells: Sequence[Cell],
-    noise: str | None,
-    episodes: int,
-    seed: int,
-    batch: int,
-    threads: int,
-    command: Command = WALK,
-    change: Change = unchanged,
+    agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd, change: Change = unchanged
 ) -> dict[str, Tensor]:
-    """First episodes, as of `Trial.finish`, of robots side by side on cells of one terrain.
+    """First episodes, as of `Trial.finish`, on cells of one terrain; robot i walks on cells[i % len(cells)]."""
+    env = environment(agent, tiles_of(cells, crowd.seed), noise, crowd, change)
+    return cross(env, agent, trial_of(env, cells), crowd)
 
-    Robot i is on cell i modulo their number. Start states and pushes are the same for every agent.
-    """
-    env_seed, robots = seeds(seed, batch)[0], len(cells) * episodes
-    env = environment(agent, tiles_of(cells, seed), noise, robots, env_seed, threads, command, change)
-    return cross(env, agent, cells, seed, batch)
+
+def trial_of(env: AnymalEnv, cells: Sequence[Cell]) -> Trial:
+    """Who judges the robots of an environment that has just begun on these cells."""
+    return Trial(env.state, masses(env), env.cfg.dt, edge_in(env, cells), half_width(env))
 
 
 def cross(
-    env: AnymalEnv, agent: Agent, cells: Sequence[Cell], seed: int, batch: int, events: Sequence[Event] = ()
+    env: AnymalEnv,
+    agent: Agent,
+    trial: Trial,
+    crowd: Crowd,
+    events: Sequence[Event] = (),
+    observers: Sequence[Observer] = (),
 ) -> dict[str, Tensor]:
-    """First episodes, as of `Trial.finish`, of the robots of an environment that has just begun on these cells."""
-    _, push_seed, agent_seed = seeds(seed, batch)
-    trial = Trial(env.state, masses(env), env.cfg.dt, edge_in(env, cells), half_width(env))
-    pushes = Pushes(env.num_envs, env.cfg.dt, push_seed)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes, *events], [trial])
+    """First episodes, as of `Trial.finish`; `observers` look on once the trial has judged a step."""
+    pushes, steps = Pushes(env.num_envs, env.cfg.dt, crowd.seeds.pushes), round(conditions.SECONDS / env.cfg.dt)
+    roll_out(env, agent, crowd.seeds.agent, steps, [pushes, *events], [trial, *observers])
     return trial.finish()
 
 
 def tiles_of(cells: Sequence[Cell], seed: int) -> list[Tile]:
-    """Tiles such that robot i modulo their number is on cell i modulo theirs."""
+    """Tiles such that a robot i on tiles[i % len(tiles)] walks on cells[i % len(cells)]."""
     return [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
 
 
@@ -109,21 +93,19 @@ def evaluate_cells(
     agent: Agent,
     cells: Sequence[Cell],
     noise: str | None,
-    episodes: int,
-    seed: int,
-    threads: int,
-    command: Command = WALK,
+    crowd: Crowd,
     run: Batch = run_batch,
     summarize: Callable[[dict[str, Tensor]], dict[str, Any]] = summary,
 ) -> list[dict[str, Any]]:
-    """Rows of the results, one for each cell of one terrain; as many cells share a batch as memory allows.
+    """Rows of the results, one for each cell of one terrain, with `crowd.robots` episodes on each.
 
-    `summarize` makes a row of what `Trial.finish` gives.
+    As many cells share a batch as memory allows; `summarize` makes a row of what `run` gives.
     """
     rows = []
-    for group in groups(cells, episodes):
-        sizes = enumerate(batches(episodes))
-        parts = [run(agent, group, noise, size, seed, batch, threads, command) for batch, size in sizes]
+    for group in groups(cells, crowd.robots):
+        sizes = enumerate(batches(crowd.robots))
+        crowds = [replace(crowd, robots=len(group) * size, batch=batch) for batch, size in sizes]
+        parts = [run(agent, group, noise, each) for each in crowds]
         results = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
         for number, cell in enumerate(group):
             own = {name: values[number :: len(group)] for name, values in results.items()}
@@ -147,48 +129,46 @@ def evaluate(
     agents: Sequence[Agent],
     cells: Sequence[Cell],
     noises: tuple[str, ...],
-    episodes: int,
-    seed: int,
-    threads: int,
+    crowd: Crowd,
     report: Callable[[dict[str, Any]], None],
     change: Change = unchanged,
 ) -> dict[str, Any]:
     """Every agent on every cell, Students at every level of noise: {"settings", "cells"}, the same at any thread count.
 
-    `report` gets each row when it is done; `change` is made to the world.
+    The crowd is that of each cell; `report` gets each row when it is done; `change` is made to the world.
     """
     rows, run = [], partial(run_batch, change=change)
     for cell in cells:
         for agent in agents:
             for noise in levels_for(agent, noises):
-                rows += evaluate_cells(agent, [cell], noise, episodes, seed, threads, run=run)
+                rows += evaluate_cells(agent, [cell], noise, crowd, run)
                 report(rows[-1])
-    return {"settings": settings(agents, noises, episodes, seed, change), "cells": rows}
+    return {"settings": settings(agents, noises, crowd, change), "cells": rows}
 
 
 def settings(
-    agents: Sequence[Agent], noises: tuple[str, ...], episodes: int, seed: int, change: Change = unchanged
+    agents: Sequence[Agent], noises: tuple[str, ...], crowd: Crowd, change: Change = unchanged
 ) -> dict[str, Any]:
-    """Everything that the results depend on."""
+    """Everything that the results depend on, with this crowd on each cell."""
     randomization = asdict(CONDITIONS.randomization)
     meta = ("hash", "kind", "task", "iteration", "samples", "seed", "precision", "versions", "student", "teacher_hash")
     perceived = {level: change(with_noise(CONDITIONS, level)) for level in noises}
     return {
-        "episodes": episodes,
-        "seed": seed,
+        "episodes": crowd.robots,
+        "seed": crowd.seed,
         "seconds": conditions.SECONDS,
         "distance": DISTANCE,
         "lane_half_width": LANE_HALF_WIDTH,
         "push_speed": conditions.PUSH_SPEED,
         "push_seconds": conditions.PUSH_SECONDS,
-        "tile_seeds": tile_seeds(seed),
+        "tile_seeds": tile_seeds(crowd.seed),
         "tile_size": list(TILE_SIZE),
-        "batches": batches(episodes),
+        "batches": batches(crowd.robots),
         "collider": CONDITIONS.collider,
         "shapes": CONDITIONS.shapes,
         "physics": described(change(CONDITIONS)),
         "c_k": CONDITIONS.curriculum.initial_factor,
-        "command": list(CONDITIONS.commands.fixed or ()),
+        "command": list(crowd.command),
         "heading_gain": CONDITIONS.commands.heading_gain,
         "randomization": {name: value for name, value in randomization.items() if not name.startswith("push_")},
         "noise": {

@@ -15,8 +15,10 @@ import evaluate
 from anymal_policy.gait import GaitConfig
 from anymal_policy.student import StudentConfig
 from envs.config import EnvConfig
-from evaluation import agents, conditions
-from evaluation.experiments import commands, distance, reference, steps, suite, tracking
+from evaluation import agents, conditions, protocol
+from evaluation.conditions import Crowd
+from evaluation.experiments import commands, distance, reference, sensed, steps, suite, tracking
+from evaluation.experiments.experiment import Request
 from evaluation.experiments.parts import Parts
 
 
@@ -67,6 +69,22 @@ def test_the_paper_is_every_experiment_with_what_it_needs(capsys: pytest.Capture
     assert scenes == {"stairs", "flat", "slippery"}
     assert {row["scene"] for row in cells("robustness") if row["checkpoint"] == "gate.pt"} > scenes
     assert Path("out/maps.png").stat().st_size > 5000
+
+
+def test_robots_that_make_maps_come_in_batches_that_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    robots, environment = [], sensed.environment
+
+    def noted(agent: Any, tiles: Any, noise: Any, crowd: Crowd, change: Any) -> Any:
+        robots.append(crowd.robots)
+        return environment(agent, tiles, noise, crowd, change)
+
+    monkeypatch.setattr(sensed, "environment", noted)
+    monkeypatch.setattr(sensed, "CASES", [case for case in sensed.CASES if case.name == "nominal"])
+    monkeypatch.setattr(sensed, "GROUNDS", {"step_up": {"height": (0.2,)}})
+    monkeypatch.setattr(protocol, "MAX_ROBOTS", 2)
+    (row,) = sensed.run(Request([agents.load_agent("gate.pt")], episodes=3, threads=1))
+    assert robots == protocol.batches(3) == [2, 1]
+    assert row["episodes"] == 3 and row["all_spread"] > 0 and 0 < row["all_unknown"] < 1
 
 
 def test_the_reference_table_has_a_line_for_each_ground_and_a_column_for_each_policy(

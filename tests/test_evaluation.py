@@ -21,7 +21,7 @@ from envs.terrains.tile import put_between_walls
 from evaluation import agents, conditions, trial
 from evaluation.agents import RandomAgent, ZeroAgent
 from evaluation.cells import Cell, make_cells
-from evaluation.conditions import CONDITIONS, Pushes
+from evaluation.conditions import CONDITIONS, Crowd, Pushes
 from evaluation.protocol import batches, evaluate, evaluate_cells, run_batch
 from evaluation.trial import SUCCESS, TIMEOUT
 
@@ -91,7 +91,7 @@ def test_the_loop_tells_walking_forward_from_walking_backward(monkeypatch: pytes
     monkeypatch.setattr(conditions, "PUSH_SPEED", 0.0)
     monkeypatch.setattr(conditions, "CONDITIONS", replace(CONDITIONS, randomization=randomization.NONE))
     monkeypatch.setattr(trial, "DISTANCE", 0.1)
-    forward, backward = (run_batch(Walker(direction), [Cell("flat")], None, 3, 0, 0, 1) for direction in (1.0, -1.0))
+    forward, backward = (run_batch(Walker(direction), [Cell("flat")], None, Crowd(3)) for direction in (1.0, -1.0))
     assert forward["outcome"].tolist() == [SUCCESS] * 3 and backward["outcome"].tolist() == [TIMEOUT] * 3
     assert forward["speed"].min() > 0.03 > -0.03 > backward["speed"].max()
     assert forward["velocity_error"].max() < backward["velocity_error"].min() - 0.05
@@ -113,7 +113,7 @@ def test_all_agents_start_from_the_same_states_and_no_two_robots_do(monkeypatch:
     monkeypatch.setattr(conditions, "SECONDS", 0.04)
     witnesses = [Witness(), Witness()]
     for witness in witnesses:
-        evaluate_cells(witness, [Cell("flat")], None, 3, 7, 1)
+        evaluate_cells(witness, [Cell("flat")], None, Crowd(3, 7))
     one, two = (witness.first for witness in witnesses)
     assert one is not None and two is not None and torch.equal(one, two)
     assert (one[0] - one[1]).abs().max() > 0.1
@@ -124,12 +124,11 @@ def test_results_depend_neither_on_threads_nor_on_what_else_is_evaluated(monkeyp
     rough = make_cells(["rough"], [1.0], {})
     policy: Any = Teacher(16).eval()
     agent = agents.TrainedAgent("x", acting(policy))
-    alone = evaluate([agent], rough, ("none",), 5, 2, 1, report=lambda row: None)
-    beside = evaluate([RandomAgent(), agent], [Cell("flat"), *rough], ("none",), 5, 2, 2, report=lambda row: None)
+    alone = evaluate([agent], rough, ("none",), Crowd(5, 2), lambda row: None)
+    grounds, more = [Cell("flat"), *rough], Crowd(5, 2, threads=2)
+    beside = evaluate([RandomAgent(), agent], grounds, ("none",), more, lambda row: None)
     assert beside["cells"][3] == alone["cells"][0]
-    assert (
-        beside["cells"][2] == evaluate([RandomAgent()], rough, ("none",), 5, 2, 1, report=lambda row: None)["cells"][0]
-    )
+    assert beside["cells"][2] == evaluate([RandomAgent()], rough, ("none",), Crowd(5, 2), lambda row: None)["cells"][0]
     assert beside["cells"][2] != beside["cells"][3]
 
 
@@ -143,9 +142,9 @@ def acting(network: Teacher) -> Any:
 def test_lanes_are_as_wide_as_the_path_between_walls_or_drops_but_no_wider_than_ever() -> None:
     for width, expected in ((1.2, 0.6), (4.0, 1.5)):
         tiles = [put_between_walls(make_tile("step_up"), width, 2.5)]
-        env = conditions.environment(ZeroAgent(), tiles, None, 2, 0, 1, conditions.WALK)
+        env = conditions.environment(ZeroAgent(), tiles, None, Crowd(2))
         assert conditions.half_width(env).tolist() == pytest.approx([expected] * 2)
         assert env.state.heading.abs().max() < 0.1
         assert (env.commands.velocity[:, :2] == torch.tensor([0.7, 0.0])).all()
-    open_lane = conditions.environment(ZeroAgent(), [make_tile("step_up")], None, 2, 0, 1, conditions.WALK)
+    open_lane = conditions.environment(ZeroAgent(), [make_tile("step_up")], None, Crowd(2))
     assert conditions.half_width(open_lane).tolist() == [1.5, 1.5]

@@ -18,7 +18,7 @@ from envs.solver import SolverConfig
 from evaluation import conditions
 from evaluation.agents import RandomAgent, load_agent, trained_for
 from evaluation.cells import Cell
-from evaluation.conditions import WALK, environment
+from evaluation.conditions import Crowd, environment
 from evaluation.physics import Physics, described
 from evaluation.protocol import evaluate as evaluate_agents
 from evaluation.protocol import settings
@@ -43,7 +43,7 @@ def trained_otherwise(tmp_path: Path) -> Any:
 
 def test_a_policys_training_changes_nothing_about_the_physics_it_is_evaluated_with(tmp_path: Path) -> None:
     agent = trained_otherwise(tmp_path)
-    env = environment(agent, Cell("flat").tiles(0)[:1], "none", 2, 0, 1, WALK)
+    env = environment(agent, Cell("flat").tiles(0)[:1], "none", Crowd(2))
     assert env.simulation.model.opt.timestep == 0.005 and env.simulation.decimation == 4
     assert described(env.cfg) == described(EnvConfig()) == described(conditions.CONDITIONS)
     assert trained_for(agent.meta["env"]).decimation == 2  # which it still tells
@@ -52,26 +52,26 @@ def test_a_policys_training_changes_nothing_about_the_physics_it_is_evaluated_wi
 def test_physics_steps_are_5_ms_at_any_policy_rate(tmp_path: Path) -> None:
     write_policy(tmp_path / "policy.pt", EnvConfig(gait=GaitConfig(dt=0.01), decimation=4))
     agent = load_agent(tmp_path / "policy.pt")
-    env = environment(agent, Cell("flat").tiles(0)[:1], "none", 2, 0, 1, WALK)
+    env = environment(agent, Cell("flat").tiles(0)[:1], "none", Crowd(2))
     assert (env.cfg.dt, env.cfg.decimation, env.simulation.model.opt.timestep) == (0.01, 2, 0.005)
 
 
 def test_physics_that_is_asked_for_comes_before_that_of_agent_and_conditions(tmp_path: Path) -> None:
     agent = trained_otherwise(tmp_path)
-    env = environment(agent, Cell("flat").tiles(0)[:1], "none", 2, 0, 1, WALK, ELSEWHERE)
+    env = environment(agent, Cell("flat").tiles(0)[:1], "none", Crowd(2), ELSEWHERE)
     assert env.simulation.model.opt.timestep == 0.0025 and env.cfg.solver.cone == "elliptic"
     assert (env.delay.values == 0.02).all() and env.cfg.latency.proprioception == (0.01, 0.01)
     own = replace(env.cfg, decimation=4, solver=SolverConfig(), latency=LatencyConfig())
-    assert own == environment(agent, Cell("flat").tiles(0)[:1], "none", 2, 0, 1, WALK).cfg
+    assert own == environment(agent, Cell("flat").tiles(0)[:1], "none", Crowd(2)).cfg
 
 
 def test_results_of_different_physics_differ_and_say_so() -> None:
     def results(change: Physics) -> dict[str, Any]:
-        return evaluate_agents([RandomAgent()], [Cell("flat")], ("none",), 3, 0, 1, lambda row: None, change)
+        return evaluate_agents([RandomAgent()], [Cell("flat")], ("none",), Crowd(3), lambda row: None, change)
 
     usual, elsewhere, again = (results(each) for each in (Physics(), ELSEWHERE, Physics()))
     assert usual == again and usual["cells"] != elsewhere["cells"]
-    assert usual["settings"] == settings([RandomAgent()], ("none",), 3, 0) != elsewhere["settings"]
+    assert usual["settings"] == settings([RandomAgent()], ("none",), Crowd(3)) != elsewhere["settings"]
     assert usual["settings"]["physics"]["step"] == 0.005
     told = elsewhere["settings"]["physics"]
     assert told["step"] == 0.0025 and told["solver"]["contacts"] == "default"

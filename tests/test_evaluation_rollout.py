@@ -12,6 +12,7 @@ from anymal_policy.normalizer import Normalizer
 from evaluation import protocol
 from evaluation.agents import ZeroAgent
 from evaluation.cells import make_cells, tile_seeds
+from evaluation.conditions import Crowd
 from evaluation.protocol import evaluate_cells, groups
 from evaluation.reconstruction import FRICTION, reconstruct
 from evaluation.rollout import Step, roll_out
@@ -83,7 +84,7 @@ def test_cells_side_by_side_have_the_robots_and_the_tiles_that_they_have_alone(m
         stood.extend((tile.parameters["height"], tile.seed) for tile in tiles)
 
     monkeypatch.setattr(protocol, "roll_out", look)
-    rows = evaluate_cells(ZeroAgent(), cells, None, 10, 4, 1)
+    rows = evaluate_cells(ZeroAgent(), cells, None, Crowd(10, 4))
     assert [(row["parameters"]["height"], row["episodes"]) for row in rows] == [(0.1, 10), (0.2, 10), (0.3, 10)]
     for number, height in enumerate((0.1, 0.2, 0.3)):
         assert stood[number::3] == [(height, seed) for seed in (tile_seeds(4) * 2)[:10]]
@@ -92,12 +93,12 @@ def test_cells_side_by_side_have_the_robots_and_the_tiles_that_they_have_alone(m
 def test_each_row_is_of_its_own_cells_robots(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("outcome", "velocity_error", "yaw_rate_error", "speed", "cost_of_transport")
 
-    def numbered(agent: Any, group: Any, noise: Any, episodes: int, *_: Any) -> dict[str, torch.Tensor]:
-        return {name: torch.arange(len(group)).repeat(episodes).float() for name in names}
+    def numbered(agent: Any, group: Any, noise: Any, crowd: Crowd) -> dict[str, torch.Tensor]:
+        return {name: torch.arange(crowd.robots).float() % len(group) for name in names}
 
     monkeypatch.setattr(protocol, "MAX_ROBOTS", 8)
     cells = make_cells(["step_up"], [0.0], {"height": [0.1, 0.2, 0.3]})
-    rows = evaluate_cells(ZeroAgent(), cells, None, 4, 0, 1, run=numbered)  # groups of two and one
+    rows = evaluate_cells(ZeroAgent(), cells, None, Crowd(4), numbered)  # groups of two and one
     assert [row["velocity_error"] for row in rows] == [0.0, 1.0, 0.0]
     assert [row["success"] for row in rows] == [1.0, 0.0, 1.0]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
-from evaluation.conditions import WALK, edge, environment
+from evaluation.conditions import Crowd, edge, environment
 from evaluation.experiments import distance, maps, traces
 from evaluation.experiments.commands import command_of, largest
 from evaluation.experiments.distance import Distances
@@ -104,7 +104,7 @@ def test_traces_are_of_the_foot_that_touches_first_behind_the_edge(monkeypatch: 
 def student_env() -> Any:
     """Two robots with maps on a flat lane."""
     agent: Any = SimpleNamespace(env=EnvConfig(noisy_groups=True), world=AnymalEnv)
-    return environment(agent, [lane(())], "none", 2, 0, 1, WALK)
+    return environment(agent, [lane(())], "none", Crowd(2))
 
 
 def test_maps_show_an_obstacle_that_is_not_there_behind_the_edge(student_env: Any) -> None:

@@ -12,13 +12,13 @@ from torch import Tensor
 from envs.height_noise import CONDITIONS
 from envs.sensors import NoisySensors
 from evaluation.experiments.sensed import CASES, SENSED_MAPS
-from evaluation.map_errors import MapErrors
+from evaluation.map_errors import MapErrors, described
 
 ROBOTS, LOOKS = 40, 60
 
 
-def measured(error: Any, dead: int = 0) -> dict[str, Any]:
-    """What is found of errors (looks, robots, 4, 52) m; the last `dead` robots do not count."""
+def sums(error: Any, dead: int = 0) -> dict[str, Tensor]:
+    """What each robot adds up of errors (looks, robots, 4, 52) m; the last `dead` robots do not count."""
     sensors, truth = NoisySensors.__new__(NoisySensors), torch.zeros(ROBOTS, 4, 52)
     env: Any = SimpleNamespace(num_envs=ROBOTS, sensors=sensors, state=SimpleNamespace(height_samples=truth))
     errors = MapErrors(env, lambda: torch.arange(ROBOTS) < ROBOTS - dead)
@@ -27,6 +27,11 @@ def measured(error: Any, dead: int = 0) -> dict[str, Any]:
         sensors.perceived = {"height_samples": truth + look}
         errors.observe(step)
     return errors.finish()
+
+
+def measured(error: Any, dead: int = 0) -> dict[str, Any]:
+    """What is found of them all."""
+    return described(sums(error, dead))
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -63,6 +68,14 @@ def test_what_is_unknown_is_counted_where_it_is_and_robots_at_rest_are_not() -> 
 def test_nothing_known_is_nothing_measured() -> None:
     found = measured(torch.full((2, ROBOTS, 4, 52), torch.nan))
     assert found["all_unknown"] == 1.0 and found["all_bias"] is None and found["point_vertical"] is None
+
+
+def test_robots_in_several_batches_are_measured_as_side_by_side() -> None:
+    error = 0.01 * normal(LOOKS, ROBOTS, 4, 52) + 0.1 * normal(1, ROBOTS, 4, 1, seed=2)
+    error[:, ::3, 0, :20] = torch.nan
+    halves = [sums(torch.cat([part, part], dim=1)) for part in (error[:, ::2], error[:, 1::2])]
+    together = {name: torch.cat([half[name][: ROBOTS // 2] for half in halves]) for name in halves[0]}
+    assert described(together) == pytest.approx(measured(error), rel=1e-9)
 
 
 def test_the_suite_shows_success_errors_and_s8_beside_them() -> None:

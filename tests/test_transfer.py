@@ -21,7 +21,7 @@ from envs.drives import ANYDRIVE, PD
 from evaluation import agents, conditions
 from evaluation.agents import ROOT, ZeroAgent, load_agent
 from evaluation.cells import make_cells
-from evaluation.conditions import WALK, environment, masses
+from evaluation.conditions import Crowd, environment, masses
 from evaluation.deployment import CONTRACT, deploy
 from evaluation.experiments import transfer
 from evaluation.experiments.worlds import PAYLOAD, WORLDS, with_network
@@ -169,7 +169,7 @@ def test_a_network_is_known_by_its_content(tmp_path: Path) -> None:
 
 def test_a_world_replaces_what_belongs_to_the_policy() -> None:
     world = next(world for world in WORLDS if "decimation" in world.difference())
-    env = environment(ZeroAgent(), FLAT[0].tiles(0)[:1], None, 1, 0, 1, WALK, world.change)
+    env = environment(ZeroAgent(), FLAT[0].tiles(0)[:1], None, Crowd(1), world.change)
     assert env.simulation.model.opt.timestep == pytest.approx(0.0025) and env.simulation.decimation == 8
 
 
@@ -177,7 +177,7 @@ def test_a_payload_is_carried_by_every_robot() -> None:
     tiles = FLAT[0].tiles(0)[:1]
     loaded = next(world for world in WORLDS if "payload" in str(world.difference()))
     plain, more = (
-        environment(ZeroAgent(), tiles, None, 4, 0, 1, WALK, change) for change in (WORLDS[0].change, loaded.change)
+        environment(ZeroAgent(), tiles, None, Crowd(4), change) for change in (WORLDS[0].change, loaded.change)
     )
     torch.testing.assert_close(masses(more) - masses(plain), torch.full((4,), PAYLOAD), atol=1e-4, rtol=0)
 
@@ -198,8 +198,8 @@ def test_robots_start_as_in_the_environment_and_hear_of_their_command(
 
     monkeypatch.setattr(walk, "episode", noting)
     agent, tiles = ZeroAgent(), FLAT[0].tiles(0)
-    results = UrdfWorld(urdf, tmp_path)(agent, FLAT, "none", 3, 0, 0, 2, WALK)
-    env = environment(agent, tiles, "none", 3, conditions.seeds(0, 0)[0], 1, WALK)
+    results = UrdfWorld(urdf, tmp_path)(agent, FLAT, "none", Crowd(3, threads=2))
+    env = environment(agent, tiles, "none", Crowd(3))
     assert set(heard) == {0, 1, 2} and len(results["outcome"]) == 3
     for row, steps in heard.items():
         measurement, command, heights = steps[0]
@@ -225,8 +225,8 @@ def test_the_pretrained_student_walks_a_robot_with_our_figures_as_in_the_environ
     assert student is not None
     deploy(student, tmp_path)
     world = UrdfWorld(write_urdf(tmp_path / "robot.urdf"), tmp_path / CONTRACT)
-    (ours,) = evaluate_cells(agent, FLAT, "nominal", 3, 0, 2)
-    (theirs,) = evaluate_cells(agent, FLAT, "nominal", 3, 0, 2, run=world)
+    (ours,) = evaluate_cells(agent, FLAT, "nominal", Crowd(3, threads=2))
+    (theirs,) = evaluate_cells(agent, FLAT, "nominal", Crowd(3, threads=2), world)
     assert theirs["success"] == ours["success"] == 1
     assert theirs["speed"] == pytest.approx(ours["speed"], rel=0.1)
     assert theirs["cost_of_transport"] == pytest.approx(ours["cost_of_transport"], rel=0.15)

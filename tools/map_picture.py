@@ -22,7 +22,7 @@ from envs.terrains import make_tile
 from envs.threads import one_torch_thread
 from evaluation.agents import load_agent
 from evaluation.belief import COLOURS, RECONSTRUCTED, SEEN, read_belief, require_student, sample_points
-from evaluation.conditions import SECONDS, WALK, edge, environment, seeds
+from evaluation.conditions import SECONDS, Crowd, edge, environment
 from evaluation.noise import MAPPED
 from system import stopping
 from system.files import draw_to
@@ -62,10 +62,10 @@ class Scene:
 @one_torch_thread()
 def walk(checkpoint: Path | None, seed: int) -> Scene:
     """Let the Student climb until it stands well on the stairs; a ValueError if it does not come so far."""
-    agent, (env_seed, _, agent_seed) = load_agent(checkpoint), seeds(seed, 0)
+    agent, crowd = load_agent(checkpoint), Crowd(1, seed)
     student = require_student(agent)
-    env = environment(agent, [make_tile("stairs_up", height=RISE, depth=TREAD)], MAPPED, 1, env_seed, 1, WALK)
-    agent.start(1, agent_seed)
+    env = environment(agent, [make_tile("stairs_up", height=RISE, depth=TREAD)], MAPPED, crowd)
+    agent.start(1, crowd.seeds.agent)
     obs, start = env.get_observations(), edge(env)[0]
     for _ in range(round(SECONDS / env.cfg.dt)):
         action = agent.act(obs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from envs.terrains import make_tile
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import Agent
-from evaluation.conditions import Command, edge, environment, masses, seeds
+from evaluation.conditions import Command, Crowd, edge, environment, masses
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.plots import by_label, curve, finish
 from evaluation.experiments.tracking import BEFORE_STEP, BEHIND_STEP, SETTLING, Passage, Tracking, give
@@ -57,26 +58,28 @@ def command_of(sweep: str, size: float) -> Command:
     return forward, lateral, yaw_rate
 
 
+def crowd_of(request: Request, commands: Sequence[Command]) -> Crowd:
+    """The robots that follow these commands, which they get when they stand."""
+    crowd = request.crowd(EPISODES, STANDING)
+    return replace(crowd, robots=len(commands) * crowd.robots)
+
+
 def on_flat(request: Request, agent: Agent, noise: str | None, commands: Sequence[Command]) -> dict[str, Tensor]:
-    """As of `Tracking.finish`, robot i under command i modulo their number."""
-    env_seed, _, agent_seed = seeds(request.seed, 0)
-    robots = len(commands) * (request.episodes or EPISODES)
-    tile = make_tile("flat", size=FLAT_SIZE)
-    env = environment(agent, [tile], noise, robots, env_seed, request.threads, STANDING)
+    """As of `Tracking.finish`; robot i follows commands[i % len(commands)]."""
+    crowd = crowd_of(request, commands)
+    env = environment(agent, [make_tile("flat", size=FLAT_SIZE)], noise, crowd)
     tracking = Tracking(masses(env), env.cfg.dt)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [give(commands)], [tracking])
+    roll_out(env, agent, crowd.seeds.agent, round(conditions.SECONDS / env.cfg.dt), [give(commands)], [tracking])
     return {**tracking.finish(), "fell": tracking.fell}
 
 
 def over_step(request: Request, agent: Agent, noise: str | None, commands: Sequence[Command]) -> dict[str, Tensor]:
-    """Mean velocity over a step, (n, 3), and who fell, robot i under command i modulo their number."""
-    env_seed, _, agent_seed = seeds(request.seed, 0)
-    robots = len(commands) * (request.episodes or EPISODES)
-    tile = make_tile("step_up", height=STEP_HEIGHT)
-    env = environment(agent, [tile], noise, robots, env_seed, request.threads, STANDING)
+    """Mean velocity over a step, (n, 3), and who fell; robot i follows commands[i % len(commands)]."""
+    crowd = crowd_of(request, commands)
+    env = environment(agent, [make_tile("step_up", height=STEP_HEIGHT)], noise, crowd)
     passage = Passage(edge(env), env.cfg.dt)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [give(commands)], [passage])
-    velocity = torch.zeros(robots, 3)
+    roll_out(env, agent, crowd.seeds.agent, round(conditions.SECONDS / env.cfg.dt), [give(commands)], [passage])
+    velocity = torch.zeros(crowd.robots, 3)
     velocity[:, COMPONENT[STEP]] = passage.finish()
     return {"velocity": velocity, "fell": passage.fell}
 
@@ -98,7 +101,7 @@ def run(request: Request) -> list[dict[str, Any]]:
     for agent, noise in request.pairs(NOISES):
         for sweeps, ground in (([FORWARD, LATERAL, YAW, STAND], on_flat), ([STEP], over_step)):
             wanted = [(sweep, size) for sweep in sweeps for size in SWEEPS[sweep]]
-            for group in groups(wanted, request.episodes or EPISODES):
+            for group in groups(wanted, request.crowd(EPISODES).robots):
                 results = ground(request, agent, noise, [command_of(*each) for each in group])
                 for number, each in enumerate(group):
                     own = {name: values[number :: len(group)] for name, values in results.items()}

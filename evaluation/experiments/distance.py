@@ -15,7 +15,7 @@ from envs.terrains import FAMILIES, Tile, make_tile
 from envs.threads import one_torch_thread
 from evaluation.agents import ACTS_THROUGH, Agent
 from evaluation.cells import FIRST_SEED, TILE_SIZE
-from evaluation.conditions import WALK, environment, seeds
+from evaluation.conditions import environment
 from evaluation.experiments.experiment import Experiment, Request, Row, no_students, say
 from evaluation.experiments.plots import CURVES, by_label, finish
 from evaluation.experiments.ratios import ratios
@@ -85,12 +85,10 @@ def tiles(family: str, episodes: int, seed: int) -> list[Tile]:
 def walk(request: Request, agent: Agent, student: StudentPolicy, noise: str | None, family: str) -> dict[str, Tensor]:
     """Distances of all episodes on one family."""
     assert request.teacher is not None  # lacks
-    episodes = request.episodes or EPISODES
-    env_seed, _, agent_seed = seeds(request.seed, 0)
-    ground = tiles(family, episodes, request.seed)
-    env = environment(agent, ground, noise, episodes, env_seed, request.threads, WALK)
-    distances = Distances(student, request.teacher, episodes)
-    roll_out(env, agent, agent_seed, STEPS, [], [distances])
+    crowd = request.crowd(EPISODES)
+    env = environment(agent, tiles(family, crowd.robots, crowd.seed), noise, crowd)
+    distances = Distances(student, request.teacher, crowd.robots)
+    roll_out(env, agent, crowd.seeds.agent, STEPS, [], [distances])
     return distances.finish()
 
 

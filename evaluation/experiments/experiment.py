@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from evaluation.agents import Agent
+from evaluation.conditions import WALK, Command, Crowd
 from evaluation.experiments.parts import Parts
 from evaluation.noise import levels_for
 from evaluation.protocol import settings
@@ -52,9 +53,13 @@ class Request:
         """Every agent under every level of noise that makes sense for it."""
         return ((agent, noise) for agent in self.agents for noise in levels_for(agent, noises))
 
+    def crowd(self, episodes: int, command: Command = WALK) -> Crowd:
+        """Robots for as many episodes as were asked for, else for an experiment's own number."""
+        return Crowd(self.episodes or episodes, self.seed, threads=self.threads, command=command)
+
     def settings(self, noises: tuple[str, ...], episodes: int, **own: Any) -> dict[str, Any]:
         """Everything that the results of an experiment with these noises depend on."""
-        return settings(self.agents, noises, self.episodes or episodes, self.seed) | own
+        return settings(self.agents, noises, self.crowd(episodes)) | own
 
 
 def nothing_lacks(request: Request) -> str | None:

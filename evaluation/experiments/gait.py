@@ -14,7 +14,7 @@ from envs.terrains.grid import RESOLUTION
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import Agent
-from evaluation.conditions import WALK, Command, environment, seeds
+from evaluation.conditions import WALK, Command, environment
 from evaluation.experiments.commands import FLAT_SIZE, STANDING
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.motion import (
@@ -59,21 +59,19 @@ def flight(tile: Tile, start_x: float) -> tuple[float, float]:
 
 def walk(request: Request, agent: Agent, noise: str | None, tile: Tile, command: Command) -> dict[str, Any]:
     """The gait on this ground under one command."""
-    env_seed, _, agent_seed = seeds(request.seed, 0)
-    robots = request.episodes or EPISODES
-    env = environment(agent, [tile], noise, robots, env_seed, request.threads, command)
-    motion = Motion(robots, env.cfg.dt, flight(tile, float(env.placement.starts[0, 0])), env.cfg.drive.model)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [], [motion])
+    crowd = request.crowd(EPISODES, command)
+    env = environment(agent, [tile], noise, crowd)
+    motion = Motion(crowd.robots, env.cfg.dt, flight(tile, float(env.placement.starts[0, 0])), env.cfg.drive.model)
+    roll_out(env, agent, crowd.seeds.agent, round(conditions.SECONDS / env.cfg.dt), [], [motion])
     return {"falls": int(motion.fell.sum()), **measured(**motion.finish())}
 
 
 def start_and_stop(request: Request, agent: Agent, noise: str | None, speed: float) -> dict[str, Any]:
     """How robots begin to walk on flat ground and stand again."""
-    env_seed, _, agent_seed = seeds(request.seed, 0)
-    robots = request.episodes or EPISODES
-    env = environment(agent, [flat()], noise, robots, env_seed, request.threads, STANDING)
-    watch, event = StartAndStop(robots, speed, env.cfg.dt), WalkThenStand(speed, env.cfg.dt)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [event], [watch])
+    crowd = request.crowd(EPISODES, STANDING)
+    env = environment(agent, [flat()], noise, crowd)
+    watch, event = StartAndStop(crowd.robots, speed, env.cfg.dt), WalkThenStand(speed, env.cfg.dt)
+    roll_out(env, agent, crowd.seeds.agent, round(conditions.SECONDS / env.cfg.dt), [event], [watch])
     quantities, trace = watch.finish()
     return {"falls": int(watch.fell.sum()), **measured(**quantities), "trace": trace}
 

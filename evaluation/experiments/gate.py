@@ -17,7 +17,7 @@ from envs.height_noise import COVERED, FAILURES
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import Agent
-from evaluation.conditions import WALK, Pushes, environment, seeds
+from evaluation.conditions import Pushes, environment
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.failing_maps import Condition, Ground, Midway
 from evaluation.experiments.plots import band, finish
@@ -121,19 +121,18 @@ def relative(openness: float | None, usual: float | None) -> float | None:
 
 def probe(request: Request, agent: Agent, student: StudentPolicy, condition: Condition) -> dict[str, Any]:
     """The traces of one Student under one condition, and its openness at the moment."""
-    env_seed, push_seed, agent_seed = seeds(request.seed, 0)
-    robots, tile = request.episodes or EPISODES, GROUND.cell().tiles(request.seed)[:1]
-    env = environment(agent, tile, condition.level, robots, env_seed, request.threads, WALK)
+    crowd = request.crowd(EPISODES)
+    env = environment(agent, GROUND.cell().tiles(crowd.seed)[:1], condition.level, crowd)
     midway = Midway(env, GROUND.terrain, condition.midway, condition.seconds)
     traces = BeliefTraces(student, midway)
-    events = [Pushes(robots, env.cfg.dt, push_seed), midway]
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), events, [traces])
+    events = [Pushes(crowd.robots, env.cfg.dt, crowd.seeds.pushes), midway]
+    roll_out(env, agent, crowd.seeds.agent, round(conditions.SECONDS / env.cfg.dt), events, [traces])
     trace = traces.finish(env.cfg.dt)
     at = {name: trace["seconds"].index(moment) for name, moment in (("before", -0.02), ("after", MOMENT))}
     row = {
         "checkpoint": agent.name,
         "condition": condition.name,
-        "episodes": robots,
+        "episodes": crowd.robots,
         "failed": trace["robots"][trace["seconds"].index(0.0)],
         "before": trace["gate"][at["before"]],
         "openness": trace["gate"][at["after"]],

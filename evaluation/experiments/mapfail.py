@@ -11,12 +11,12 @@ from torch import Tensor
 from envs.terrains import Tile
 from evaluation.agents import Agent
 from evaluation.cells import FIRST_OF_EPISODES, Cell, tiles_by_episode
-from evaluation.conditions import Command, environment, seeds
+from evaluation.conditions import Crowd, environment
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.failing_maps import GROUNDS, MAP_CONDITIONS, Condition, Ground, Midway, chosen
 from evaluation.experiments.mapfail_tables import draw, markdown
 from evaluation.noise import NONE
-from evaluation.protocol import cross, evaluate_cells
+from evaluation.protocol import cross, evaluate_cells, trial_of
 from evaluation.reconstruction import student_in
 from evaluation.statistics import paired_difference
 from evaluation.summary import summary
@@ -40,24 +40,14 @@ class Crossing:
     tiles: Tiles
     """Those made before, and place for more."""
 
-    def __call__(
-        self,
-        agent: Agent,
-        cells: Sequence[Cell],
-        noise: str | None,
-        episodes: int,
-        seed: int,
-        batch: int,
-        threads: int,
-        command: Command,
-    ) -> dict[str, Tensor]:
+    def __call__(self, agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd) -> dict[str, Tensor]:
         """First episodes, as of `Trial.finish`."""
-        if (batch, episodes) not in self.tiles:
-            self.tiles[batch, episodes] = tiles_by_episode(cells[0], seed, batch, episodes)
-        tiles, failure = self.tiles[batch, episodes], self.condition.midway
-        env = environment(agent, tiles, noise, episodes, seeds(seed, batch)[0], threads, command)
+        size = (crowd.batch, crowd.robots)
+        if size not in self.tiles:
+            self.tiles[size] = tiles_by_episode(cells[0], crowd.seed, *size)
+        env, failure = environment(agent, self.tiles[size], noise, crowd), self.condition.midway
         events = [] if failure is None else [Midway(env, self.ground.terrain, failure, self.condition.seconds)]
-        return cross(env, agent, cells, seed, batch, events)
+        return cross(env, agent, trial_of(env, cells), crowd, events)
 
 
 def with_outcomes(results: dict[str, Tensor]) -> dict[str, Any]:
@@ -128,9 +118,8 @@ def walk(request: Request, agent: Agent, crossing: Crossing) -> dict[str, Any]:
     ground, condition = crossing.ground, crossing.condition
 
     def make() -> dict[str, Any]:
-        sizes = (request.episodes or EPISODES, request.seed, request.threads)
-        cells = [ground.cell()]
-        (row,) = evaluate_cells(agent, cells, condition.level, *sizes, run=crossing, summarize=with_outcomes)
+        crowd, cells = request.crowd(EPISODES), [ground.cell()]
+        (row,) = evaluate_cells(agent, cells, condition.level, crowd, crossing, with_outcomes)
         return {**row, "condition": condition.name, "ground": ground.name}
 
     return request.parts.row(f"{agent.name}, {condition.name}, {ground.name}", make)

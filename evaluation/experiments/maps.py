@@ -62,8 +62,7 @@ def run(request: Request) -> list[dict[str, Any]]:
     for agent, noise in request.pairs(NOISES):
         for each in MAPS_OF:
             cells = make_cells([each.terrain], [0.0], each.values(request.map_cells))
-            episodes = request.episodes or EPISODES
-            rows += evaluate_cells(agent, cells, noise, episodes, request.seed, request.threads)
+            rows += evaluate_cells(agent, cells, noise, request.crowd(EPISODES))
             say("maps", rows[-1], each.terrain)
     return rows
 

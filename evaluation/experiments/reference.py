@@ -50,10 +50,10 @@ def settings(request: Request) -> dict[str, Any]:
 
 def run(request: Request) -> list[dict[str, Any]]:
     """A row for each policy, noise and ground."""
-    rows, episodes = [], request.episodes or EPISODES
+    rows, crowd = [], request.crowd(EPISODES)
     for agent, noise in request.pairs(NOISES):
         for terrain in GROUNDS:
-            rows += evaluate_cells(agent, cells_of(terrain), noise, episodes, request.seed, request.threads)
+            rows += evaluate_cells(agent, cells_of(terrain), noise, crowd)
             say("reference", rows[-1], ground(rows[-1]), f"success {rows[-1]['success']:.3f}")
     return rows
 

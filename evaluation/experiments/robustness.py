@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import Agent
-from evaluation.conditions import WALK, edge, environment, masses, seeds
+from evaluation.conditions import edge, environment, masses
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.plots import band, finish
 from evaluation.experiments.scenes import (
@@ -41,15 +41,14 @@ FRICTION = ("friction", "friction reconstructed")
 
 def walk(request: Request, agent: Agent, scene: Scene, noise: str | None) -> dict[str, Any]:
     """One row: the episodes of one policy in one scene, and the traces of its belief."""
-    env_seed, _, agent_seed = seeds(request.seed, 0)
-    robots = request.episodes or EPISODES
-    env = environment(agent, [lane(scene.ground)], noise, robots, env_seed, request.threads, WALK)
+    crowd = request.crowd(EPISODES)
+    env = environment(agent, [lane(scene.ground)], noise, crowd)
     if scene.shown is not None:
         show(env, [lane(scene.shown)])
     trial = Trial(env.state, masses(env), env.cfg.dt)
     traces = Traces(edge(env), student_in(agent))
     events = [SlipperyStretch(env)] if scene.slippery else []
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), events, [trial, traces])
+    roll_out(env, agent, crowd.seeds.agent, round(conditions.SECONDS / env.cfg.dt), events, [trial, traces])
     row = {"checkpoint": agent.name, "scene": scene.name, "noise": noise, **summary(trial.finish())}
     return {**row, "trace": traces.finish(env.cfg.dt)}
 

@@ -8,24 +8,22 @@ from functools import partial
 from typing import Any
 
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from envs.config import EnvConfig
 from envs.depth import DepthConfig, OdometryConfig
 from envs.height_noise import CONDITIONS
-from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import Agent
 from evaluation.cells import Cell, make_cells
-from evaluation.conditions import WALK, Pushes, environment, half_width, masses, seeds
+from evaluation.conditions import Change, Crowd, environment
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.plots import finish, marks
-from evaluation.map_errors import MapErrors
+from evaluation.map_errors import MapErrors, described
 from evaluation.noise import MAPPED, SENSED, with_map
-from evaluation.protocol import edge_in, tiles_of
-from evaluation.rollout import roll_out
+from evaluation.protocol import cross, evaluate_cells, tiles_of, trial_of
 from evaluation.summary import summary
 from evaluation.tables import Column, markdown_table, success, value
-from evaluation.trial import Trial
 
 GROUNDS: Mapping[str, dict[str, tuple[float, ...]]] = {
     "stairs_up": {"height": (0.17,), "depth": (0.3,)},
@@ -83,12 +81,14 @@ def settings(request: Request) -> dict[str, Any]:
 
 def run(request: Request) -> list[dict[str, Any]]:
     """A row for each policy, case and ground; those who see no noise have one case."""
-    rows, episodes = [], request.episodes or EPISODES
+    rows, crowd = [], request.crowd(EPISODES)
     for agent, case in pairs(request):
+        name, noise = ("truth or nothing", None) if case is None else (case.name, case.noise)
+        watched = partial(watch, change=conditions.unchanged if case is None else case.change)
         for terrain in GROUNDS:
-            for cell in cells_of(terrain):
-                rows.append(cross(agent, case, cell, episodes, request.seed, request.threads))
-                say("mapping", rows[-1], rows[-1]["case"], terrain, f"success {rows[-1]['success']:.3f}")
+            for row in evaluate_cells(agent, cells_of(terrain), noise, crowd, watched, with_errors):
+                rows.append({**row, "case": name})
+                say("mapping", rows[-1], name, terrain, f"success {row['success']:.3f}")
     return rows
 
 
@@ -99,26 +99,18 @@ def pairs(request: Request) -> Iterator[tuple[Agent, Case | None]]:
         yield from ((agent, case) for case in cases)
 
 
-@one_torch_thread()
-def cross(agent: Agent, case: Case | None, cell: Cell, episodes: int, seed: int, threads: int) -> dict[str, Any]:
-    """One policy on one ground in one case: how its episodes ended, and how wrong its heights were."""
-    env_seed, push_seed, agent_seed = seeds(seed, 0)
-    noise, change = (None, conditions.unchanged) if case is None else (case.noise, case.change)
-    env = environment(agent, tiles_of([cell], seed), noise, episodes, env_seed, threads, WALK, change)
-    trial = Trial(env.state, masses(env), env.cfg.dt, edge_in(env, [cell]), half_width(env))
+def watch(agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd, change: Change) -> dict[str, Tensor]:
+    """First episodes, as of `Trial.finish`, and where there are maps their errors, as of `MapErrors.finish`."""
+    env = environment(agent, tiles_of(cells, crowd.seed), noise, crowd, change)
+    trial = trial_of(env, cells)
     errors = MapErrors(env, lambda: trial.running)
-    pushes = Pushes(episodes, env.cfg.dt, push_seed)
-    roll_out(env, agent, agent_seed, round(conditions.SECONDS / env.cfg.dt), [pushes], [trial, errors])
-    name = "truth or nothing" if case is None else case.name
-    own = {} if case is None else errors.finish()
-    return {
-        "checkpoint": agent.name,
-        **cell.description(),
-        "noise": noise,
-        "case": name,
-        **summary(trial.finish()),
-        **own,
-    }
+    results = cross(env, agent, trial, crowd, observers=[errors])
+    return results | ({} if noise is None else errors.finish())
+
+
+def with_errors(results: dict[str, Tensor]) -> dict[str, Any]:
+    """How episodes ended, and how wrong their heights were."""
+    return summary(results) | (described(results) if "rest" in results else {})
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -30,8 +30,7 @@ def run(request: Request) -> list[dict[str, Any]]:
     """A row for each policy, noise and height."""
     cells, rows = make_cells(["step_up"], [0.0], {"height": HEIGHTS}), []
     for agent, noise in request.pairs(NOISES):
-        episodes = request.episodes or EPISODES
-        rows += evaluate_cells(agent, cells, noise, episodes, request.seed, request.threads, COMMAND)
+        rows += evaluate_cells(agent, cells, noise, request.crowd(EPISODES, COMMAND))
         say("steps", rows[-1])
     return rows
 

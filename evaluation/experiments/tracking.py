@@ -19,7 +19,7 @@ BEFORE_STEP, BEHIND_STEP = 0.5, 1.5
 
 
 def give(commands: Sequence[Command]) -> Event:
-    """Robot i has command i modulo their number from the first step on; at yaw rate 0 it holds its heading."""
+    """Robot i follows commands[i % len(commands)] from the first step on; at yaw rate 0 it holds its heading."""
 
     def event(env: AnymalEnv, step: int) -> None:
         if step == 0:

@@ -98,7 +98,7 @@ def run(request: Request) -> list[dict[str, Any]]:
 
 def cross(request: Request, world: str, make: Callable[[Agent], Batch | None], unfit: str) -> Iterator[dict[str, Any]]:
     """The rows of one world, in which `make` lets an agent walk, or gives None if the world does not fit it."""
-    episodes = request.episodes or EPISODES
+    crowd = request.crowd(EPISODES)
     for agent, noise in request.pairs(NOISES):
         batch = make(agent)
         if batch is None:
@@ -106,7 +106,7 @@ def cross(request: Request, world: str, make: Callable[[Agent], Batch | None], u
             continue
         for terrain in GROUNDS:
             cells = cells_of(terrain)
-            for row in evaluate_cells(agent, cells, noise, episodes, request.seed, request.threads, run=batch):
+            for row in evaluate_cells(agent, cells, noise, crowd, batch):
                 say("transfer", row, world, ground(row), f"success {row['success']:.3f}")
                 yield {**row, "world": world}
 

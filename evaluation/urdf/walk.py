@@ -22,7 +22,7 @@ from envs.simulation import PARAMETERS
 from evaluation import conditions
 from evaluation.agents import Agent
 from evaluation.cells import Cell
-from evaluation.conditions import Command, Pushes, environment, seeds
+from evaluation.conditions import Crowd, Pushes, environment
 from evaluation.protocol import edge_in, tiles_of
 from evaluation.rollout import Step
 from evaluation.trial import Trial
@@ -68,24 +68,12 @@ class UrdfWorld:
     contract: Path
     """What the exported policy has beside it."""
 
-    def __call__(
-        self,
-        agent: Agent,
-        cells: Sequence[Cell],
-        noise: str | None,
-        episodes: int,
-        seed: int,
-        batch: int,
-        threads: int,
-        command: Command,
-    ) -> dict[str, Tensor]:
-        """First episodes, as of `Trial.finish`, of robots of which number i is on cell i modulo their number."""
-        env_seed, push_seed, _ = seeds(seed, batch)
-        robots = len(cells) * episodes
-        env = environment(agent, tiles_of(cells, seed), noise, robots, env_seed, threads, command)
-        todo, walkers = starts(env, push_seed, edge_in(env, cells)), self._models(env)
+    def __call__(self, agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd) -> dict[str, Tensor]:
+        """First episodes, as of `Trial.finish`; robot i walks on cells[i % len(cells)]."""
+        env = environment(agent, tiles_of(cells, crowd.seed), noise, crowd)
+        todo, walkers = starts(env, crowd.seeds.pushes, edge_in(env, cells)), self._models(env)
         runners: SimpleQueue[Runner] = SimpleQueue()
-        for _ in range(threads):
+        for _ in range(crowd.threads):
             runners.put(Runner(self.contract))
 
         def walk(start: Start) -> dict[str, Tensor]:
@@ -95,7 +83,7 @@ class UrdfWorld:
             finally:
                 runners.put(runner)
 
-        with ThreadPoolExecutor(threads) as pool:
+        with ThreadPoolExecutor(crowd.threads) as pool:
             results = list(pool.map(walk, todo))
         return {name: torch.cat([each[name] for each in results]) for name in results[0]}
 
