@@ -6,9 +6,14 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+FULL = Path("/dev/full")
+"""A device on which there is no room."""
+needs_full_device = pytest.mark.skipif(not FULL.exists(), reason=f"this system has no {FULL}")
 
 
 @contextmanager

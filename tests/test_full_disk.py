@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from fake_run import resume, rows, start, training_hash
-from full_disk import full_disk
+from full_disk import FULL, full_disk, needs_full_device
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import train
@@ -175,13 +175,14 @@ def test_nothing_is_resumed_from_what_was_never_written(tmp_path: Path) -> None:
         read_resume(tmp_path)
 
 
+@needs_full_device
 @pytest.mark.parametrize(("line", "code", "lines"), [("tell('x')", 0, 0), ("print('x' * 100_000)", 2, 1)])
 def test_a_full_disk_behind_the_console_is_no_traceback(line: str, code: int, lines: int) -> None:
     program = (
         "from system import early, stopping; from system.console import tell\nearly.at_once()\n"
         f"@stopping.stoppable\ndef main():\n    {line}\n    return 0\nraise SystemExit(main())"
     )
-    with open("/dev/full", "w") as full:
+    with FULL.open("w") as full:
         result = subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
         )
