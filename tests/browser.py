@@ -14,7 +14,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from viewer.server import address
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+NAMES = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+)
+"""Names and places of its program on Linux and macOS."""
 SOFTWARE = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 """Flags with which Chromium draws in three dimensions without a graphics card, for root, too."""
 SIZE = {"width": 840, "height": 400}
@@ -28,7 +35,7 @@ def find_chromium() -> str:
     """The browser's program; without one the test is skipped, and fails in CI, which installs it."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
-        message = "There is no Chromium to open the page in: apt-get install chromium."
+        message = "There is no Chromium or Chrome to open the page in: install one (apt-get install chromium)."
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
     return found
 

@@ -88,13 +88,20 @@ def test_a_rank_that_hangs_is_missed_in_the_end(tmp_path: Path, monkeypatch: pyt
         Exchange(0, 2, [Pipe()[0]], tmp_path).gather(None)
 
 
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's folder by a name that is short enough for a socket's, of which macOS allows 103 bytes."""
+    monkeypatch.chdir(tmp_path)
+    return Path()
+
+
 def always() -> bool:
     return True
 
 
-def test_ranks_meet_whatever_the_order_in_which_they_come(tmp_path: Path) -> None:
+def test_ranks_meet_whatever_the_order_in_which_they_come(place: Path) -> None:
     def work(own: int) -> list[int]:
-        with joined(own, 4, tmp_path, always) as rank:
+        with joined(own, 4, place, always) as rank:
             return rank.gather(own)
 
     with ThreadPoolExecutor(4) as pool:
@@ -102,27 +109,27 @@ def test_ranks_meet_whatever_the_order_in_which_they_come(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("own", [0, 1])
-def test_a_rank_that_does_not_come_is_missed(tmp_path: Path, own: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rank_that_does_not_come_is_missed(place: Path, own: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exchange, "JOINING", 0.1)
-    with pytest.raises(LostRank), joined(own, 2, tmp_path, always):
+    with pytest.raises(LostRank), joined(own, 2, place, always):
         pass
 
 
 @pytest.mark.parametrize("own", [0, 1])
-def test_a_rank_that_never_will_come_is_missed_at_once(tmp_path: Path, own: int) -> None:
-    with pytest.raises(LostRank), joined(own, 2, tmp_path, lambda: False):
+def test_a_rank_that_never_will_come_is_missed_at_once(place: Path, own: int) -> None:
+    with pytest.raises(LostRank), joined(own, 2, place, lambda: False):
         pass
 
 
-def test_a_rank_that_ends_while_it_joins_is_missed(tmp_path: Path) -> None:
+def test_a_rank_that_ends_while_it_joins_is_missed(place: Path) -> None:
     def guest() -> None:
         with socket.socket(socket.AF_UNIX) as own:
-            while own.connect_ex(str(tmp_path / "meeting")):
+            while own.connect_ex(str(place / "meeting")):
                 time.sleep(0.01)
 
     with ThreadPoolExecutor(1) as pool:
         pool.submit(guest)
-        with pytest.raises(LostRank), joined(0, 2, tmp_path, always):
+        with pytest.raises(LostRank), joined(0, 2, place, always):
             pass
 
 
