@@ -1,4 +1,4 @@
-"""Scenes for the collider's tests: one sphere or capsule over a heightfield, and what touches it there."""
+"""Scenes for the collider's tests: one sphere or capsule over a heightfield, and what touches it there; stairs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import mujoco
 import numpy as np
 
 from envs.collider import stand_risers, use_exact, write_heights
+from envs.terrains.cells import height_at
+from envs.terrains.grid import level_pieces
 
 STEP = 0.05
 """m between samples."""
@@ -85,3 +87,39 @@ def along_axis(axis):
     quaternion = np.empty(4)
     mujoco.mju_quatZ2Vec(quaternion, np.asarray(axis, np.float64))
     return quaternion
+
+
+def stairs(rise=0.15, depth=6):
+    """Heights, risers and the first sample of each step of a flight up along x, and one step down at its end."""
+    first = np.arange(8, 30, depth)
+    level = np.searchsorted(first, np.arange(41), side="right").astype(np.float64)
+    level[first[-1] + depth :] = 0.0
+    heights, risers = level_pieces(np.tile(rise * level, (21, 1)))
+    return heights.astype(np.float64), risers, [*first, first[-1] + depth]
+
+
+def add_boxes(spec, heights, ix_edges):
+    """The solid of a flight along x whose level changes halfway to each sample of `ix_edges`, as MuJoCo boxes."""
+    edges = [-1.0, *((ix - 0.5) * STEP for ix in ix_edges), 3.0]
+    for west, east in zip(edges[:-1], edges[1:], strict=True):
+        top = heights[0, min(max(round((west + east) / 2 / STEP), 0), heights.shape[1] - 1)]
+        low = -1.0
+        pos, size = ((west + east) / 2, 0.5, (top + low) / 2), ((east - west) / 2, 3.0, (top - low) / 2)
+        spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=pos, size=size)
+
+
+def ground_points(heights, risers, spacing=0.002):
+    """Points all over the ground, its walls included, about `spacing` apart."""
+    side = np.arange(0.1, 0.9, spacing)
+    z = np.array([[height_at(heights, risers, x / STEP, y / STEP) for x in side] for y in side])
+    y, x = np.meshgrid(side, side, indexing="ij")
+    points = [np.stack((x, y, z), -1).reshape(-1, 3)]
+    for axis in (0, 1):
+        a, b = (np.stack((x, y, z), -1).take(np.arange(len(side) - 1) + k, axis) for k in (0, 1))
+        a, b = a.reshape(-1, 3), b.reshape(-1, 3)
+        number = np.ceil(abs(a - b)[:, 2] / spacing).astype(int)
+        share = (np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)) / np.repeat(number, number)
+        middle = np.repeat(0.5 * (a + b), number, axis=0)
+        middle[:, 2] = np.repeat(a[:, 2], number) * share + np.repeat(b[:, 2], number) * (1 - share)
+        points.append(middle)
+    return np.concatenate(points)

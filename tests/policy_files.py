@@ -1,13 +1,14 @@
-"""Policy files as training writes them, with untrained networks."""
+"""Policy files as training and export write them, with untrained networks or none."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
 
 from agents import archive
-from anymal_policy import layout
+from anymal_policy import contract, layout
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import Student, StudentConfig
 from anymal_policy.teacher import Teacher
@@ -48,3 +49,13 @@ def write_policy(path: Path, env: EnvConfig) -> None:
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     archive.write(path, record)
+
+
+def write_contract(folder: Path, **changes: object) -> Path:
+    """A contract of which nothing is true but its form, beside a file that is no network."""
+    (folder / "student.onnx").write_bytes(b"no network")
+    parts = {name: {} for name in contract.NEEDED - {"version", "layout"}}
+    contract.write(folder / "student.json", contract.whole({**parts, "onnx": {"file": "student.onnx"}}))
+    record = json.loads((folder / "student.json").read_text()) | changes
+    (folder / "student.json").write_text(json.dumps(record))
+    return folder / "student.json"

@@ -5,12 +5,22 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
-from collider_scenes import STEP, add_sphere, along_axis, contacts_at, grid, sphere_on, turned, z_axis
+from collider_scenes import (
+    STEP,
+    add_boxes,
+    add_sphere,
+    along_axis,
+    contacts_at,
+    grid,
+    ground_points,
+    sphere_on,
+    stairs,
+    turned,
+    z_axis,
+)
 from mujoco.batch import Batch
+from overhang_scenes import FIRST, RISE, any_plates, overhanging, overhanging_stairs, signed_distance
 from scipy.spatial import KDTree
-from test_collider_overhangs import FIRST, RISE, any_plates, overhanging, signed_distance
-from test_collider_overhangs import stairs as overhanging_stairs
-from test_collider_risers import add_boxes, ground_points, stairs
 
 from envs.collider.marks import REACH
 from envs.terrains.cells import height_at

@@ -3,38 +3,21 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
-from collider_scenes import RADIUS, STEP, add_ground, add_sphere, contacts_at
+from collider_scenes import RADIUS, STEP, add_sphere, contacts_at
+from overhang_scenes import (
+    FIRST,
+    RECESSES,
+    RISE,
+    any_plates,
+    is_solid,
+    overhanging,
+    overhanging_stairs,
+    signed_distance,
+)
 
-from envs.collider import write_heights
-from envs.terrains.grid import PLATE, covered, hollow, level_pieces
+from envs.terrains.grid import PLATE
 
-RISE, DEPTH = 0.17, 6
-"""m and samples, of the stairs."""
-FIRST = np.arange(8, 30, DEPTH)
-"""First sample of each tread."""
 UP, DOWN = (0.0, 0.0, 1.0), (0.0, 0.0, -1.0)
-RECESSES = {"ledged": 0.05, "open": DEPTH * STEP, "deep": 0.5}
-
-
-def overhanging(heights, floor, radius=RADIUS, half=0.0):
-    """A sphere or capsule over level pieces whose treads are plates where the lower ground is below them."""
-    heights, risers = level_pieces(heights)
-    floor = floor.astype(np.float32)
-    low, span = heights.min().astype(float), np.ptp(heights).astype(float)
-    spec = mujoco.MjSpec()
-    add_ground(spec, heights, risers | covered(heights, floor), plate=PLATE)
-    add_sphere(spec, radius, half=half)
-    model = spec.compile()
-    write_heights(model, "h", *((layer.astype(float) - low) / span for layer in (heights, floor)))
-    return model, mujoco.MjData(model)
-
-
-def stairs(kind):
-    """Heights and lower ground of a flight up along x, and one step down at its end."""
-    level = np.searchsorted(FIRST, np.arange(41), side="right").astype(np.float32)
-    level[FIRST[-1] + DEPTH :] = 0.0
-    heights = np.tile(np.float32(RISE) * level, (21, 1))
-    return heights, hollow(heights, RECESSES[kind])
 
 
 def boxes(heights, floor, radius):
@@ -58,41 +41,10 @@ def boxes(heights, floor, radius):
     return model, mujoco.MjData(model)
 
 
-def is_solid(heights, floor, points):
-    """Whether points (k, 3) lie in the ground, (k,)."""
-    ix, iy = (np.floor(points[:, axis] / STEP + 0.5).astype(int) for axis in (0, 1))
-    top, base, z = heights[iy, ix], floor[iy, ix], points[:, 2]
-    return (z < base) | ((z < top) & (z >= np.where(base < top, top - PLATE, base)))
-
-
-def any_plates(rng):
-    """Heights and lower ground of level columns, half of them plates over a hollow."""
-    heights = rng.integers(2, 9, (21, 21)).astype(np.float32) * np.float32(0.03)
-    lower = rng.integers(0, 4, (21, 21)).astype(np.float32) * np.float32(0.02)
-    plates = np.pad(rng.random((19, 19)) < 0.5, 1) & (heights - lower > PLATE + 0.01)
-    return heights, np.where(plates, lower, heights)
-
-
-def signed_distance(heights, floor, point):
-    """m from a point to the ground, less than 0 in it: the distance to the nearest solid or empty part of a column."""
-    bottom = np.where(floor < heights, heights - PLATE, heights)
-    inside = is_solid(heights, floor, np.array([point]))[0]
-    parts = ((floor, bottom), (heights, np.inf)) if inside else ((-np.inf, floor), (bottom, heights))
-    squared = sum(
-        np.maximum(abs(np.arange(count).reshape(shape) * STEP - at) - STEP / 2, 0.0) ** 2
-        for count, shape, at in zip(heights.shape[::-1], ((1, -1), (-1, 1)), point[:2], strict=True)
-    )
-    nearest = np.inf
-    for low, high in parts:
-        outside = np.maximum(np.maximum(low - point[2], point[2] - high), 0.0)
-        nearest = min(nearest, np.sqrt(np.where(low < high, squared + outside**2, np.inf)).min())
-    return -nearest if inside else nearest
-
-
 @pytest.mark.parametrize("kind", RECESSES)
 @pytest.mark.parametrize("radius", [0.03, 0.11])
 def test_overhanging_stairs_touch_like_boxes(kind, radius):
-    heights, floor = stairs(kind)
+    heights, floor = overhanging_stairs(kind)
     ours, theirs = overhanging(heights, floor, radius), boxes(heights, floor, radius)
     rng = np.random.default_rng(0)
     positions = rng.uniform((0.3, 0.3, -0.02), (1.7, 0.7, 0.75), (2500, 3))
@@ -130,7 +82,7 @@ def test_distance_is_that_to_the_nearest_column_for_any_plates(radius):
 
 
 def test_foot_under_a_tread_is_free_until_it_touches():
-    model, data = overhanging(*stairs("open"))
+    model, data = overhanging(*overhanging_stairs("open"))
     front, tread, below = (FIRST[1] - 0.5) * STEP, 2 * RISE, RISE
     x = front + 0.12
     for z in np.linspace(below + RADIUS + 1e-6, tread - PLATE - RADIUS - 1e-6, 20):
@@ -142,7 +94,7 @@ def test_foot_under_a_tread_is_free_until_it_touches():
 
 
 def test_foot_in_the_depth_of_a_hollow_touches_the_wall_behind():
-    model, data = overhanging(*stairs("ledged"))
+    model, data = overhanging(*overhanging_stairs("ledged"))
     front = (FIRST[1] - 0.5) * STEP
     wall = front + RECESSES["ledged"]
     depths, normals, _ = contacts_at(model, data, (wall - RADIUS + 0.003, 0.51, RISE + RADIUS - 0.002))
@@ -155,14 +107,14 @@ def test_foot_in_the_depth_of_a_hollow_touches_the_wall_behind():
 
 @pytest.mark.parametrize(("sunk", "direction"), [(0.015, UP), (0.025, DOWN)])
 def test_foot_in_a_plate_leaves_by_the_nearer_side(sunk, direction):
-    model, data = overhanging(*stairs("open"))
+    model, data = overhanging(*overhanging_stairs("open"))
     depths, normals, _ = contacts_at(model, data, ((FIRST[1] + 2) * STEP, 0.51, 2 * RISE - sunk))
     np.testing.assert_allclose(depths, [RADIUS + min(sunk, PLATE - sunk)], atol=1e-6)
     np.testing.assert_allclose(normals, [direction], atol=1e-6)
 
 
 def test_foot_pushed_up_into_a_tread_comes_to_rest_under_it():
-    model, data = overhanging(*stairs("open"))
+    model, data = overhanging(*overhanging_stairs("open"))
     model.opt.gravity[2] = 20.0
     data.qpos[:3] = ((FIRST[1] + 2) * STEP, 0.51, RISE + 0.06)
     for _ in range(1000):
@@ -172,7 +124,7 @@ def test_foot_pushed_up_into_a_tread_comes_to_rest_under_it():
 
 
 def test_foot_sunk_under_the_floor_of_a_hollow_comes_up_into_it_gently():
-    model, data = overhanging(*stairs("open"))
+    model, data = overhanging(*overhanging_stairs("open"))
     data.qpos[:3] = ((FIRST[1] + 2) * STEP, 0.51, RISE - 0.05)
     fastest = 0.0
     for _ in range(1500):
@@ -185,7 +137,7 @@ def test_foot_sunk_under_the_floor_of_a_hollow_comes_up_into_it_gently():
 @pytest.mark.parametrize("kind", ["ledged", "open"])
 @pytest.mark.parametrize("start", [0.0, 0.004, 0.008, 0.012])
 def test_foot_at_3_m_per_s_does_not_tunnel(kind, start):
-    model, data = overhanging(*stairs(kind))
+    model, data = overhanging(*overhanging_stairs(kind))
     model.opt.timestep = 0.005
     front, tread = (FIRST[1] - 0.5) * STEP, 2 * RISE
     wall = front + RECESSES[kind]

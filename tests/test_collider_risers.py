@@ -3,7 +3,17 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 import pytest
-from collider_scenes import RADIUS, STEP, add_ground, add_sphere, contacts_at, sphere_on
+from collider_scenes import (
+    RADIUS,
+    STEP,
+    add_boxes,
+    add_ground,
+    add_sphere,
+    contacts_at,
+    ground_points,
+    sphere_on,
+    stairs,
+)
 from scipy.spatial import KDTree
 
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
@@ -14,25 +24,6 @@ from envs.collider.heightfield import offer_quarter, offer_triangles
 from envs.collider.level import ALONG_X, ALONG_Y, is_level, offer_step
 from envs.terrains.cells import height_at
 from envs.terrains.grid import RISER_X, RISER_Y, level_pieces
-
-
-def add_boxes(spec, heights, ix_edges):
-    """The solid of a flight along x whose level changes halfway to each sample of `ix_edges`, as MuJoCo boxes."""
-    edges = [-1.0, *((ix - 0.5) * STEP for ix in ix_edges), 3.0]
-    for west, east in zip(edges[:-1], edges[1:], strict=True):
-        top = heights[0, min(max(round((west + east) / 2 / STEP), 0), heights.shape[1] - 1)]
-        low = -1.0
-        pos, size = ((west + east) / 2, 0.5, (top + low) / 2), ((east - west) / 2, 3.0, (top - low) / 2)
-        spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=pos, size=size)
-
-
-def stairs(rise=0.15, depth=6):
-    """Heights, risers and the first sample of each step of a flight up along x, and one step down at its end."""
-    first = np.arange(8, 30, depth)
-    level = np.searchsorted(first, np.arange(41), side="right").astype(np.float64)
-    level[first[-1] + depth :] = 0.0
-    heights, risers = level_pieces(np.tile(rise * level, (21, 1)))
-    return heights.astype(np.float64), risers, [*first, first[-1] + depth]
 
 
 @pytest.mark.parametrize("radius", [0.03, 0.11])
@@ -139,23 +130,6 @@ def test_foot_at_3_m_per_s_stops_at_the_riser(direction):
         mujoco.mj_step(model, data)
         assert data.qpos[0] < wall
     assert data.qpos[2] > -RADIUS
-
-
-def ground_points(heights, risers, spacing=0.002):
-    """Points all over the ground, its walls included, about `spacing` apart."""
-    side = np.arange(0.1, 0.9, spacing)
-    z = np.array([[height_at(heights, risers, x / STEP, y / STEP) for x in side] for y in side])
-    y, x = np.meshgrid(side, side, indexing="ij")
-    points = [np.stack((x, y, z), -1).reshape(-1, 3)]
-    for axis in (0, 1):
-        a, b = (np.stack((x, y, z), -1).take(np.arange(len(side) - 1) + k, axis) for k in (0, 1))
-        a, b = a.reshape(-1, 3), b.reshape(-1, 3)
-        number = np.ceil(abs(a - b)[:, 2] / spacing).astype(int)
-        share = (np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)) / np.repeat(number, number)
-        middle = np.repeat(0.5 * (a + b), number, axis=0)
-        middle[:, 2] = np.repeat(a[:, 2], number) * share + np.repeat(b[:, 2], number) * (1 - share)
-        points.append(middle)
-    return np.concatenate(points)
 
 
 def test_contact_is_at_the_nearest_point_of_the_height_function_for_any_risers():

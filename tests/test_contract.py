@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_runtime import written
+from policy_files import write_contract
 
 from anymal_policy import contract
 from anymal_policy.contract import ContractError
@@ -20,7 +20,7 @@ def test_what_is_no_text_is_no_contract(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_contract_that_an_editor_has_saved_with_a_mark_is_read(tmp_path: Path) -> None:
-    path = written(tmp_path)
+    path = write_contract(tmp_path)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert contract.read(path)["onnx"]["file"] == "student.onnx"
 
@@ -30,4 +30,4 @@ def test_a_contract_that_an_editor_has_saved_with_a_mark_is_read(tmp_path: Path)
 )
 def test_contracts_that_lack_something_are_refused(changes: dict[str, object], tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="does not say .* of its (onnx|gait|kinematics): export anew"):
-        Runner(written(tmp_path, **changes))
+        Runner(write_contract(tmp_path, **changes))

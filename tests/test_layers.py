@@ -100,3 +100,9 @@ def test_the_system_needs_the_standard_library_and_for_machine_code_numba() -> N
         machine_code = {"numba"} if path.name == "machine_code.py" else set()
         allowed = {*sys.stdlib_module_names, "system"} | machine_code
         assert {name.split(".")[0] for name in imports(path)} <= allowed, path
+
+
+def test_tests_share_files_that_hold_no_tests() -> None:
+    for path in files("tests"):
+        first = {name.split(".")[0] for name in imports(path)}
+        assert "tests" not in first and not {name for name in first if name.startswith("test_")}, path

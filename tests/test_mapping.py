@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from depth_scenes import CELL, EXACT, EYE, STILL, Box, cloud, fan, line, look, mapped, to_plane
 from numpy.typing import NDArray
 
 from mapping import ElevationMap, MapConfig, PointErrors, point_variance
-from tests.depth_scenes import CELL, EXACT, EYE, STILL, Box, cloud, fan, line, look, mapped, to_plane
 
 CENTIMETRE = 0.01
 FINE = {"width": 240, "height": 240}

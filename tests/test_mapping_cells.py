@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from depth_scenes import EYE, STILL, look, mapped
 
 from mapping import ElevationMap, MapConfig
-from tests.depth_scenes import EYE, STILL, look, mapped
 
 
 def test_noise_of_known_variance_gives_the_variance_that_theory_says() -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from depth_scenes import EYE, STILL, line, look, mapped
 
 from mapping import ElevationMap, PointErrors, outside, point_variance
-from tests.depth_scenes import EYE, STILL, line, look, mapped
 
 
 def test_what_is_no_ground_is_survived() -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from depth_scenes import CELL, EYE, line, look, mapped
 from numpy.typing import NDArray
 
 from mapping import ElevationMap, MapConfig
 from mapping.config import MOST_CELLS
-from tests.depth_scenes import CELL, EYE, line, look, mapped
 
 
 def test_moving_keeps_what_stays_in_the_window_and_forgets_the_rest() -> None:

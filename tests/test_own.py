@@ -12,6 +12,7 @@ import torch
 from policy_files import write_policy
 from refusals import refusal
 from spectator import SHORT
+from tiny_runs import HOP, TEACHER
 from torch import Tensor
 from worlds import environment, state
 
@@ -35,25 +36,6 @@ from evaluation.agents import load_agent
 
 pytestmark = pytest.mark.usefixtures("marks")
 
-HOP = """
-from envs import own
-from envs.config import EnvConfig, TerrainConfig
-from envs.own import OwnTerms
-
-FLAT = TerrainConfig(types=("flat",), tile_size=4.0)
-
-@own.reward
-def hop(s):
-    return s.foot_contact[:, 0] * 0 + 1
-
-HOP = EnvConfig(terrain=FLAT, own=OwnTerms(rewards={"hop": 0.5}))
-PLAIN = EnvConfig(terrain=FLAT, fall_penalty=2.0)
-
-def made():
-    return PLAIN
-"""
-SMALL = "--num-envs 4 --threads 1 --agent.num-steps-per-env 4 --agent.warm-up-steps 2"
-TINY = ["--stage", "teacher", *SMALL.split()]
 MESA = """
 import numpy as np
 from envs.config import EnvConfig
@@ -115,7 +97,7 @@ def test_what_is_no_task_is_refused_in_one_sentence(task: str, message: str, fol
 
 @pytest.mark.usefixtures("spectator")
 def test_a_run_trains_goes_on_and_plays_with_and_without_its_file(folder: Path, capsys: Any) -> None:
-    run = ["--task", "hop.py:HOP", *TINY, "--run-dir", "run"]
+    run = ["--task", "hop.py:HOP", *TEACHER, "--run-dir", "run"]
     assert train.main([*run, "--max-iterations", "1"]) == 0
     with Path("run/curves.csv").open(newline="") as file:
         assert float(next(csv.DictReader(file))["reward/hop"]) == pytest.approx(0.5)
@@ -132,7 +114,7 @@ def test_a_run_trains_goes_on_and_plays_with_and_without_its_file(folder: Path, 
 
 
 def test_a_run_without_own_terms_goes_on_without_its_file(folder: Path) -> None:
-    assert train.main(["--task", "hop.py:PLAIN", *TINY, "--run-dir", "run", "--max-iterations", "1"]) == 0
+    assert train.main(["--task", "hop.py:PLAIN", *TEACHER, "--run-dir", "run", "--max-iterations", "1"]) == 0
     (folder / "hop.py").unlink()
     assert train.main(["--resume", "run", "--max-iterations", "2"]) == 0
     assert read_resume("run")["env"]["fall_penalty"] == 2.0

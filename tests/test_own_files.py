@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from refusals import refusal
-from test_own import HOP, TINY
+from tiny_runs import HOP, TEACHER
 
 from envs import own
 from envs.terrains import make_tile
@@ -41,7 +41,7 @@ ASKED = {{"column": 0.5}} if "{kind}" == "reward" else ("column",)
 WIDE = EnvConfig(terrain=TerrainConfig(types=("flat",), tile_size=4.0), own=OwnTerms(**{{"{kind}s": ASKED}}))
 """
     (folder / "wide.py").write_text(code)
-    said = refusal(capsys, "--task", "wide.py:WIDE", *TINY)
+    said = refusal(capsys, "--task", "wide.py:WIDE", *TEACHER)
     assert f"The own {kind} 'column' gave (4, 1), not (4,)." in said
 
 

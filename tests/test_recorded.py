@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from depth_scenes import EYE, look
 from numpy.typing import NDArray
 
 from mapping.recorded import BagError, Mounted, Pose, points_of, pose_at, replay
-from tests.depth_scenes import EYE, look
 
 rosbags = pytest.importorskip("rosbags")
 CAMERA, ODOMETRY = "/depth/points", "/odometry"

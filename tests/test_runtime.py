@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from policy_files import write_contract
 from worlds import environment, plane_tile
 
 import export
 from agents.checkpoint import load_policy
-from anymal_policy import contract, gait, layout
+from anymal_policy import gait, layout
 from anymal_policy.contract import ContractError
 from anymal_policy.kinematics import foot_positions, rotation_matrix
 from anymal_policy.runtime import Measurement, Runner
@@ -100,16 +100,6 @@ def test_the_rotation_is_from_base_to_world() -> None:
     np.testing.assert_allclose(rotation_matrix(quaternion.numpy()) @ vector.numpy(), expected, atol=1e-12)
 
 
-def written(folder: Path, **changes: object) -> Path:
-    """A contract of which nothing is true but its form, beside a file that is no network."""
-    (folder / "student.onnx").write_bytes(b"no network")
-    parts = {name: {} for name in contract.NEEDED - {"version", "layout"}}
-    contract.write(folder / "student.json", contract.whole({**parts, "onnx": {"file": "student.onnx"}}))
-    record = json.loads((folder / "student.json").read_text()) | changes
-    (folder / "student.json").write_text(json.dumps(record))
-    return folder / "student.json"
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -124,7 +114,7 @@ def test_files_that_do_not_belong_together_are_refused(
     changes: dict[str, object], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(ContractError, match=message):
-        Runner(written(tmp_path, **changes))
+        Runner(write_contract(tmp_path, **changes))
 
 
 def test_what_is_no_contract_is_refused(tmp_path: Path) -> None:
@@ -142,7 +132,7 @@ def test_what_is_no_contract_is_refused(tmp_path: Path) -> None:
 def test_without_onnxruntime_the_runner_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ContractError, match="pip install onnxruntime"):
-        Runner(written(tmp_path))
+        Runner(write_contract(tmp_path))
 
 
 def wild() -> AnymalEnv:

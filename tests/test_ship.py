@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from full_disk import full_disk
-from test_train_stages import TINY
+from tiny_runs import ALL_STAGES
 
 import train
 from agents.checkpoint import read_policy
@@ -18,7 +18,7 @@ from tools import ship
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of all stages and the baseline."""
     path = tmp_path_factory.mktemp("runs") / "all"
-    assert train.main([*TINY, "--blind", "--run-dir", str(path)]) == 0
+    assert train.main([*ALL_STAGES, "--blind", "--run-dir", str(path)]) == 0
     return path
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 from fake_run import training_hash
 from refusals import refusal
+from tiny_runs import ALL_STAGES
 
 import train
 from agents.checkpoint import load_policy, read_policy, read_resume
@@ -22,17 +23,12 @@ from envs.latency import LatencyConfig
 from train_args import following
 from train_stages import recorded_env, student_env
 
-SIZE = "--num-envs 4 --threads 1 --seed 7 --agent.num-steps-per-env 4 --agent.warm-up-steps 2 --agent.max-iterations 2"
-STUDENT = "--student.num-steps-per-env 4 --student.gradient-length 2 --student.max-iterations 2"
-REFINEMENT = "--refinement.max-iterations 2 --refinement.robots 2"
-TINY = ["--task", "anymal_flat", *SIZE.split(), *REFINEMENT.split(), *STUDENT.split()]
-
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of all stages."""
     path = tmp_path_factory.mktemp("runs") / "whole"
-    assert train.main([*TINY, "--run-dir", str(path)]) == 0
+    assert train.main([*ALL_STAGES, "--run-dir", str(path)]) == 0
     return path
 
 
@@ -79,7 +75,7 @@ def test_teacher_that_starts_from_another_is_refined_by_default(whole: Path) -> 
 
 def test_refinement_can_be_left_out(tmp_path: Path) -> None:
     path = tmp_path / "run"
-    args = train.parse([*TINY, "--refinement.max-iterations", "0", "--run-dir", str(path)])
+    args = train.parse([*ALL_STAGES, "--refinement.max-iterations", "0", "--run-dir", str(path)])
     assert args.now == "teacher" and train.stage_dir(args) == path / "teacher"
 
 
@@ -95,7 +91,7 @@ def test_a_blind_student_of_the_same_teacher_follows_also_after_the_run_has_ende
     resumed = train.parse(["--resume", str(copy)])
     assert (resumed.now, resumed.blind) == ("blind", True) and following(resumed) is None
     at_once = tmp_path / "at_once"
-    assert train.main([*TINY, "--blind", "--run-dir", str(at_once)]) == 0
+    assert train.main([*ALL_STAGES, "--blind", "--run-dir", str(at_once)]) == 0
     assert training_hash(at_once / "blind") == training_hash(copy / "blind")
 
 
@@ -149,7 +145,7 @@ def test_run_of_all_stages_is_resumable_in_any(whole: Path, tmp_path: Path, stag
 def test_stopped_stage_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     path = tmp_path / "run"
     monkeypatch.setattr(train.TeacherRunner, "train", lambda runner: False)
-    assert train.main([*TINY, "--run-dir", str(path)]) == 0
+    assert train.main([*ALL_STAGES, "--run-dir", str(path)]) == 0
     assert f"--resume {path}\n" in capsys.readouterr().out
     assert not (path / "teacher").exists() and not (path / "student").exists()
 
@@ -237,7 +233,7 @@ def test_what_cannot_be_distilled_is_refused_in_one_sentence(whole: Path, tmp_pa
     assert "does not use --student.std" in refusal(capsys, "--stage", "teacher", "--student.std", "0.9", *new)
     crowd = ["--num-envs", "1", "--threads", "1"]
     assert "raise --num-envs" in refusal(capsys, *stage, "--teacher", str(whole), *crowd, *new)
-    assert "already holds a run" in refusal(capsys, *TINY, "--run-dir", str(whole))
+    assert "already holds a run" in refusal(capsys, *ALL_STAGES, "--run-dir", str(whole))
     assert "--student.std" in refusal(capsys, "--resume", str(whole), "--student.std", "0.3")
     assert "--agent.gamma" in refusal(capsys, "--resume", str(whole), "--agent.gamma", "0.9")
 
