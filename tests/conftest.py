@@ -30,6 +30,18 @@ def _heeding_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_torch_thread() -> None:
+    """On a busy machine the barriers of small parallel operations take seconds."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _again_one_torch_thread() -> None:
+    """Also where an earlier test has trained, which sets the threads that it was asked for."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with an untrained Student that hardly acts, its statistics all different, and its export."""

@@ -21,7 +21,6 @@ from envs.height_noise import (
 )
 from envs.sensors import ring_points
 
-torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
 ROBOTS, DT, REDRAW = 400, 0.02, 500
 ROWS = torch.arange(ROBOTS)
 RINGS = torch.from_numpy(ring_offsets()).float()

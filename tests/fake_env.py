@@ -12,8 +12,6 @@ from tensordict import TensorDict
 SIZES = {"proprio": 133, "extero": 208, "privileged": 50}
 NUM_ACTIONS = 16
 
-torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
-
 
 @dataclass(frozen=True)
 class FakeConfig:

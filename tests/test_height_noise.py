@@ -16,7 +16,6 @@ from torch.testing import assert_close
 from envs.height_noise import CONDITIONS, LEVELS, HeightNoise, HeightNoiseConfig, MapCondition, noise_factor
 from envs.height_noise.__main__ import main
 
-torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
 ROBOTS, LOOKS = 400, 4
 SILENT = MapCondition(0, 0, 0, 0, 0, 0, 0, 0)
 ZEROS = torch.zeros(ROBOTS, 4, 52, 2)

@@ -27,7 +27,6 @@ from envs.sensors import NoisySensors
 from envs.simulation import Simulation
 from envs.terrains import Surface, build_map
 
-torch.set_num_threads(1)
 PLACES = layout.slices(layout.PROPRIO)
 
 PERFECT: dict[str, Any] = {

@@ -17,7 +17,7 @@ from envs.height_noise import FAILURES
 from envs.sensors import NoisySensors
 from evaluation import agents, conditions
 from evaluation.agents import load_agent
-from evaluation.conditions import WALK, environment
+from evaluation.conditions import Crowd, environment
 from evaluation.experiments import mapfail
 from evaluation.experiments.experiment import Request
 from evaluation.experiments.failing_maps import FAILING, GROUNDS, MAP_CONDITIONS, Ground, Midway
@@ -25,7 +25,6 @@ from evaluation.experiments.mapfail import Crossing
 from evaluation.protocol import evaluate_cells
 from evaluation.trial import DISTANCE
 
-torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
 STAIRS = Ground("stairs_up", {"height": 0.17, "depth": 0.3})
 
 
@@ -70,7 +69,7 @@ def test_the_blind_student_walks_alike_under_every_condition_with_the_same_senso
     walked, agent = {}, load_agent("blind.pt")
     for condition in MAP_CONDITIONS:
         crossing = Crossing(STAIRS, condition, {})
-        (row,) = evaluate_cells(agent, [STAIRS.cell()], condition.level, 3, 0, 1, run=crossing)
+        (row,) = evaluate_cells(agent, [STAIRS.cell()], condition.level, Crowd(3), crossing)
         walked[condition.name] = {name: value for name, value in row.items() if name != "noise"}
     perfect, usual = walked.pop("none"), walked["nominal"]
     assert all(row == usual for row in walked.values()) and len(walked) == len(MAP_CONDITIONS) - 1
@@ -136,7 +135,7 @@ def test_a_terrain_s_name_means_all_its_grounds_in_their_order() -> None:
 def test_a_map_fails_when_its_robot_is_in_the_middle_and_once(terrain: str, middle: float | None) -> None:
     agent = load_agent("student.pt")
     ground = STAIRS if terrain == "stairs_up" else Ground(terrain, {"height": 0.1})
-    env = environment(agent, ground.cell().tiles(0)[:1], "nominal", 2, 0, 1, WALK)
+    env = environment(agent, ground.cell().tiles(0)[:1], "nominal", Crowd(2))
     assert isinstance(env.sensors, NoisySensors)
     start = env.state.base_position_w[:, 0].clone()
     ahead = torch.full((2,), middle) if middle else conditions.edge(env) - start

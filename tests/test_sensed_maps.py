@@ -23,7 +23,6 @@ from envs.sensors import NoisySensors
 from envs.state import State
 from envs.terrains import Surface, Tile, build_map
 
-torch.set_num_threads(1)
 NO_DRIFT = OdometryConfig(0.0, 0.0, 0.0, 0.0)
 SMALL: dict[str, Any] = {"picture": (40, 30), "odometry": NO_DRIFT, "misalignment": 0.0, "scale": 0.0}
 ROW = torch.zeros(1, dtype=torch.long)

@@ -15,7 +15,6 @@ from envs.frames import roll_pitch_quaternion, rotate_inverse
 from envs.height_noise import LEVELS, HeightNoiseConfig
 from envs.sensor_noise import SensorNoise, SensorNoiseConfig
 
-torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
 ROBOTS = 2000
 ROWS = torch.arange(ROBOTS)
 PERFECT = SensorNoiseConfig(**{field.name: 0.0 for field in fields(SensorNoiseConfig) if field.name != "drift_seconds"})

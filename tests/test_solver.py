@@ -20,8 +20,6 @@ from envs.simulation import Simulation
 from envs.solver import OURS, SolverConfig
 from envs.terrains import Surface, build_map
 
-torch.set_num_threads(1)
-
 
 @pytest.fixture(autouse=True)
 def _logs_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
