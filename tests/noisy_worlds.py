@@ -14,7 +14,6 @@ from envs.sensor_noise import SensorNoiseConfig
 from envs.sensors import NoisySensors
 from envs.terrains import make_tile
 
-torch.set_num_threads(1)  # on a busy machine the barriers of small parallel operations take seconds
 NOISY: dict[str, Any] = {"noisy_groups": True, "height_noise": HeightNoiseConfig(factor=1.0, redraw_seconds=0.3)}
 PERFECT: dict[str, Any] = {
     "noisy_groups": True,
