@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,12 @@ from envs.terrains.table import family_named
 from envs.terrains.tile import WALLS, put_between_walls
 from envs.terrains.user import load_heightmap
 
-TILES = 8
-"""Tiles per cell, of equal parameters and different seeds."""
 TILE_SIZE = (12.0, 12.0)
 """m, sides of a tile that is walked from its middle: room for the distance in every direction."""
 ROOM = 5.5
 """m that a user's heightmap needs ahead of the start: for the distance, its border and the spread of the starts."""
 FIRST_SEED = 2**32
 """Smallest seed of an evaluation's tiles; those of training are smaller, so that no policy has seen them."""
-FIRST_OF_EPISODES = 2**40
-"""Smallest seed of tiles of which each episode has its own."""
 HEIGHTMAPS = tuple(READERS)
 """Endings of files of heights."""
 ANY = None
@@ -62,11 +59,12 @@ class Cell:
         walls = {} if self.walls is None else dict(zip(WALLS, self.walls, strict=True))
         return {"terrain": self.terrain, "difficulty": self.difficulty, "parameters": self.parameters | walls}
 
-    def tiles(self, seed: int) -> list[Tile]:
-        """The tiles that the robots share out among themselves."""
+    def tiles(self, seed: int, batch: int = 0, episodes: int = 1) -> list[Tile]:
+        """A tile for each episode of a batch, so that no two share one; a single one where all would be alike."""
         if self.heightmap is not None:
             return [self.heightmap]
-        return [self.tile(tile_seed) for tile_seed in tile_seeds(seed)]
+        first = first_tile_seed(seed) + 2**12 * batch
+        return family_tiles(self.terrain, tuple(self.parameters.items()), self.walls, first, episodes)
 
     def tile(self, tile_seed: int) -> Tile:
         """One tile of the family: a lane of its own size, or one to be walked from the middle."""
@@ -75,18 +73,21 @@ class Cell:
         return tile if self.walls is None else put_between_walls(tile, *self.walls)
 
 
-def tile_seeds(seed: int) -> list[int]:
-    """Seeds of a cell's tiles, the same for every cell of an evaluation with this seed."""
-    return [FIRST_SEED + TILES * seed + number for number in range(TILES)]
+def first_tile_seed(seed: int) -> int:
+    """Seed of the first tile of every cell of an evaluation with this seed."""
+    return FIRST_SEED + 2**24 * seed
 
 
-def tiles_by_episode(cell: Cell, seed: int, batch: int, episodes: int) -> list[Tile]:
-    """A tile for each episode of a batch, so that no two share one; a single one if the cell's tiles are all alike."""
-    first = FIRST_OF_EPISODES + 2**24 * seed + 2**12 * batch
-    one, other = cell.tile(first), cell.tile(first + 1)
-    if np.array_equal(one.heights, other.heights):
+@lru_cache(maxsize=4)
+def family_tiles(
+    terrain: str, values: tuple[tuple[str, float], ...], walls: Walls | None, first: int, count: int
+) -> list[Tile]:
+    """Tiles of these parameters and of seeds from `first` on, kept for the next policy; one if all are alike."""
+    cell = Cell(terrain, parameters=dict(values), walls=walls)
+    one = cell.tile(first)
+    if count == 1 or np.array_equal(one.heights, cell.tile(first + 1).heights):
         return [one]
-    return [cell.tile(first + number) for number in range(episodes)]
+    return [one, *(cell.tile(first + number) for number in range(1, count))]
 
 
 def make_cells(

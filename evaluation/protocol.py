@@ -17,7 +17,7 @@ from envs.terrains import Tile
 from envs.threads import one_torch_thread
 from evaluation import conditions
 from evaluation.agents import ACTS_THROUGH, Agent
-from evaluation.cells import TILE_SIZE, Cell, tile_seeds
+from evaluation.cells import TILE_SIZE, Cell, first_tile_seed
 from evaluation.conditions import (
     CONDITIONS,
     Change,
@@ -55,7 +55,7 @@ def run_batch(
     agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd, change: Change = unchanged
 ) -> dict[str, Tensor]:
     """First episodes, as of `Trial.finish`, on cells of one terrain; robot i walks on cells[i % len(cells)]."""
-    env = environment(agent, tiles_of(cells, crowd.seed), noise, crowd, change)
+    env = environment(agent, tiles_of(cells, crowd), noise, crowd, change)
     return cross(env, agent, trial_of(env, cells), crowd)
 
 
@@ -78,9 +78,13 @@ def cross(
     return trial.finish()
 
 
-def tiles_of(cells: Sequence[Cell], seed: int) -> list[Tile]:
-    """Tiles such that a robot i on tiles[i % len(tiles)] walks on cells[i % len(cells)]."""
-    return [tile for tiles in zip(*(cell.tiles(seed) for cell in cells), strict=True) for tile in tiles]
+def tiles_of(cells: Sequence[Cell], crowd: Crowd) -> list[Tile]:
+    """Tiles such that a robot i on tiles[i % len(tiles)] walks on cells[i % len(cells)], and shares it with none.
+
+    Tiles that are all alike are one (decision 24).
+    """
+    own = [cell.tiles(crowd.seed, crowd.batch, crowd.robots // len(cells)) for cell in cells]
+    return [tiles[number % len(tiles)] for number in range(max(map(len, own))) for tiles in own]
 
 
 def edge_in(env: AnymalEnv, cells: Sequence[Cell]) -> Tensor | None:
@@ -161,7 +165,7 @@ def settings(
         "lane_half_width": LANE_HALF_WIDTH,
         "push_speed": conditions.PUSH_SPEED,
         "push_seconds": conditions.PUSH_SECONDS,
-        "tile_seeds": tile_seeds(crowd.seed),
+        "first_tile_seed": first_tile_seed(crowd.seed),
         "tile_size": list(TILE_SIZE),
         "batches": batches(crowd.robots),
         "collider": CONDITIONS.collider,

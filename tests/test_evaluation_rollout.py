@@ -11,7 +11,7 @@ from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
 from evaluation import protocol
 from evaluation.agents import ZeroAgent
-from evaluation.cells import make_cells, tile_seeds
+from evaluation.cells import first_tile_seed, make_cells
 from evaluation.conditions import Crowd
 from evaluation.protocol import evaluate_cells, groups
 from evaluation.reconstruction import FRICTION, reconstruct
@@ -76,18 +76,19 @@ def test_it_ends_when_nobody_learns_any_more() -> None:
 
 
 def test_cells_side_by_side_have_the_robots_and_the_tiles_that_they_have_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    cells = make_cells(["step_up"], [0.0], {"height": [0.1, 0.2, 0.3]})
+    """Where tiles differ by their seeds, no two robots on a cell share one."""
+    cells = make_cells(["rough"], [0.0], {"amplitude": [0.1, 0.2, 0.3]})
     stood: list[tuple[float, int]] = []
 
     def look(env: Any, *_: Any) -> None:
         tiles = [env.placement.map.tiles[number] for number in env.placement.tile]
-        stood.extend((tile.parameters["height"], tile.seed) for tile in tiles)
+        stood.extend((tile.parameters["amplitude"], tile.seed) for tile in tiles)
 
     monkeypatch.setattr(protocol, "roll_out", look)
     rows = evaluate_cells(ZeroAgent(), cells, None, Crowd(10, 4))
-    assert [(row["parameters"]["height"], row["episodes"]) for row in rows] == [(0.1, 10), (0.2, 10), (0.3, 10)]
+    assert [(row["parameters"]["amplitude"], row["episodes"]) for row in rows] == [(0.1, 10), (0.2, 10), (0.3, 10)]
     for number, height in enumerate((0.1, 0.2, 0.3)):
-        assert stood[number::3] == [(height, seed) for seed in (tile_seeds(4) * 2)[:10]]
+        assert stood[number::3] == [(height, first_tile_seed(4) + episode) for episode in range(10)]
 
 
 def test_each_row_is_of_its_own_cells_robots(monkeypatch: pytest.MonkeyPatch) -> None:

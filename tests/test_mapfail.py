@@ -68,7 +68,7 @@ def test_the_blind_student_walks_alike_under_every_condition_with_the_same_senso
     """Measured to the last bit: velocity error and cost of transport are of everything that it did."""
     walked, agent = {}, load_agent("blind.pt")
     for condition in MAP_CONDITIONS:
-        crossing = Crossing(STAIRS, condition, {})
+        crossing = Crossing(STAIRS, condition)
         (row,) = evaluate_cells(agent, [STAIRS.cell()], condition.level, Crowd(3), crossing)
         walked[condition.name] = {name: value for name, value in row.items() if name != "noise"}
     perfect, usual = walked.pop("none"), walked["nominal"]
@@ -101,7 +101,7 @@ def test_an_interruption_costs_one_row(monkeypatch: pytest.MonkeyPatch, capsys: 
         (("--grounds", "moon"), ("student.pt", "blind.pt"), "--grounds has no 'moon'; choose from flat, rough 0.05"),
         (("--conditions", "fog"), ("student.pt", "blind.pt"), "--conditions has no 'fog'; choose from none, nominal"),
         ((), ("student.pt",), "and one blind one"),
-        ((), ("blind.pt", "zero"), "name Students that see heights"),
+        ((), ("blind.pt", "zero"), "name with --checkpoint Students that see heights"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(

@@ -8,23 +8,20 @@ from typing import Any
 
 from torch import Tensor
 
-from envs.terrains import Tile
 from evaluation.agents import Agent
-from evaluation.cells import FIRST_OF_EPISODES, Cell, tiles_by_episode
+from evaluation.cells import Cell
 from evaluation.conditions import Crowd, environment
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.failing_maps import GROUNDS, MAP_CONDITIONS, Condition, Ground, Midway, chosen
 from evaluation.experiments.mapfail_tables import draw, markdown
 from evaluation.noise import NONE
-from evaluation.protocol import cross, evaluate_cells, trial_of
+from evaluation.protocol import cross, evaluate_cells, tiles_of, trial_of
 from evaluation.reconstruction import student_in
 from evaluation.statistics import paired_difference
 from evaluation.summary import summary
 from evaluation.trial import OUTCOMES, SUCCESS
 
 EPISODES = 300
-Tiles = dict[tuple[int, int], list[Tile]]
-"""Tiles of a ground by batch and episodes."""
 PERFECT, USUAL = Condition(NONE, NONE), Condition("any map", "nominal")
 """Conditions of the blind Student: with perfect sensors, and, standing for all others, with usual ones."""
 LETTERS = {number: name[0] for name, number in OUTCOMES.items()}
@@ -33,19 +30,14 @@ LETTERS = {number: name[0] for name, number in OUTCOMES.items()}
 
 @dataclass
 class Crossing:
-    """A way to let robots cross one ground under one condition, each on a tile of its own; a `Batch`."""
+    """A way to let robots cross one ground under one condition; a `Batch`."""
 
     ground: Ground
     condition: Condition
-    tiles: Tiles
-    """Those made before, and place for more."""
 
     def __call__(self, agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd) -> dict[str, Tensor]:
         """First episodes, as of `Trial.finish`."""
-        size = (crowd.batch, crowd.robots)
-        if size not in self.tiles:
-            self.tiles[size] = tiles_by_episode(cells[0], crowd.seed, *size)
-        env, failure = environment(agent, self.tiles[size], noise, crowd), self.condition.midway
+        env, failure = environment(agent, tiles_of(cells, crowd), noise, crowd), self.condition.midway
         events = [] if failure is None else [Midway(env, self.ground.terrain, failure, self.condition.seconds)]
         return cross(env, agent, trial_of(env, cells), crowd, events)
 
@@ -87,8 +79,7 @@ def settings(request: Request) -> dict[str, Any]:
     """Those of the evaluation, the grounds and the conditions."""
     grounds = {ground.name: ground.cell().parameters for ground in grounds_of(request)}
     conditions = {condition.name: condition.settings() for condition in conditions_of(request)}
-    tiles = {"tile_seeds": FIRST_OF_EPISODES, "grounds": grounds, "conditions": conditions}
-    return request.settings((NONE, "nominal"), EPISODES, **tiles)
+    return request.settings((NONE, "nominal"), EPISODES, grounds=grounds, conditions=conditions)
 
 
 def run(request: Request) -> list[dict[str, Any]]:
@@ -99,9 +90,8 @@ def run(request: Request) -> list[dict[str, Any]]:
     todo += [(agent, condition) for agent in sighted(request) for condition in conditions]
     total = len(todo) * len(grounds_of(request))
     for ground in grounds_of(request):
-        tiles: Tiles = {}
         for agent, condition in todo:
-            row = walk(request, agent, Crossing(ground, condition, tiles)) | {"blind_student": agent is without}
+            row = walk(request, agent, Crossing(ground, condition)) | {"blind_student": agent is without}
             rows.append(row)
             success, done = f"success {row['success']:.3f}", f"{len(rows)}/{total}"
             say("mapfail", {"checkpoint": agent.name}, condition.name, ground.name, success, done)

@@ -101,7 +101,7 @@ def pairs(request: Request) -> Iterator[tuple[Agent, Case | None]]:
 
 def watch(agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd, change: Change) -> dict[str, Tensor]:
     """First episodes, as of `Trial.finish`, and where there are maps their errors, as of `MapErrors.finish`."""
-    env = environment(agent, tiles_of(cells, crowd.seed), noise, crowd, change)
+    env = environment(agent, tiles_of(cells, crowd), noise, crowd, change)
     trial = trial_of(env, cells)
     errors = MapErrors(env, lambda: trial.running)
     results = cross(env, agent, trial, crowd, observers=[errors])

@@ -70,7 +70,7 @@ class UrdfWorld:
 
     def __call__(self, agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd) -> dict[str, Tensor]:
         """First episodes, as of `Trial.finish`; robot i walks on cells[i % len(cells)]."""
-        env = environment(agent, tiles_of(cells, crowd.seed), noise, crowd)
+        env = environment(agent, tiles_of(cells, crowd), noise, crowd)
         todo, walkers = starts(env, crowd.seeds.pushes, edge_in(env, cells)), self._models(env)
         runners: SimpleQueue[Runner] = SimpleQueue()
         for _ in range(crowd.threads):
