@@ -16,7 +16,7 @@ from worlds import environment
 from anymal_policy import layout
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
-from envs.height_noise import LEVELS, FailureConfig, HeightNoiseConfig
+from envs.height_noise import LEVELS, FailureConfig, FailureName, HeightNoiseConfig
 from envs.robot import FOOT_RADIUS
 from envs.sensors import ring_points
 
@@ -87,24 +87,24 @@ def test_heights_out_of_reach_are_limited_in_clean_and_noisy_groups_alike() -> N
     assert (env.state.height_samples > 1.5).all()
 
 
-def test_stuck_samples_do_not_change_while_the_robot_moves() -> None:
-    stuck = FailureConfig(1.0, "stuck", sudden=1.0, begins=(0.1, 0.1), lasts=(0.2, 0.2))
-    env = stairs(height_noise=replace(DELAYED, factor=1.0, condition="nominal", failures=stuck))
+def seen_while_failing(kind: FailureName) -> list[Tensor]:
+    """What robots on stairs see in 20 steps, of which the maps fail from 0.1 to 0.3 s."""
+    failures = FailureConfig(1.0, kind, sudden=1.0, begins=(0.1, 0.1), lasts=(0.2, 0.2))
+    env = stairs(height_noise=replace(DELAYED, factor=1.0, condition="nominal", failures=failures))
     seen = []
     for action in actions(env, 20):
         env.step(action)
         seen.append(env.get_observations()["extero_noisy"])
-    changes = [bool((a != b).any()) for a, b in pairwise(seen)]
+    return seen
+
+
+def test_stuck_samples_do_not_change_while_the_robot_moves() -> None:
+    changes = [bool((a != b).any()) for a, b in pairwise(seen_while_failing("stuck"))]
     assert changes == [True] * 4 + [False] * 9 + [True] * 6
 
 
 def test_a_map_that_fails_in_the_middle_of_an_episode_comes_back() -> None:
-    sudden = FailureConfig(1.0, "blank", sudden=1.0, begins=(0.1, 0.1), lasts=(0.2, 0.2))
-    env = stairs(height_noise=replace(DELAYED, factor=1.0, condition="nominal", failures=sudden))
-    blank = []
-    for action in actions(env, 20):
-        env.step(action)
-        blank.append((env.get_observations()["extero_noisy"] == 0).all(dim=1))
+    blank = [(seen == 0).all(dim=1) for seen in seen_while_failing("blank")]
     share = torch.stack(blank).float().mean(dim=1).tolist()
     assert share[:4] == [0.0] * 4 and share[6:14] == [1.0] * 8 and share[16:] == [0.0] * 4
 
