@@ -115,7 +115,8 @@ class BeliefDistillation(Distillation):
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> BeliefDistillation:
         """Build Student and Teacher around one normaliser."""
         groups, actions = cfg["obs_groups"], env.num_actions
-        teacher = FrozenTeacher(obs, groups, "teacher", actions, **cfg["teacher"])
+        blind = not cfg["student"]["network"].extero and env.cfg.blind_probability > 0  # type: ignore  # ours
+        teacher = FrozenTeacher(obs, groups, "teacher", actions, **cfg["teacher"], blind=blind)
         student = StudentModel(obs, groups, "student", actions, teacher.normalizer, **cfg["student"])
         storage = RolloutStorage("distillation", env.num_envs, cfg["num_steps_per_env"], obs, [actions], device)
         settings = {name: value for name, value in cfg["algorithm"].items() if name != "class_name"}

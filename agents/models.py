@@ -12,7 +12,7 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from agents.config import TEACHER_GROUPS
+from agents.config import SIGHT, TEACHER_GROUPS
 from anymal_policy.mlp import mlp
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.sizes import PAPER, NetworkSizes
@@ -95,10 +95,10 @@ class TeacherModel(MLPModel):
                 parameter.mul_(head_scale)
 
     def normalized(self, obs: TensorDict) -> TensorDict:
-        """The observation groups, each normalised."""
+        """The observation groups, each normalised, and sight as it is."""
         places = zip(self.obs_groups, self.entries, strict=True)
         groups = {NORMALIZED[group]: self.obs_normalizer(obs[group], entries) for group, entries in places}
-        return TensorDict(groups, obs.batch_size)  # type: ignore  # tensordict types its own sizes too narrowly
+        return TensorDict({**groups, SIGHT: obs[SIGHT]}, obs.batch_size)  # type: ignore  # tensordict types its own sizes too narrowly
 
     def get_latent(  # type: ignore  # rsl_rl types one tensor, and hands on whatever its network takes
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
@@ -108,7 +108,7 @@ class TeacherModel(MLPModel):
         # a TensorDict without `keys` looks for values, not names
         inputs = obs if proprio in obs.keys() else self.normalized(obs)  # noqa: SIM118
         if LATENTS not in inputs.keys():  # noqa: SIM118
-            inputs[LATENTS] = self.mlp.teacher.latents(inputs[extero], inputs[privileged])
+            inputs[LATENTS] = self.mlp.teacher.latents(inputs[extero], inputs[privileged], inputs[SIGHT])
         return Features(inputs[proprio], inputs[LATENTS])
 
     def update_normalization(self, obs: TensorDict) -> None:

@@ -8,7 +8,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor
 
-from agents.config import STUDENT_GROUPS, TEACHER_GROUPS, restore
+from agents.config import SIGHT, STUDENT_GROUPS, TEACHER_GROUPS, restore
 from anymal_policy import layout
 from anymal_policy.layout import Term
 from anymal_policy.normalizer import Normalizer
@@ -71,7 +71,7 @@ class TeacherPolicy(Policy):
     @torch.no_grad()
     def act(self, obs: TensorDict) -> Tensor:
         """Actions (n, 16) for the observation groups of n robots."""
-        return self.network(*self.normalized(obs))
+        return self.network(*self.normalized(obs), obs[SIGHT])
 
 
 class StudentPolicy(Policy):

@@ -8,6 +8,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
+from agents.config import SIGHT
 from agents.models import sizes_for
 from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
@@ -22,13 +23,22 @@ class FrozenTeacher(nn.Module):
     """The Teacher and its normaliser, which learn no more: labels, and targets of the reconstruction."""
 
     def __init__(
-        self, obs: TensorDict, obs_groups: dict[str, list[str]], obs_set: str, output_dim: int, uphill: float
+        self,
+        obs: TensorDict,
+        obs_groups: dict[str, list[str]],
+        obs_set: str,
+        output_dim: int,
+        uphill: float,
+        blind: bool = False,
     ) -> None:
-        """Blank, until a trained Teacher's tensors are loaded; `uphill` is the exponent of `faster_uphill`."""
+        """Blank, until a trained Teacher's tensors are loaded; `uphill` is the exponent of `faster_uphill`.
+
+        Where it shall be `blind` it always labels without heights.
+        """
         super().__init__()
         self.groups = obs_groups[obs_set]
         self.sizes = [obs[group].shape[-1] for group in self.groups]
-        self.uphill = uphill
+        self.uphill, self.sight = uphill, 0.0 if blind else 1.0
         self.network = Teacher(output_dim, sizes_for(obs)).requires_grad_(False)
         self.normalizer = Normalizer(sum(self.sizes), until=0)
 
@@ -40,7 +50,8 @@ class FrozenTeacher(nn.Module):
     def forward(self, obs: TensorDict) -> Tensor:
         """What the Teacher would do, (..., 16)."""
         proprio = self.groups[0]
-        return self.network(*self.normalized(obs.replace({proprio: faster_uphill(obs[proprio], self.uphill)})))
+        asked = obs.replace({proprio: faster_uphill(obs[proprio], self.uphill)})
+        return self.network(*self.normalized(asked), self.sight * obs[SIGHT])
 
     def reset(self, dones: Tensor | None = None, hidden_state: Any = None) -> None:
         """Nothing: it has no memory."""

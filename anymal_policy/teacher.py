@@ -36,14 +36,20 @@ class Teacher(nn.Module):
         self.privileged_encoder = mlp(sizes.privileged, *sizes.privileged_hidden, sizes.privileged_latent)
         self.head = mlp(sizes.proprio + sizes.belief, *sizes.head_hidden, num_actions)
 
-    def forward(self, proprio: Tensor, extero: Tensor, privileged: Tensor) -> Tensor:
-        """Actions (..., num_actions) for normalised observations (..., 133), (..., 208) and (..., 50)."""
-        return self.head(self.embed(proprio, extero, privileged))
+    def forward(self, proprio: Tensor, extero: Tensor, privileged: Tensor, sight: Tensor | float = 1.0) -> Tensor:
+        """Actions (..., num_actions) for normalised observations (..., 133), (..., 208) and (..., 50).
 
-    def embed(self, proprio: Tensor, extero: Tensor, privileged: Tensor) -> Tensor:
+        Where `sight` (..., 1) is 0 instead of 1 it acts without heights.
+        """
+        return self.head(self.embed(proprio, extero, privileged, sight))
+
+    def embed(self, proprio: Tensor, extero: Tensor, privileged: Tensor, sight: Tensor | float = 1.0) -> Tensor:
         """What the head reads, (..., 253): proprioception, l_e and l_priv."""
-        return torch.cat([proprio, self.latents(extero, privileged)], dim=-1)
+        return torch.cat([proprio, self.latents(extero, privileged, sight)], dim=-1)
 
-    def latents(self, extero: Tensor, privileged: Tensor) -> Tensor:
-        """Latents l_e and l_priv together, (..., 120), of normalised observations (..., 208) and (..., 50)."""
-        return torch.cat([self.height_encoder(extero), self.privileged_encoder(privileged)], dim=-1)
+    def latents(self, extero: Tensor, privileged: Tensor, sight: Tensor | float = 1.0) -> Tensor:
+        """Latents l_e and l_priv together, (..., 120), of normalised observations (..., 208) and (..., 50).
+
+        Without `sight` l_e is 0, as a Student's gated l_e is behind a closed gate.
+        """
+        return torch.cat([self.height_encoder(extero) * sight, self.privileged_encoder(privileged)], dim=-1)

@@ -146,6 +146,7 @@ class AnymalEnv(VecEnv):
             friction=s.friction,
             external_force_w=s.external_force_w,
             external_torque_w=s.external_torque_w,
+            sight=s.sight,
             randomization_factor=curriculum_factor(self.samples, cfg.curriculum),
         )
         self.sensors.sense(self.state, self.samples)
@@ -228,6 +229,8 @@ class AnymalEnv(VecEnv):
 
     def _observe(self) -> TensorDict:
         """All observation groups of the current state, in new tensors."""
+        if self.cfg.blind_probability > 0:
+            self.state.sight = (~(self.placement.blind | self.sensors.map_worthless())).float()
         return TensorDict(self.sensors.observe(self.state), batch_size=[self.num_envs])
 
     def metrics(self) -> dict[str, float]:
@@ -279,7 +282,7 @@ class AnymalEnv(VecEnv):
         self.placement.load_state_dict(state["placement"])
         self.sensors.load_state_dict(state.get("senses", {}))
         self.generator.set_state(state["generator"])
-        self.state = State(**copies(state["state"]))
+        self.state = State(**{"sight": torch.ones(self.num_envs), **copies(state["state"])})
         self.observations = TensorDict(
             {name: group.clone() for name, group in state["observations"].items()}, [self.num_envs]
         )

@@ -65,6 +65,9 @@ class EnvConfig:
     """Actions are clipped to +- this."""
     noisy_groups: bool = False
     """Observe what a robot would perceive, too: the groups proprio_noisy and extero_noisy, for a Student."""
+    blind_probability: float = 0.2
+    """Fraction of a Teacher's episodes without heights, for it to show a Student whose map fails how to do without
+    (decision 72); 0: it never learns that, and shows what it does with heights."""
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     """Terrain."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
@@ -100,6 +103,8 @@ class EnvConfig:
             raise ValueError(f"A seed is a number from 0 to {LARGEST_SEED - 1}, not {self.seed}.")
         if not 0 <= self.terrain.border < self.terrain.tile_size / 2:
             raise ValueError("--env.terrain.border must be at least 0, and less than half the tile's size.")
+        if not 0 <= self.blind_probability < 1:
+            raise ValueError(f"--env.blind-probability must be 0 or more, and below 1, not {self.blind_probability}.")
         if self.linear_variance <= 0:
             raise ValueError("--env.linear-variance must be above 0: it is a squared velocity in (m/s)^2.")
         self.solver.require_step(self.dt / self.decimation)
@@ -122,10 +127,10 @@ RENAMED = {
 
 
 def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a policy's record; what it does not name was PD drives, spheres, no reward."""
+    """The settings of a policy's record; what it does not name was PD drives, spheres, sight, no reward."""
     env = {**renamed(env), **({"own": env["own"]} if "own" in env else {})}
     rewards = dict.fromkeys(RewardWeights.__dataclass_fields__, 0.0) | env.get("rewards", {})
-    return {"drive": asdict(PD), "shapes": "spheres", **env, "rewards": rewards}
+    return {"drive": asdict(PD), "shapes": "spheres", "blind_probability": 0.0, **env, "rewards": rewards}
 
 
 def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:

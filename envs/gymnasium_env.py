@@ -69,6 +69,7 @@ def observation_space(cfg: EnvConfig) -> spaces.Dict:
     """The observation groups of one robot, raw SI values in the order of `anymal_policy.layout`."""
     sizes = {name: layout.size(terms) for name, terms in layout.groups(terms_of(cfg.own)).items()}
     sizes |= {noisy: sizes[name] for noisy, name in observations.NOISY.items() if cfg.noisy_groups}
+    sizes[observations.SIGHT] = 1
     return spaces.Dict({name: spaces.Box(-np.inf, np.inf, (size,), np.float32) for name, size in sizes.items()})
 
 

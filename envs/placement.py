@@ -17,6 +17,9 @@ from envs.state import State
 from envs.terrains import TerrainMap, Tile, TrainingBank, build_map
 from envs.terrains.bank import types_for
 
+TRAJECTORY = ("cell", "progress", "commanded", "steps", "blind_crossed")
+"""What the curriculum's placement remembers of the episodes under way."""
+
 
 class Placement:
     """Robots on fixed tiles: robot i on tiles[i % len(tiles)]."""
@@ -31,6 +34,7 @@ class Placement:
         self.both_ways = torch.tensor([tile.both_ways for tile in terrain.tiles])
         self.paths = torch.tensor([math.inf if tile.path is None else tile.path for tile in terrain.tiles])
         self.tile = torch.arange(cfg.num_envs) % len(terrain.tiles)
+        self.blind = torch.zeros(cfg.num_envs, dtype=torch.bool)
 
     def start(self, env_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Start points in the world (m, 3) m and headings (m,) rad for new episodes of these robots."""
@@ -76,15 +80,19 @@ class Placement:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that resuming needs."""
-        return {"tile": self.tile.clone()}
+        return {"tile": self.tile.clone(), "blind": self.blind.clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`."""
         self.tile = state["tile"].clone()
+        self.blind = state.get("blind", torch.zeros_like(self.blind)).clone()
 
 
 class CurriculumPlacement(Placement):
-    """Robots on the tiles that the particle filter finds worth training on; each stays on its type."""
+    """Robots on the tiles that the particle filter finds worth training on; each stays on its type.
+
+    Who has to do without heights is on easier ones, and does not count.
+    """
 
     def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator, ranks: Ranks) -> None:
         """A particle filter over the types of the bank."""
@@ -98,11 +106,17 @@ class CurriculumPlacement(Placement):
         self.steps = torch.zeros(cfg.num_envs)
         self.samples_to_update = cfg.curriculum.update_samples
         self.flat_samples = cfg.curriculum.flat_samples
+        self.blind_probability = 0.0 if cfg.noisy_groups else cfg.blind_probability
+        self.blind_crossed = torch.zeros(2)
 
     def _choose(self, env_ids: Tensor) -> None:
         cells, self.cell[env_ids] = self.filter.draw(self.type[env_ids], self.generator)
         if self.flat_samples > 0:
             cells, self.cell[env_ids] = torch.zeros_like(cells), 0
+        if self.blind_probability > 0:
+            self.blind[env_ids] = torch.rand(len(env_ids), generator=self.generator) < self.blind_probability
+            easier = ((cells + 1) * torch.rand(len(env_ids), 1, generator=self.generator)).long()
+            cells = torch.where(self.blind[env_ids].unsqueeze(-1), easier, cells)
         self.tile[env_ids] = torch.from_numpy(self.bank.tile_index(self.type[env_ids].numpy(), cells.numpy()))
 
     def observe(self, s: State) -> None:
@@ -119,7 +133,9 @@ class CurriculumPlacement(Placement):
         label, usable = progress_label(
             self.progress[env_ids] / steps, self.commanded[env_ids] / steps, fell, self.cfg.curriculum
         )
-        usable = usable & fair
+        blindly = usable & self.blind[env_ids]
+        self.blind_crossed += torch.stack([(label & blindly).sum(), blindly.sum()])
+        usable = usable & fair & ~self.blind[env_ids]
         self.filter.record(self.type[env_ids][usable], self.cell[env_ids][usable], label[usable])
         self.progress[env_ids], self.commanded[env_ids], self.steps[env_ids] = 0.0, 0.0, 0.0
 
@@ -134,8 +150,11 @@ class CurriculumPlacement(Placement):
             self.samples_to_update += self.cfg.curriculum.update_samples
 
     def metrics(self) -> dict[str, float]:
-        """Difficulty and traversability per terrain type."""
-        return self.filter.metrics()
+        """Difficulty and traversability per terrain type, and the traversability of those who go blindly."""
+        crossed, episodes = self.blind_crossed.tolist()
+        self.blind_crossed = torch.zeros(2)
+        blind = {"traversability/blind": crossed / max(episodes, 1)} if self.blind_probability > 0 else {}
+        return {**self.filter.metrics(), **blind}
 
     def export_state(self) -> dict[str, Tensor]:
         """Particles and counts of the filter."""
@@ -153,13 +172,14 @@ class CurriculumPlacement(Placement):
 
     def state_dict(self) -> dict[str, Any]:
         """Tiles, running trajectories and the filter."""
-        tensors = {name: getattr(self, name).clone() for name in ("tile", "cell", "progress", "commanded", "steps")}
+        tensors = {name: getattr(self, name).clone() for name in TRAJECTORY}
         counters = {name: getattr(self, name) for name in ("samples_to_update", "flat_samples")}
-        return {**tensors, **counters, "filter": self.filter.state_dict()}
+        return {**super().state_dict(), **tensors, **counters, "filter": self.filter.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`."""
-        for name in ("tile", "cell", "progress", "commanded", "steps"):
+        super().load_state_dict(state)
+        for name in (name for name in TRAJECTORY if name in state):
             setattr(self, name, state[name].clone())
         self.samples_to_update, self.flat_samples = state["samples_to_update"], state.get("flat_samples", 0)
         self.filter.load_state_dict(state["filter"])

@@ -62,6 +62,10 @@ class Sensors:
         """Whether a robot's present episode is one in which its map fails, (n,) bool."""
         return torch.zeros(self.cfg.num_envs, dtype=torch.bool)
 
+    def map_worthless(self) -> Tensor:
+        """Whether a robot's map tells it nothing now that it could rely on, (n,) bool."""
+        return torch.zeros(self.cfg.num_envs, dtype=torch.bool)
+
     def metrics(self) -> dict[str, float]:
         """What to log about the sensors."""
         return {}
@@ -173,6 +177,10 @@ class NoisySensors(Sensors):
     def map_failed(self) -> Tensor:
         """Whether a robot's present episode is one in which its map fails, (n,) bool."""
         return self.failures.failed
+
+    def map_worthless(self) -> Tensor:
+        """Whether a robot's map tells it nothing now that it could rely on, (n,) bool."""
+        return self.failures.worthless()
 
     def metrics(self) -> dict[str, float]:
         """The noise schedule, and the fraction of the maps that fail now."""

@@ -82,6 +82,8 @@ class State(RobotState):
     """(n, 3) N on the base's centre of mass."""
     external_torque_w: Tensor
     """(n, 3) N m on the base."""
+    sight: Tensor
+    """(n,) 1 where heights can be relied on, 0 where a Teacher has to do without them (decision 72)."""
     randomization_factor: float
     """c_k of Miki et al.: scales the penalties that come in slowly and the randomisation, 0..1."""
 
@@ -105,7 +107,7 @@ class State(RobotState):
             "external_torque_w": (n, 3),
         }
         zeros = {name: torch.zeros(shape) for name, shape in shapes.items()}
-        return cls(**vars(robot), **zeros, randomization_factor=randomization_factor)
+        return cls(**vars(robot), **zeros, sight=torch.ones(n), randomization_factor=randomization_factor)
 
 
 def push(history: Tensor, newest: Tensor) -> Tensor:

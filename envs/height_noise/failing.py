@@ -10,6 +10,7 @@ import torch
 from einops import rearrange, repeat
 from torch import Tensor
 
+from anymal_policy.layout import RINGS
 from envs.height_noise import shown
 from envs.height_noise.failures import Failure, FailureConfig
 from envs.height_noise.points import Holes
@@ -19,6 +20,8 @@ MEMORY = ("sizes", "turn", "feet", "begins", "ends", "age", "began", "drifted", 
 """What a failing map remembers from one step to the next."""
 NO_STEP = -1
 """Step in which failures begin that do not occur."""
+REACH = RINGS[-1][1]
+"""m from a foot, of its farthest height samples."""
 SHOWN = tuple(Failure._fields.index(name) for name in ("flat", "rise", "shift", "drift", "edge", "wall", "sensor"))
 """Sizes of errors in what the map shows of the ground."""
 
@@ -93,6 +96,17 @@ class MapFailures:
     def active(self) -> Tensor:
         """Robots whose map fails now, (n,) bool."""
         return (self.begins <= self.age) & (self.age < self.ends)
+
+    def worthless(self) -> Tensor:
+        """Robots whose map says nothing of the ground around them now, or nothing true, (n,) bool.
+
+        A map with holes, shadows, lags, drift or walls that are not there is still worth something.
+        """
+        size, began = named(self.sizes), Beginning(*self.began.unbind(-1))
+        way = torch.hypot(self.poses[0, :, 0] - began.x, self.poses[0, :, 1] - began.y)
+        beyond = (size["edge"] > 0) & (way + REACH > size["edge"])
+        lies = torch.stack([size[name] != 0 for name in ("flat", "rise", "shift", "stuck")]).any(0)
+        return self.active() & (lies | beyond | (size["missing"] >= 1))
 
     def stuck(self) -> Tensor:
         """Robots whose samples stay as they are, (n,) bool."""
