@@ -13,8 +13,6 @@ Config = TypeVar("Config")
 
 TEACHER_GROUPS = ("proprio", "extero", "privileged")
 """Observation groups of the Teacher, in the order in which its networks take them."""
-SIGHT = "sight"
-"""Group (n, 1) that says where the Teacher may use the heights, which is taken as it is."""
 STUDENT_GROUPS = ("proprio_noisy", "extero_noisy")
 """Observation groups of the Student, in the order in which its network takes them."""
 LEAST_LEARNING_RATE = 1e-5

@@ -12,7 +12,8 @@ from tensordict import TensorDict
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from agents.config import SIGHT, TEACHER_GROUPS
+from agents.config import TEACHER_GROUPS
+from anymal_policy.layout import SIGHT
 from anymal_policy.mlp import mlp
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.sizes import PAPER, NetworkSizes

@@ -8,7 +8,7 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor
 
-from agents.config import SIGHT, STUDENT_GROUPS, TEACHER_GROUPS, restore
+from agents.config import STUDENT_GROUPS, TEACHER_GROUPS, restore
 from anymal_policy import layout
 from anymal_policy.layout import Term
 from anymal_policy.normalizer import Normalizer
@@ -58,7 +58,10 @@ class Policy:
 
 
 class TeacherPolicy(Policy):
-    """Knows the true heights and the privileged state; has no memory."""
+    """Knows the true heights, where it has sight, and the privileged state; has no memory.
+
+    One that has not learnt to do without heights (decision 72) always has sight.
+    """
 
     groups = TEACHER_GROUPS
 
@@ -67,11 +70,12 @@ class TeacherPolicy(Policy):
         super().__init__(record)
         self.network: Teacher = Teacher(ACTIONS, self.sizes).eval()
         self.network.load_state_dict(record["network"])
+        self.may_be_blind = record["env"].get("blind_probability", 0.0) > 0
 
     @torch.no_grad()
     def act(self, obs: TensorDict) -> Tensor:
         """Actions (n, 16) for the observation groups of n robots."""
-        return self.network(*self.normalized(obs), obs[SIGHT])
+        return self.network(*self.normalized(obs), obs[layout.SIGHT] if self.may_be_blind else 1.0)
 
 
 class StudentPolicy(Policy):

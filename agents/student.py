@@ -8,7 +8,6 @@ import torch
 from tensordict import TensorDict
 from torch import Tensor, nn
 
-from agents.config import SIGHT
 from agents.models import sizes_for
 from anymal_policy import layout
 from anymal_policy.normalizer import Normalizer
@@ -51,7 +50,7 @@ class FrozenTeacher(nn.Module):
         """What the Teacher would do, (..., 16)."""
         proprio = self.groups[0]
         asked = obs.replace({proprio: faster_uphill(obs[proprio], self.uphill)})
-        return self.network(*self.normalized(asked), self.sight * obs[SIGHT])
+        return self.network(*self.normalized(asked), self.sight * obs[layout.SIGHT])
 
     def reset(self, dones: Tensor | None = None, hidden_state: Any = None) -> None:
         """Nothing: it has no memory."""

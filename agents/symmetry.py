@@ -108,7 +108,9 @@ def augment(env: Any, obs: TensorDict | None, actions: Tensor | None) -> tuple[T
     """The batch followed by its mirror image, twice as long: rsl_rl's data_augmentation_func."""
     if obs is not None:
         groups = layout.groups(getattr(env, "own_terms", ()))
-        images = {name: mirror(each, groups[name]) if name in groups else each for name, each in obs.to_dict().items()}
+        images = {
+            name: each if name == layout.SIGHT else mirror(each, groups[name]) for name, each in obs.to_dict().items()
+        }
         obs = torch.cat([obs, TensorDict(images, obs.batch_size)])  # type: ignore
     if actions is not None:
         actions = torch.cat([actions, mirror(actions, layout.ACTION)])

@@ -81,7 +81,7 @@ class AnymalEnv(VecEnv):
         """New episodes for all robots."""
         self._reset(torch.arange(self.num_envs))
         self._command()
-        self.observations = self._observe()
+        self.observations = self.observe()
 
     @property
     def unwrapped(self) -> AnymalEnv:
@@ -116,7 +116,7 @@ class AnymalEnv(VecEnv):
             self._finish(ended, fell)
             self._reset(ended)
             self._command()
-            self.observations = self._observe()
+            self.observations = self.observe()
         return self.observations, reward, done, {"time_outs": time_outs, "falls": fell}
 
     def _act(self, actions: Tensor) -> None:
@@ -209,7 +209,7 @@ class AnymalEnv(VecEnv):
         env_ids = torch.arange(self.num_envs)
         self.simulation.reset(env_ids, qpos, qvel)
         self._forget(env_ids, phase, gait.joint_targets(phase, torch.zeros(self.num_envs, 12), self.cfg.gait))
-        self.observations = self._observe()
+        self.observations = self.observe()
 
     def _forget(self, env_ids: Tensor, phase: Tensor, target: Tensor) -> None:
         """Read the state of these robots from the physics, and fill all their histories with it."""
@@ -227,10 +227,14 @@ class AnymalEnv(VecEnv):
         self._happen("reset", env_ids)
         self.sensors.reset(env_ids, s)
 
-    def _observe(self) -> TensorDict:
-        """All observation groups of the current state, in new tensors."""
+    def _see(self) -> None:
+        """Tell who can rely on heights."""
         if self.cfg.blind_probability > 0:
             self.state.sight = (~(self.placement.blind | self.sensors.map_worthless())).float()
+
+    def observe(self) -> TensorDict:
+        """All observation groups of the current state, in new tensors."""
+        self._see()
         return TensorDict(self.sensors.observe(self.state), batch_size=[self.num_envs])
 
     def metrics(self) -> dict[str, float]:
@@ -283,9 +287,8 @@ class AnymalEnv(VecEnv):
         self.sensors.load_state_dict(state.get("senses", {}))
         self.generator.set_state(state["generator"])
         self.state = State(**{"sight": torch.ones(self.num_envs), **copies(state["state"])})
-        self.observations = TensorDict(
-            {name: group.clone() for name, group in state["observations"].items()}, [self.num_envs]
-        )
+        self.observations = TensorDict(copies(state["observations"]), [self.num_envs])
+        self.observations.setdefault(layout.SIGHT, rearrange(self.state.sight.clone(), "n -> n 1"))
         self.episode_length_buf, self.samples = state["episode_length"].clone(), state["samples"]
         self.metrics_since.drain()
 

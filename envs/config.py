@@ -66,8 +66,9 @@ class EnvConfig:
     noisy_groups: bool = False
     """Observe what a robot would perceive, too: the groups proprio_noisy and extero_noisy, for a Student."""
     blind_probability: float = 0.2
-    """Fraction of a Teacher's episodes without heights, for it to show a Student whose map fails how to do without
-    (decision 72); 0: it never learns that, and shows what it does with heights."""
+    """Fraction of a Teacher's episodes without heights, so that it can show a Student whose map fails how to do without
+    (decision 72); 0, as in the paper: it never learns that, and shows what it does with heights. Given tiles have no
+    such episodes; a Student's is its Teacher's."""
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     """Terrain."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)

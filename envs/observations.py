@@ -59,15 +59,14 @@ def privileged(s: State) -> dict[str, Tensor]:
 
 
 GROUPS = {"proprio": proprio, "extero": extero, "privileged": privileged}
-SIGHT = "sight"
-"""Group (n, 1), unnormalised: 1 where a Teacher may use the heights, 0 where it does without (decision 72)."""
 NOISY = {"proprio_noisy": "proprio", "extero_noisy": "extero"}
 """Group of a Student's observations -> group whose terms it has."""
 
 
 def observe(s: State, own: Sequence[Observation] = ()) -> dict[str, Tensor]:
-    """Every observation group, (n, 133), (n, 208) and (n, 50) float32 and `own` terms, and `SIGHT`, in new tensors."""
-    return {**{name: _filled(name, s, own) for name in GROUPS}, SIGHT: rearrange(s.sight.clone(), "n -> n 1")}
+    """Every observation group, (n, 133), (n, 208), (n, 50) and (n, 1) float32 and `own` terms, in new tensors."""
+    groups = {name: _filled(name, s, own) for name in GROUPS}
+    return {**groups, layout.SIGHT: rearrange(s.sight.clone(), "n -> n 1")}
 
 
 def observe_noisy(perceived: State, own: Sequence[Observation] = ()) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from envs.state import State
 from envs.terrains import TerrainMap, Tile, TrainingBank, build_map
 from envs.terrains.bank import types_for
 
-TRAJECTORY = ("cell", "progress", "commanded", "steps", "blind_crossed")
+TRAJECTORY = ("cell", "progress", "commanded", "steps")
 """What the curriculum's placement remembers of the episodes under way."""
 
 
@@ -91,7 +91,7 @@ class Placement:
 class CurriculumPlacement(Placement):
     """Robots on the tiles that the particle filter finds worth training on; each stays on its type.
 
-    Who has to do without heights is on easier ones, and does not count.
+    Who has to do without heights is on ground that is no harder, and does not count.
     """
 
     def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator, ranks: Ranks) -> None:
@@ -153,8 +153,7 @@ class CurriculumPlacement(Placement):
         """Difficulty and traversability per terrain type, and the traversability of those who go blindly."""
         crossed, episodes = self.blind_crossed.tolist()
         self.blind_crossed = torch.zeros(2)
-        blind = {"traversability/blind": crossed / max(episodes, 1)} if self.blind_probability > 0 else {}
-        return {**self.filter.metrics(), **blind}
+        return {**self.filter.metrics(), **({"traversability/blind": crossed / episodes} if episodes else {})}
 
     def export_state(self) -> dict[str, Tensor]:
         """Particles and counts of the filter."""
@@ -174,13 +173,15 @@ class CurriculumPlacement(Placement):
         """Tiles, running trajectories and the filter."""
         tensors = {name: getattr(self, name).clone() for name in TRAJECTORY}
         counters = {name: getattr(self, name) for name in ("samples_to_update", "flat_samples")}
+        tensors["blind_crossed"] = self.blind_crossed.clone()
         return {**super().state_dict(), **tensors, **counters, "filter": self.filter.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`."""
         super().load_state_dict(state)
-        for name in (name for name in TRAJECTORY if name in state):
+        for name in TRAJECTORY:
             setattr(self, name, state[name].clone())
+        self.blind_crossed = state.get("blind_crossed", torch.zeros(2)).clone()
         self.samples_to_update, self.flat_samples = state["samples_to_update"], state.get("flat_samples", 0)
         self.filter.load_state_dict(state["filter"])
 

@@ -30,7 +30,7 @@ CLEARANCE = 0.2
 LIFT = 0.12
 """m above the ground: a foot shall be lifted so far in mid-swing (decision 66), and beyond it at a price (65)."""
 BLIND_LIFT = 0.2
-"""m, the same of a robot that does without heights: the apex of the gait prior (decision 72)."""
+"""m, the same of a robot that does without heights: as far as the gait prior lifts feet by default (decision 72)."""
 NEAR = sum(points for points, radius in RINGS if radius <= 0.16)
 """Terrain samples of a foot within 0.16 m, the first of all."""
 

@@ -78,10 +78,10 @@ def test_colours_are_far_apart_for_the_colour_blind_too(deficiency: str) -> None
 
 
 def test_the_inverse_undoes_the_normaliser() -> None:
-    normalizer = Normalizer(391)
-    normalizer.mean.normal_()
-    normalizer.var.uniform_(0.1, 2.0)
-    heights = torch.randn(208)
+    normalizer, generator = Normalizer(391), torch.Generator().manual_seed(0)
+    normalizer.mean.normal_(generator=generator)
+    normalizer.var.uniform_(0.5, 2.0, generator=generator)
+    heights = torch.randn(208, generator=generator)
     assert normalizer.inverse(normalizer(heights, HEIGHTS), HEIGHTS).numpy() == pytest.approx(heights.numpy(), abs=1e-5)
 
 

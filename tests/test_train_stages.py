@@ -14,6 +14,7 @@ from refusals import refusal
 from tiny_runs import ALL_STAGES
 
 import train
+from agents import archive
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import PRESETS, RefinementConfig, TeacherConfig, differences, restore
 from envs.anymal import AnymalEnv
@@ -109,6 +110,17 @@ def test_refined_teachers_act_late_and_students_feel_late_too(whole: Path) -> No
     assert student_env(own, teacher, PRESETS["smoke"]).latency == LatencyConfig((0.0, 0.01), (0.0, 0.02))
     args = train.parse(["--stage", "student", "--teacher", str(whole), "--env.latency.action", "0", "0"])
     assert args.env.latency == LatencyConfig((0.0, 0.0), (0.0, 0.02))
+
+
+def test_a_teacher_that_has_not_learnt_to_do_without_heights_shows_nobody_how(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = read_policy(whole / "teacher")
+    del old["env"]["blind_probability"]
+    archive.write(tmp_path / "old.pt", {name: value for name, value in old.items() if name != "hash"})
+    distil = ["--stage", "student", "--teacher", str(tmp_path / "old.pt")]
+    assert train.parse(distil).env.blind_probability == 0.0
+    assert "--env.blind-probability at 0" in refusal(capsys, *distil, "--env.blind-probability", "0.2")
 
 
 def test_a_student_from_before_there_were_delays_goes_on_without(whole: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import torch
-from tensordict import TensorDict
 
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
@@ -126,4 +125,4 @@ def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
     new.state = State(**vars(old.state))
     new.episode_length_buf, new.samples = old.episode_length_buf, old.samples
     new.sensors.reset(torch.zeros(1, dtype=torch.long), new.state)
-    new.observations = TensorDict(new.sensors.observe(new.state), [1])
+    new.observations = new.observe()
