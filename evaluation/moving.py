@@ -30,21 +30,25 @@ class Args:
     """Moving picture to write (.webp)."""
     every: int = 2
     """Take one of so many pictures."""
+    width: int = 640
+    """Pixels; a wider video is made smaller, which smooths what software draws with jagged edges."""
     quality: int = 55
     """0 to 100; more is larger."""
     largest: float = 3.0
     """MB that the picture may have; its quality is lowered until it has no more."""
 
 
-def read_pictures(video: Path, every: int) -> tuple[list[Image.Image], float]:
-    """Every so many-th picture of a video, and how many of them make a second."""
+def read_pictures(video: Path, every: int, width: int) -> tuple[list[Image.Image], float]:
+    """Every so many-th picture of a video, at most `width` pixels wide, and how many of them make a second."""
     if not video.is_file():
         raise ValueError(f"There is no video {video}.")
     frames: Iterator[bytes | dict] = imageio_ffmpeg.read_frames(video)
     meta = next(frames)
     assert isinstance(meta, dict)
+    size = meta["size"]
+    smaller = size if size[0] <= width else (width, round(size[1] * width / size[0]))
     pictures = [
-        Image.frombytes("RGB", meta["size"], frame)
+        Image.frombytes("RGB", size, frame).resize(smaller, Image.Resampling.BOX)
         for number, frame in enumerate(frames)
         if number % every == 0 and isinstance(frame, bytes)
     ]
@@ -68,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Convert; exit code 2 for a video that cannot be read."""
     args = tyro.cli(Args, args=argv, prog="evaluation.moving")
     try:
-        pictures, rate = read_pictures(args.video, args.every)
+        pictures, rate = read_pictures(args.video, args.every, args.width)
         content = shrunk(pictures, rate, args.quality, args.largest * 1e6)
         with whole(args.picture) as part:
             part.write_bytes(content)

@@ -28,6 +28,20 @@ def test_a_video_becomes_a_picture_that_moves_at_half_the_rate(tmp_path: Path) -
         assert picture.info["duration"] == 80
 
 
+def test_a_wide_video_is_made_smaller_in_proportion_each_pixel_the_mean_of_those_it_covers(tmp_path: Path) -> None:
+    video = open_video(tmp_path / "video.mp4", (128, 96), 25)
+    stripes = np.zeros((96, 128, 3), np.uint8)
+    stripes[:, ::2] = 255
+    for _ in range(2):
+        video.send(stripes)
+    video.close()
+    assert moving.main([str(tmp_path / "video.mp4"), str(tmp_path / "picture.webp"), "--width", "64"]) == 0
+    with Image.open(tmp_path / "picture.webp") as picture:
+        assert picture.size == (64, 48)
+        pixels = np.asarray(picture.convert("L"))
+    assert 115 < pixels.mean() < 140 and pixels.std() < 20
+
+
 def test_a_picture_is_made_coarser_until_it_fits(tmp_path: Path, capsys: Any) -> None:
     drawn = np.random.default_rng(0)
     video, out = open_video(tmp_path / "video.mp4", (64, 48), 25), tmp_path / "picture.webp"
