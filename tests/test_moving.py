@@ -79,7 +79,7 @@ def test_a_full_disk_leaves_the_picture_that_was_there(
 ) -> None:
     out = tmp_path / "my picture.webp"
     out.write_bytes(b"the one before")
-    monkeypatch.setattr(moving, "read_pictures", lambda video, every: ([Image.new("RGB", (8, 8))] * 2, 25.0))
+    monkeypatch.setattr(moving, "read_pictures", lambda video, every, width: ([Image.new("RGB", (8, 8))] * 2, 25.0))
     with full_disk():
         assert moving.main(["video.mp4", str(out)]) == 2
     assert "my picture.webp" in capsys.readouterr().err and out.read_bytes() == b"the one before"
