@@ -107,8 +107,8 @@ def refuse_contradictions(args: Args, default: Args) -> None:
         raise ValueError("--stage student distils a Teacher: name its policy file or run directory with --teacher.")
     if args.stage != STUDENT and args.teacher is not None:
         raise ValueError("--teacher is for --stage student: without it the run trains its own Teacher.")
-    if args.stage == STUDENT and args.env.blind_probability > default.env.blind_probability == 0:
-        raise ValueError("This Teacher has not learnt to do without heights: leave --env.blind-probability at 0.")
+    if args.stage == STUDENT and args.env.caution_probability > default.env.caution_probability == 0:
+        raise ValueError("This Teacher has not learnt to walk with caution: leave --env.caution-probability at 0.")
     if args.stage is not None and args.blind:
         raise ValueError(
             "--blind is for a run of all stages; in --stage student, --student.network.no-extero makes it."

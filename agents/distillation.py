@@ -115,7 +115,7 @@ class BeliefDistillation(Distillation):
     def construct_algorithm(obs: TensorDict, env: VecEnv, cfg: dict, device: str) -> BeliefDistillation:
         """Build Student and Teacher around one normaliser."""
         groups, actions = cfg["obs_groups"], env.num_actions
-        blind = not cfg["student"]["network"].extero and env.cfg.blind_probability > 0  # type: ignore  # ours
+        blind = not cfg["student"]["network"].extero
         teacher = FrozenTeacher(obs, groups, "teacher", actions, **cfg["teacher"], blind=blind)
         student = StudentModel(obs, groups, "student", actions, teacher.normalizer, **cfg["student"])
         storage = RolloutStorage("distillation", env.num_envs, cfg["num_steps_per_env"], obs, [actions], device)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from agents.config import TEACHER_GROUPS
-from anymal_policy.layout import SIGHT
+from anymal_policy.layout import CAUTION
 from anymal_policy.mlp import mlp
 from anymal_policy.normalizer import Normalizer
 from anymal_policy.sizes import PAPER, NetworkSizes
@@ -34,7 +34,8 @@ class Features(NamedTuple):
 
 def sizes_for(obs: TensorDict) -> NetworkSizes:
     """Sizes of the paper's networks for these observations, which may have an own task's terms besides."""
-    return NetworkSizes(proprio=obs["proprio"].shape[-1], privileged=obs["privileged"].shape[-1])
+    caution = CAUTION in obs.keys()  # noqa: SIM118  # a TensorDict without `keys` looks for values, not names
+    return NetworkSizes(proprio=obs["proprio"].shape[-1], privileged=obs["privileged"].shape[-1], caution=caution)
 
 
 def read_features(head: nn.Sequential, features: Features) -> Tensor:
@@ -96,10 +97,11 @@ class TeacherModel(MLPModel):
                 parameter.mul_(head_scale)
 
     def normalized(self, obs: TensorDict) -> TensorDict:
-        """The observation groups, each normalised, and sight as it is."""
+        """The observation groups, each normalised, and caution as it is."""
         places = zip(self.obs_groups, self.entries, strict=True)
         groups = {NORMALIZED[group]: self.obs_normalizer(obs[group], entries) for group, entries in places}
-        return TensorDict({**groups, SIGHT: obs[SIGHT]}, obs.batch_size)  # type: ignore  # tensordict types its own sizes too narrowly
+        asked = obs.select(CAUTION, strict=False).to_dict()
+        return TensorDict({**groups, **asked}, obs.batch_size)  # type: ignore  # tensordict types its own sizes too narrowly
 
     def get_latent(  # type: ignore  # rsl_rl types one tensor, and hands on whatever its network takes
         self, obs: TensorDict, masks: Tensor | None = None, hidden_state: HiddenState = None
@@ -109,7 +111,7 @@ class TeacherModel(MLPModel):
         # a TensorDict without `keys` looks for values, not names
         inputs = obs if proprio in obs.keys() else self.normalized(obs)  # noqa: SIM118
         if LATENTS not in inputs.keys():  # noqa: SIM118
-            inputs[LATENTS] = self.mlp.teacher.latents(inputs[extero], inputs[privileged], inputs[SIGHT])
+            inputs[LATENTS] = self.mlp.teacher.latents(inputs[extero], inputs[privileged], inputs.get(CAUTION, 0.0))
         return Features(inputs[proprio], inputs[LATENTS])
 
     def update_normalization(self, obs: TensorDict) -> None:

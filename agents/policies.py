@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -58,24 +59,21 @@ class Policy:
 
 
 class TeacherPolicy(Policy):
-    """Knows the true heights, where it has sight, and the privileged state; has no memory.
-
-    One that has not learnt to do without heights (decision 72) always has sight.
-    """
+    """Knows the true heights and the privileged state; has no memory. Walks with caution where that is asked for."""
 
     groups = TEACHER_GROUPS
 
     def __init__(self, record: dict[str, Any]) -> None:
         """From the record of a policy file."""
         super().__init__(record)
-        self.network: Teacher = Teacher(ACTIONS, self.sizes).eval()
+        sizes = replace(self.sizes, caution=layout.CAUTION in record["network"])
+        self.network: Teacher = Teacher(ACTIONS, sizes).eval()
         self.network.load_state_dict(record["network"])
-        self.may_be_blind = record["env"].get("blind_probability", 0.0) > 0
 
     @torch.no_grad()
     def act(self, obs: TensorDict) -> Tensor:
         """Actions (n, 16) for the observation groups of n robots."""
-        return self.network(*self.normalized(obs), obs[layout.SIGHT] if self.may_be_blind else 1.0)
+        return self.network(*self.normalized(obs), obs.get(layout.CAUTION, 0.0))
 
 
 class StudentPolicy(Policy):

@@ -32,12 +32,12 @@ class FrozenTeacher(nn.Module):
     ) -> None:
         """Blank, until a trained Teacher's tensors are loaded; `uphill` is the exponent of `faster_uphill`.
 
-        Where it shall be `blind` it always labels without heights.
+        For a `blind` Student it always walks with caution, if it has learnt that.
         """
         super().__init__()
         self.groups = obs_groups[obs_set]
         self.sizes = [obs[group].shape[-1] for group in self.groups]
-        self.uphill, self.sight = uphill, 0.0 if blind else 1.0
+        self.uphill, self.blind = uphill, blind
         self.network = Teacher(output_dim, sizes_for(obs)).requires_grad_(False)
         self.normalizer = Normalizer(sum(self.sizes), until=0)
 
@@ -50,7 +50,7 @@ class FrozenTeacher(nn.Module):
         """What the Teacher would do, (..., 16)."""
         proprio = self.groups[0]
         asked = obs.replace({proprio: faster_uphill(obs[proprio], self.uphill)})
-        return self.network(*self.normalized(asked), self.sight * obs[layout.SIGHT])
+        return self.network(*self.normalized(asked), 1.0 if self.blind else obs.get(layout.CAUTION, 0.0))
 
     def reset(self, dones: Tensor | None = None, hidden_state: Any = None) -> None:
         """Nothing: it has no memory."""

@@ -109,7 +109,7 @@ def augment(env: Any, obs: TensorDict | None, actions: Tensor | None) -> tuple[T
     if obs is not None:
         groups = layout.groups(getattr(env, "own_terms", ()))
         images = {
-            name: each if name == layout.SIGHT else mirror(each, groups[name]) for name, each in obs.to_dict().items()
+            name: each if name == layout.CAUTION else mirror(each, groups[name]) for name, each in obs.to_dict().items()
         }
         obs = torch.cat([obs, TensorDict(images, obs.batch_size)])  # type: ignore
     if actions is not None:

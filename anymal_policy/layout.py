@@ -132,9 +132,9 @@ def groups(own: Sequence[Term] = ()) -> dict[str, tuple[Term, ...]]:
 GROUPS = groups()
 """Terms of each observation group without own ones."""
 
-SIGHT = "sight"
-"""Group beside them, (n, 1): 1 where a Teacher may rely on the heights, 0 where it does without (decision 72); taken as
-it is, without normalisation."""
+CAUTION = "caution"
+"""Group that a Teacher may have beside them, (n, 1): 1 where it shall walk as one whose map says nothing (decision 72);
+taken as it is, without normalisation."""
 
 
 def group_places(own: Sequence[Term] = ()) -> dict[str, slice]:

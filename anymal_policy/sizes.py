@@ -27,6 +27,8 @@ class NetworkSizes:
     """Hidden layers of the privileged encoder g_p."""
     privileged_latent: int = 24
     """Entries of the latent l_priv of the privileged state."""
+    caution: bool = False
+    """Shift l_priv where caution is asked for (decision 72)."""
     head_hidden: tuple[int, ...] = (256, 160, 128)
     """Hidden layers of the head, which acts."""
     memory_layers: int = 2

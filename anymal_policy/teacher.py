@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
@@ -9,6 +11,9 @@ from torch import Tensor, nn
 from anymal_policy.layout import ACTION, size
 from anymal_policy.mlp import mlp
 from anymal_policy.sizes import PAPER, NetworkSizes
+
+CAUTION_SCALE = 0.5
+"""Standard deviation of what is added to l_priv for caution at the start: enough to be told from l_priv itself."""
 
 
 class HeightEncoder(nn.Module):
@@ -35,21 +40,32 @@ class Teacher(nn.Module):
         self.height_encoder = HeightEncoder(sizes)
         self.privileged_encoder = mlp(sizes.privileged, *sizes.privileged_hidden, sizes.privileged_latent)
         self.head = mlp(sizes.proprio + sizes.belief, *sizes.head_hidden, num_actions)
+        shift = CAUTION_SCALE * torch.randn(sizes.privileged_latent) if sizes.caution else None
+        self.caution = None if shift is None else nn.Parameter(shift)
 
-    def forward(self, proprio: Tensor, extero: Tensor, privileged: Tensor, sight: Tensor | float = 1.0) -> Tensor:
+    def forward(self, proprio: Tensor, extero: Tensor, privileged: Tensor, caution: Tensor | float = 0.0) -> Tensor:
         """Actions (..., num_actions) for normalised observations (..., 133), (..., 208) and (..., 50).
 
-        Where `sight` (..., 1) is 0 instead of 1 it acts without heights.
+        Where `caution` (..., 1) is 1 it walks as one whose map says nothing, if it has learnt that.
         """
-        return self.head(self.embed(proprio, extero, privileged, sight))
+        return self.head(self.embed(proprio, extero, privileged, caution))
 
-    def embed(self, proprio: Tensor, extero: Tensor, privileged: Tensor, sight: Tensor | float = 1.0) -> Tensor:
+    def embed(self, proprio: Tensor, extero: Tensor, privileged: Tensor, caution: Tensor | float = 0.0) -> Tensor:
         """What the head reads, (..., 253): proprioception, l_e and l_priv."""
-        return torch.cat([proprio, self.latents(extero, privileged, sight)], dim=-1)
+        return torch.cat([proprio, self.latents(extero, privileged, caution)], dim=-1)
 
-    def latents(self, extero: Tensor, privileged: Tensor, sight: Tensor | float = 1.0) -> Tensor:
-        """Latents l_e and l_priv together, (..., 120), of normalised observations (..., 208) and (..., 50).
+    def latents(self, extero: Tensor, privileged: Tensor, caution: Tensor | float = 0.0) -> Tensor:
+        """Latents l_e and l_priv together, (..., 120), of normalised observations (..., 208) and (..., 50)."""
+        l_priv = self.privileged_encoder(privileged)
+        if self.caution is not None:
+            l_priv = l_priv + caution * self.caution
+        return torch.cat([self.height_encoder(extero), l_priv], dim=-1)
 
-        Without `sight` l_e is 0, as a Student's gated l_e is behind a closed gate.
-        """
-        return torch.cat([self.height_encoder(extero) * sight, self.privileged_encoder(privileged)], dim=-1)
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        """Load the tensors of a Teacher that may have learnt caution or not, as this one may."""
+        name = f"{prefix}caution"
+        if self.caution is None:
+            state_dict.pop(name, None)
+        else:
+            state_dict.setdefault(name, self.caution.detach().clone())
+        super()._load_from_state_dict(state_dict, prefix, *args)

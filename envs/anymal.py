@@ -146,7 +146,7 @@ class AnymalEnv(VecEnv):
             friction=s.friction,
             external_force_w=s.external_force_w,
             external_torque_w=s.external_torque_w,
-            sight=s.sight,
+            caution=s.caution,
             randomization_factor=curriculum_factor(self.samples, cfg.curriculum),
         )
         self.sensors.sense(self.state, self.samples)
@@ -227,15 +227,20 @@ class AnymalEnv(VecEnv):
         self._happen("reset", env_ids)
         self.sensors.reset(env_ids, s)
 
-    def _see(self) -> None:
-        """Tell who can rely on heights."""
-        if self.cfg.blind_probability > 0:
-            self.state.sight = (~(self.placement.blind | self.sensors.map_worthless())).float()
+    def _judge(self) -> None:
+        """Say who shall walk with caution."""
+        if self.cfg.caution_probability > 0:
+            self.state.caution = (self.placement.cautious | self.sensors.map_worthless()).float()
+
+    def _groups(self, s: State, env_ids: Tensor | slice = slice(None)) -> dict[str, Tensor]:
+        """All observation groups of these robots, whose state alone is `s`, in new tensors."""
+        caution = {layout.CAUTION: rearrange(s.caution.clone(), "n -> n 1")} if self.cfg.caution_probability > 0 else {}
+        return {**self.sensors.observe(s, env_ids), **caution}
 
     def observe(self) -> TensorDict:
         """All observation groups of the current state, in new tensors."""
-        self._see()
-        return TensorDict(self.sensors.observe(self.state), batch_size=[self.num_envs])
+        self._judge()
+        return TensorDict(self._groups(self.state), batch_size=[self.num_envs])
 
     def metrics(self) -> dict[str, float]:
         """Means over everything since the last call, by name; empties them."""
@@ -286,9 +291,8 @@ class AnymalEnv(VecEnv):
         self.placement.load_state_dict(state["placement"])
         self.sensors.load_state_dict(state.get("senses", {}))
         self.generator.set_state(state["generator"])
-        self.state = State(**{"sight": torch.ones(self.num_envs), **copies(state["state"])})
+        self.state = State(**{"caution": torch.zeros(self.num_envs), **copies(state["state"])})
         self.observations = TensorDict(copies(state["observations"]), [self.num_envs])
-        self.observations.setdefault(layout.SIGHT, rearrange(self.state.sight.clone(), "n -> n 1"))
         self.episode_length_buf, self.samples = state["episode_length"].clone(), state["samples"]
         self.metrics_since.drain()
 

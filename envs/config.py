@@ -65,10 +65,10 @@ class EnvConfig:
     """Actions are clipped to +- this."""
     noisy_groups: bool = False
     """Observe what a robot would perceive, too: the groups proprio_noisy and extero_noisy, for a Student."""
-    blind_probability: float = 0.2
-    """Fraction of a Teacher's episodes without heights, so that it can show a Student whose map fails how to do without
-    (decision 72); 0, as in the paper: it never learns that, and shows what it does with heights. Given tiles have no
-    such episodes; a Student's is its Teacher's."""
+    caution_probability: float = 0.3
+    """Fraction of a Teacher's episodes in which it walks as one whose map says nothing, so that it can show that to a
+    Student whose map fails (decision 72); 0, as in the paper: it never learns that. Given tiles have no such episodes;
+    a Student's is its Teacher's."""
     terrain: TerrainConfig = field(default_factory=TerrainConfig)
     """Terrain."""
     curriculum: CurriculumConfig = field(default_factory=CurriculumConfig)
@@ -104,8 +104,8 @@ class EnvConfig:
             raise ValueError(f"A seed is a number from 0 to {LARGEST_SEED - 1}, not {self.seed}.")
         if not 0 <= self.terrain.border < self.terrain.tile_size / 2:
             raise ValueError("--env.terrain.border must be at least 0, and less than half the tile's size.")
-        if not 0 <= self.blind_probability < 1:
-            raise ValueError(f"--env.blind-probability must be 0 or more, and below 1, not {self.blind_probability}.")
+        if not 0 <= self.caution_probability <= 1:
+            raise ValueError(f"--env.caution-probability must be from 0 to 1, not {self.caution_probability}.")
         if self.linear_variance <= 0:
             raise ValueError("--env.linear-variance must be above 0: it is a squared velocity in (m/s)^2.")
         self.solver.require_step(self.dt / self.decimation)
@@ -128,10 +128,10 @@ RENAMED = {
 
 
 def as_recorded(env: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a policy's record; what it does not name was PD drives, spheres, sight, no reward."""
+    """The settings of a policy's record; what it does not name was PD drives, spheres, no caution, no reward."""
     env = {**renamed(env), **({"own": env["own"]} if "own" in env else {})}
     rewards = dict.fromkeys(RewardWeights.__dataclass_fields__, 0.0) | env.get("rewards", {})
-    return {"drive": asdict(PD), "shapes": "spheres", "blind_probability": 0.0, **env, "rewards": rewards}
+    return {"drive": asdict(PD), "shapes": "spheres", "caution_probability": 0.0, **env, "rewards": rewards}
 
 
 def renamed(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -56,8 +56,8 @@ class EpisodicEnv(AnymalEnv):
     def _reset(self, env_ids: Tensor) -> None:
         """Keep the observations (m, size) that these robots' episodes end with, then start new ones."""
         if len(env_ids) > 0:
-            self._see()
-            self.last_seen = self.sensors.observe(take(self.state, env_ids), env_ids)
+            self._judge()
+            self.last_seen = self._groups(take(self.state, env_ids), env_ids)
         super()._reset(env_ids)
 
 
@@ -70,7 +70,7 @@ def observation_space(cfg: EnvConfig) -> spaces.Dict:
     """The observation groups of one robot, raw SI values in the order of `anymal_policy.layout`."""
     sizes = {name: layout.size(terms) for name, terms in layout.groups(terms_of(cfg.own)).items()}
     sizes |= {noisy: sizes[name] for noisy, name in observations.NOISY.items() if cfg.noisy_groups}
-    sizes[layout.SIGHT] = 1
+    sizes |= {layout.CAUTION: 1} if cfg.caution_probability > 0 else {}
     return spaces.Dict({name: spaces.Box(-np.inf, np.inf, (size,), np.float32) for name, size in sizes.items()})
 
 

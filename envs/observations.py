@@ -64,9 +64,8 @@ NOISY = {"proprio_noisy": "proprio", "extero_noisy": "extero"}
 
 
 def observe(s: State, own: Sequence[Observation] = ()) -> dict[str, Tensor]:
-    """Every observation group, (n, 133), (n, 208), (n, 50) and (n, 1) float32 and `own` terms, in new tensors."""
-    groups = {name: _filled(name, s, own) for name in GROUPS}
-    return {**groups, layout.SIGHT: rearrange(s.sight.clone(), "n -> n 1")}
+    """Every observation group, (n, 133), (n, 208) and (n, 50) float32 and `own` terms, in new tensors."""
+    return {name: _filled(name, s, own) for name in GROUPS}
 
 
 def observe_noisy(perceived: State, own: Sequence[Observation] = ()) -> dict[str, Tensor]:

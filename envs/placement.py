@@ -34,7 +34,7 @@ class Placement:
         self.both_ways = torch.tensor([tile.both_ways for tile in terrain.tiles])
         self.paths = torch.tensor([math.inf if tile.path is None else tile.path for tile in terrain.tiles])
         self.tile = torch.arange(cfg.num_envs) % len(terrain.tiles)
-        self.blind = torch.zeros(cfg.num_envs, dtype=torch.bool)
+        self.cautious = torch.zeros(cfg.num_envs, dtype=torch.bool)
 
     def start(self, env_ids: Tensor) -> tuple[Tensor, Tensor]:
         """Start points in the world (m, 3) m and headings (m,) rad for new episodes of these robots."""
@@ -80,18 +80,18 @@ class Placement:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that resuming needs."""
-        return {"tile": self.tile.clone(), "blind": self.blind.clone()}
+        return {"tile": self.tile.clone(), "cautious": self.cautious.clone()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`."""
         self.tile = state["tile"].clone()
-        self.blind = state.get("blind", torch.zeros_like(self.blind)).clone()
+        self.cautious = state.get("cautious", torch.zeros_like(self.cautious)).clone()
 
 
 class CurriculumPlacement(Placement):
     """Robots on the tiles that the particle filter finds worth training on; each stays on its type.
 
-    Who has to do without heights is on ground that is no harder, and does not count.
+    In some episodes, drawn for each, a Teacher shall walk with caution.
     """
 
     def __init__(self, cfg: EnvConfig, bank: TrainingBank, generator: torch.Generator, ranks: Ranks) -> None:
@@ -106,17 +106,14 @@ class CurriculumPlacement(Placement):
         self.steps = torch.zeros(cfg.num_envs)
         self.samples_to_update = cfg.curriculum.update_samples
         self.flat_samples = cfg.curriculum.flat_samples
-        self.blind_probability = 0.0 if cfg.noisy_groups else cfg.blind_probability
-        self.blind_crossed = torch.zeros(2)
+        self.caution = 0.0 if cfg.noisy_groups else cfg.caution_probability
 
     def _choose(self, env_ids: Tensor) -> None:
         cells, self.cell[env_ids] = self.filter.draw(self.type[env_ids], self.generator)
         if self.flat_samples > 0:
             cells, self.cell[env_ids] = torch.zeros_like(cells), 0
-        if self.blind_probability > 0:
-            self.blind[env_ids] = torch.rand(len(env_ids), generator=self.generator) < self.blind_probability
-            easier = ((cells + 1) * torch.rand(len(env_ids), 1, generator=self.generator)).long()
-            cells = torch.where(self.blind[env_ids].unsqueeze(-1), easier, cells)
+        if self.caution > 0:
+            self.cautious[env_ids] = torch.rand(len(env_ids), generator=self.generator) < self.caution
         self.tile[env_ids] = torch.from_numpy(self.bank.tile_index(self.type[env_ids].numpy(), cells.numpy()))
 
     def observe(self, s: State) -> None:
@@ -133,9 +130,7 @@ class CurriculumPlacement(Placement):
         label, usable = progress_label(
             self.progress[env_ids] / steps, self.commanded[env_ids] / steps, fell, self.cfg.curriculum
         )
-        blindly = usable & self.blind[env_ids]
-        self.blind_crossed += torch.stack([(label & blindly).sum(), blindly.sum()])
-        usable = usable & fair & ~self.blind[env_ids]
+        usable = usable & fair
         self.filter.record(self.type[env_ids][usable], self.cell[env_ids][usable], label[usable])
         self.progress[env_ids], self.commanded[env_ids], self.steps[env_ids] = 0.0, 0.0, 0.0
 
@@ -150,10 +145,8 @@ class CurriculumPlacement(Placement):
             self.samples_to_update += self.cfg.curriculum.update_samples
 
     def metrics(self) -> dict[str, float]:
-        """Difficulty and traversability per terrain type, and the traversability of those who go blindly."""
-        crossed, episodes = self.blind_crossed.tolist()
-        self.blind_crossed = torch.zeros(2)
-        return {**self.filter.metrics(), **({"traversability/blind": crossed / episodes} if episodes else {})}
+        """Difficulty and traversability per terrain type."""
+        return self.filter.metrics()
 
     def export_state(self) -> dict[str, Tensor]:
         """Particles and counts of the filter."""
@@ -173,7 +166,6 @@ class CurriculumPlacement(Placement):
         """Tiles, running trajectories and the filter."""
         tensors = {name: getattr(self, name).clone() for name in TRAJECTORY}
         counters = {name: getattr(self, name) for name in ("samples_to_update", "flat_samples")}
-        tensors["blind_crossed"] = self.blind_crossed.clone()
         return {**super().state_dict(), **tensors, **counters, "filter": self.filter.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -181,7 +173,6 @@ class CurriculumPlacement(Placement):
         super().load_state_dict(state)
         for name in TRAJECTORY:
             setattr(self, name, state[name].clone())
-        self.blind_crossed = state.get("blind_crossed", torch.zeros(2)).clone()
         self.samples_to_update, self.flat_samples = state["samples_to_update"], state.get("flat_samples", 0)
         self.filter.load_state_dict(state["filter"])
 

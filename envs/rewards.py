@@ -29,10 +29,12 @@ CLEARANCE = 0.2
 """m above every terrain sample beyond which lifting a swing foot is penalised (S7)."""
 LIFT = 0.12
 """m above the ground: a foot shall be lifted so far in mid-swing (decision 66), and beyond it at a price (65)."""
-BLIND_LIFT = 0.2
-"""m, the same of a robot that does without heights: as far as the gait prior lifts feet by default (decision 72)."""
+CAUTIOUS_LIFT = 0.22
+"""m, the same where a Teacher walks with caution: over the risers that a robot shall climb unseen (decision 72)."""
 NEAR = sum(points for points, radius in RINGS if radius <= 0.16)
 """Terrain samples of a foot within 0.16 m, the first of all."""
+UNDER = RINGS[0][0]
+"""Terrain samples of a foot within 0.08 m."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,11 @@ class RewardWeights:
     """Not in S7: joints away from their default position while the robot stands (decision 42)."""
     power: float = 2e-4
     """Not in S7: mechanical power of all joints (decision 65)."""
-    foot_lift: float = 1.0
-    """Not in S7: feet lifted more than 0.12 m over all terrain samples around them (decision 65), blindly 0.2 m."""
-    swing_height: float = 2.0
-    """Not in S7: swing feet below 0.12 m, blindly 0.2 m, times the gait prior's profile, over the ground near them
-    (decision 66)."""
+    foot_lift: float = 3.0
+    """Not in S7: feet lifted more than 0.12 m over all terrain samples around them (decision 65), with caution 0.22."""
+    swing_height: float = 5.0
+    """Not in S7: swing feet below 0.12 m over the ground near them, with caution 0.22 m over that under them, times the
+    gait prior's profile (decisions 66, 72)."""
 
     def __post_init__(self) -> None:
         """Refuse rewards that are always 0."""
@@ -185,24 +187,25 @@ def power(s: State) -> Tensor:
     return -s.randomization_factor * (s.joint_torque * s.joint_velocity).abs().sum(-1)
 
 
-def apex(s: State) -> Tensor:
-    """How far feet shall be lifted, (n, 1) m."""
-    return torch.where(s.sight > 0, LIFT, BLIND_LIFT).unsqueeze(-1)
-
-
 def foot_lift(s: State) -> Tensor:
-    """Height of the feet's soles, m, beyond their apex over the highest terrain sample around each, summed."""
-    return -(-s.height_samples.amax(-1) - apex(s)).clamp(min=0).sum(-1)
+    """Height of the feet's soles, m, beyond LIFT, or CAUTIOUS_LIFT, over the highest terrain sample around each, summed
+    over the feet."""
+    limit = torch.where(s.caution > 0, CAUTIOUS_LIFT, LIFT).unsqueeze(-1)
+    return -(-s.height_samples.amax(-1) - limit).clamp(min=0).sum(-1)
 
 
 def swing_height(s: State) -> Tensor:
-    """How far, m, the soles are below the gait prior's swing up to their apex, over the highest terrain near each.
+    """How far, m, the soles are below the gait prior's swing with LIFT as its apex, over the highest terrain near each,
+    and with caution below one with CAUTIOUS_LIFT, over the ground under each.
 
     Each foot counts by how far its swing has risen, 0..1. A robot that cannot see a riser gets over it if its feet are
     lifted anyway.
     """
-    rise, height = foot_lift_profile(s.phase, 1.0), -s.height_samples[..., :NEAR].amax(-1)
-    return -(rise * (apex(s) * rise - height).clamp(min=0)).sum(-1) * (s.base_frequency > 0)
+    rise = foot_lift_profile(s.phase, 1.0)
+    near, under = (-s.height_samples[..., :points].amax(-1) for points in (NEAR, UNDER))
+    unseen = (CAUTIOUS_LIFT * rise - under) * s.caution.unsqueeze(-1)
+    missing = torch.maximum(LIFT * rise - near, unseen).clamp(min=0)
+    return -(rise * missing).sum(-1) * (s.base_frequency > 0)
 
 
 TERMS: dict[str, OfState] = {item.name: globals()[item.name] for item in fields(RewardWeights)}

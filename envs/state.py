@@ -82,8 +82,8 @@ class State(RobotState):
     """(n, 3) N on the base's centre of mass."""
     external_torque_w: Tensor
     """(n, 3) N m on the base."""
-    sight: Tensor
-    """(n,) 1 where heights can be relied on, 0 where a Teacher has to do without them (decision 72)."""
+    caution: Tensor
+    """(n,) 1 where a Teacher shall walk as one whose map says nothing (decision 72), else 0."""
     randomization_factor: float
     """c_k of Miki et al.: scales the penalties that come in slowly and the randomisation, 0..1."""
 
@@ -105,9 +105,10 @@ class State(RobotState):
             "friction": (n, 4),
             "external_force_w": (n, 3),
             "external_torque_w": (n, 3),
+            "caution": (n,),
         }
         zeros = {name: torch.zeros(shape) for name, shape in shapes.items()}
-        return cls(**vars(robot), **zeros, sight=torch.ones(n), randomization_factor=randomization_factor)
+        return cls(**vars(robot), **zeros, randomization_factor=randomization_factor)
 
 
 def push(history: Tensor, newest: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ class FakeConfig:
     seed: int = 1
     threads: int = 1
     noisy_groups: bool = False
-    blind_probability: float = 0.0
+    caution_probability: float = 0.0
     dt: float = 0.02
 
 
@@ -95,7 +95,8 @@ class FakeEnv(VecEnv):
 
     def _observe(self) -> TensorDict:
         groups = {name: torch.randn(self.num_envs, size, generator=self.generator) for name, size in SIZES.items()}
-        groups["sight"] = torch.ones(self.num_envs, 1)
+        if self.cfg.caution_probability > 0:
+            groups["caution"] = torch.zeros(self.num_envs, 1)
         if self.cfg.noisy_groups:
             for name in ("proprio", "extero"):
                 noise = torch.randn(self.num_envs, SIZES[name], generator=self.generator)

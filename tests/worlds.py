@@ -97,7 +97,7 @@ ENTRIES = {
     "friction": (4,),
     "external_force_w": (3,),
     "external_torque_w": (3,),
-    "sight": (),
+    "caution": (),
 }
 """Shape of each quantity of a state, without the robots' axis."""
 
@@ -110,7 +110,6 @@ def state(count: int = 1, randomization_factor: float = 1.0, **quantities: Any) 
     assert ENTRIES.keys() | {"randomization_factor"} == {field.name for field in fields(State)}
     values = {name: torch.zeros(count, *shape) for name, shape in ENTRIES.items()}
     values["base_quaternion"][:], values["gravity_b"][:] = UPRIGHT, torch.tensor([0.0, 0.0, -1.0])
-    values["sight"][:] = 1.0
     if "linear_velocity_b" in quantities:
         quantities = {"linear_velocity_yaw": quantities["linear_velocity_b"], **quantities}
     for name, value in quantities.items():
