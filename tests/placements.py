@@ -15,13 +15,13 @@ from envs.terrains import Tile
 SLOPES = TerrainConfig(types=("flat", "slope_up"), tile_size=5.0)
 
 
-def curriculum(num_envs: int = 1, seed: int = 0, blind: float = 0.0, **changes: Any) -> CurriculumPlacement:
-    """Robots under a curriculum on flat ground and slopes, a fraction of them without heights."""
+def curriculum(num_envs: int = 1, seed: int = 0, caution: float = 0.0, **changes: Any) -> CurriculumPlacement:
+    """Robots under a curriculum on flat ground and slopes, a fraction of them with caution."""
     cfg = EnvConfig(
         num_envs=num_envs,
         terrain=SLOPES,
         curriculum=replace(CurriculumConfig(), **changes),
-        blind_probability=blind,
+        caution_probability=caution,
     )
     placement = make_placement(cfg, None, torch.Generator().manual_seed(seed))
     assert isinstance(placement, CurriculumPlacement)

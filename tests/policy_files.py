@@ -10,6 +10,7 @@ import torch
 from agents import archive
 from anymal_policy import contract, layout
 from anymal_policy.normalizer import Normalizer
+from anymal_policy.sizes import PAPER, NetworkSizes
 from anymal_policy.student import Student, StudentConfig
 from anymal_policy.teacher import Teacher
 from envs.config import EnvConfig
@@ -33,7 +34,7 @@ def write_student(path: Path, env: EnvConfig, cfg: StudentConfig | None = None) 
     archive.write(path, record)
 
 
-def write_policy(path: Path, env: EnvConfig) -> None:
+def write_policy(path: Path, env: EnvConfig, sizes: NetworkSizes = PAPER) -> None:
     """A Teacher that was trained in `env` for no time at all."""
     torch.manual_seed(0)
     width = sum(layout.size(layout.GROUPS[group]) for group in ("proprio", "extero", "privileged"))
@@ -42,7 +43,7 @@ def write_policy(path: Path, env: EnvConfig) -> None:
         "task": "anymal_rough",
         "env": env,
         "agent": {},
-        "network": Teacher(16).state_dict(),
+        "network": Teacher(16, sizes).state_dict(),
         "critic": {},
         "normalizer": Normalizer(width).state_dict(),
         "std": {},

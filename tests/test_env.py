@@ -35,7 +35,7 @@ def turn_over(env: AnymalEnv, row: int) -> None:
 def test_spaces_have_the_sizes_that_the_agents_expect() -> None:
     env = environment(3)
     groups = {name: tuple(group.shape) for name, group in env.get_observations().items()}
-    assert groups == {"proprio": (3, 133), "extero": (3, 208), "privileged": (3, 50), "sight": (3, 1)}
+    assert groups == {"proprio": (3, 133), "extero": (3, 208), "privileged": (3, 50), "caution": (3, 1)}
     assert (env.num_actions, env.num_envs, env.max_episode_length) == (16, 3, 1000)
     _, reward, done, extras = env.step(torch.zeros(3, 16))
     for value, dtype in ((reward, torch.float32), (done, torch.bool), (extras["time_outs"], torch.bool)):
@@ -78,7 +78,7 @@ def test_looking_changes_nothing() -> None:
 
 
 def test_reward_is_the_sum_of_the_weighted_terms_and_a_fall_costs_once() -> None:
-    env = environment(2, **TAME)
+    env = environment(2, **TAME, rewards=replace(rewards.RewardWeights(), foot_lift=0.0))  # it falls from 3 m
     turn_over(env, 1)
     _, reward, done, _ = env.step(torch.zeros(2, 16))
     assert done.tolist() == [False, True]

@@ -99,7 +99,7 @@ def test_normaliser_counts_every_sample_once_and_after_the_update() -> None:
     alg.update()
     assert alg.actor.obs_normalizer.count.item() == 8 * CFG.num_steps_per_env  # type: ignore
     torch.testing.assert_close(alg.actor.obs_normalizer.mean[:133], raw.flatten(0, 1).mean(dim=0))  # type: ignore
-    assert set(alg.storage.observations.keys()) == {"proprio", "extero", "privileged", "sight"}
+    assert set(alg.storage.observations.keys()) == {"proprio", "extero", "privileged"}
 
 
 def test_normaliser_stops_learning_after_its_samples() -> None:

@@ -45,17 +45,17 @@ def seen(env: AnymalEnv, term: str, group: str = "proprio_noisy") -> Tensor:
 
 
 def test_the_groups_are_there_only_on_request() -> None:
-    assert set(environment(2).get_observations().keys()) == {"proprio", "extero", "privileged", "sight"}
+    assert set(environment(2).get_observations().keys()) == {"proprio", "extero", "privileged", "caution"}
     groups = environment(2, **NOISY).get_observations()
     assert (groups["proprio_noisy"].shape, groups["extero_noisy"].shape) == ((2, 133), (2, 208))
     assert groups["proprio_noisy"].dtype == groups["extero_noisy"].dtype == torch.float32
 
 
 def test_noise_changes_nothing_but_what_is_perceived() -> None:
-    """But for who is not commanded: whether that robot stands is for its own sensors to say. A Teacher's blind
+    """But for who is not commanded: whether that robot stands is for its own sensors to say. A Teacher's cautious
     episodes are none of a Student's."""
     noise = replace(NOISY["height_noise"], failures=NEVER)  # failed maps count in the curriculum
-    wild = WILD | {"blind_probability": 0.0, "commands": CommandConfig(fixed=(0.7, 0.0, 0.0))}
+    wild = WILD | {"caution_probability": 0.0, "commands": CommandConfig(fixed=(0.7, 0.0, 0.0))}
     quiet, noisy = environment(6, **wild), environment(6, **wild, noisy_groups=True, height_noise=noise)
     assert same(rollout(quiet, 60), rollout(noisy, 60, clean=True))
     assert torch.equal(quiet.generator.get_state(), noisy.generator.get_state())

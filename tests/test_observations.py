@@ -39,7 +39,6 @@ def test_groups_have_the_sizes_of_the_paper() -> None:
         "proprio": (N, 133),
         "extero": (N, 208),
         "privileged": (N, 50),
-        "sight": (N, 1),
     }
     assert all(group.dtype == torch.float32 for group in groups.values())
 

@@ -194,7 +194,7 @@ def test_measured_observations_join_proprioception_and_all_others_the_privileged
     obs = env.get_observations()
     assert {name: group.shape[-1] for name, group in obs.items()} == {
         "proprio": 137, "extero": 208, "privileged": 51, "proprio_noisy": 137, "extero_noisy": 208,
-        "sight": 1,
+        "caution": 1,
     }  # fmt: skip
     assert torch.equal(obs["proprio"][:, 133:], env.state.foot_contact)
     assert torch.equal(obs["privileged"][:, 50], env.state.linear_velocity_b.norm(dim=-1))

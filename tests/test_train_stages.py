@@ -112,15 +112,15 @@ def test_refined_teachers_act_late_and_students_feel_late_too(whole: Path) -> No
     assert args.env.latency == LatencyConfig((0.0, 0.0), (0.0, 0.02))
 
 
-def test_a_teacher_that_has_not_learnt_to_do_without_heights_shows_nobody_how(
+def test_a_teacher_that_has_not_learnt_caution_shows_it_to_nobody(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     old = read_policy(whole / "teacher")
-    del old["env"]["blind_probability"]
+    del old["env"]["caution_probability"], old["network"]["caution"]
     archive.write(tmp_path / "old.pt", {name: value for name, value in old.items() if name != "hash"})
     distil = ["--stage", "student", "--teacher", str(tmp_path / "old.pt")]
-    assert train.parse(distil).env.blind_probability == 0.0
-    assert "--env.blind-probability at 0" in refusal(capsys, *distil, "--env.blind-probability", "0.2")
+    assert train.parse(distil).env.caution_probability == 0.0
+    assert "--env.caution-probability at 0" in refusal(capsys, *distil, "--env.caution-probability", "0.2")
 
 
 def test_a_student_from_before_there_were_delays_goes_on_without(whole: Path) -> None:
