@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     try:
         args = parse(argv)
+        distributed.choose(args.device, args.processes)
     except (ValueError, OSError) as error:
         return fail(error, 2)
     try:
@@ -142,7 +143,9 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     torch.set_num_threads(args.env.threads)
     env = AnymalEnv(own, ranks=Ranks(distributed.rank(), ranks, distributed.total))
     cfg: Any = getattr(args, CONFIG[args.now])
-    runner = RUNNERS[args.now](env, cfg, args.task, folder, resolve_precision(cfg.precision), args.logger)
+    runner = RUNNERS[args.now](
+        env, cfg, args.task, folder, resolve_precision(cfg.precision, distributed.device()), args.logger
+    )
     if args.record is not None:
         runner.restore(args.record)
         note_versions(args.record["versions"], runner.versions)
@@ -154,9 +157,8 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     if policy is not None:
         note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
-    print(
-        f"Training a {args.now} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {runner.precision}."
-    )
+    arithmetic = runner.precision if distributed.device() == "cpu" else f"{runner.precision} on {distributed.device()}"
+    print(f"Training a {args.now} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {arithmetic}.")
     return runner
 
 

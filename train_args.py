@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
@@ -18,18 +17,17 @@ from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, Teac
 from envs.config import EnvConfig
 from envs.tasks import DEFAULT, split, task_config
 from system.console import say
+from train_cores import fresh_processes, usable_cores
 from train_flags import HELP_ALL, Flags, explained, short_help
 from train_stages import going_on, recorded_env, refined_env, sized, student_env, under_way
 from train_tasks import run_task
 
 CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student", BLIND: "student"}
 """Which argument holds a stage's training configuration."""
-EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "processes")
+EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "processes", "device")
 """Flags on which the defaults of others depend."""
 EARLY_SHORT = ("num-envs", "threads")
 """More of them, each short for a flag of --env."""
-LEAST_ROBOTS = 256
-"""Of a process, by default: fewer are slower each."""
 UNLIMITED = {"desired_kl"}
 """Settings that may be infinite."""
 CHANGEABLE = {"max_iterations", "keep_every", "precision"}
@@ -162,17 +160,6 @@ def from_policy(args: Args, teacher: dict[str, Any]) -> Args:
     return replace(args, env=env, agent=agent)
 
 
-def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
-    """Processes of a new run: those asked for, or as many as there are cores and enough robots for."""
-    numbers = {flag: int(value) for flag, value in vars(chosen).items() if value is not None and value.isdigit()}
-    if distributed.launched() or chosen.threads is not None:
-        return distributed.local_size()
-    robots = numbers.get("num_envs", robots)
-    most = max(1, min(usable_cores(), robots // LEAST_ROBOTS))
-    by_default = max(count for count in range(1, most + 1) if robots % count == 0)
-    return max(1, numbers.get("processes", by_default))
-
-
 def resumed_defaults(run_dir: Path, task: str | None = None) -> Args:
     """Settings that the run, or the stage of it that is under way, was started with.
 
@@ -284,8 +271,3 @@ def note(text: str) -> None:
     """Tell the user on stderr, once for all processes, what to keep in mind."""
     if distributed.rank() == 0:
         say(f"Note: {text}")
-
-
-def usable_cores() -> int:
-    """CPU cores of the machine that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -10,7 +10,7 @@ from typing import Literal
 
 import tyro
 
-from agents.choices import LoggerName, Precision
+from agents.choices import Device, LoggerName, Precision
 
 HELP, HELP_ALL = ("-h", "--help"), "--help-all"
 OFTEN = {
@@ -53,9 +53,11 @@ class Flags:
     seed: int | None = None
     """Seed of everything random (short for --env.seed)."""
     processes: int = 1
-    """Processes that train together; default: one a core, of at least 256 robots, but one if --threads is given."""
+    """Processes that train together; default: those that train fastest on this machine, one with a GPU or --threads."""
     threads: int | None = None
     """CPU threads of physics and networks of each process (short for --env.threads); default: its share of cores."""
+    device: Device = "auto"
+    """Where the networks live; auto: on a GPU if there is one for each process. Where robots walk: --env.engine."""
     precision: Precision | None = None
     """Arithmetic of the updates (short for --agent.precision and --student.precision)."""
     run_dir: Path | None = None

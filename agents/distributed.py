@@ -12,13 +12,14 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
 from statistics import fmean
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from agents import exchange
+from agents.choices import Device
 from agents.exchange import Exchange, LostRank
 from system import shell
 from system.files import scratch
@@ -32,6 +33,8 @@ SEED_STEP = 1_000_003  # between the seeds of two ranks: so far that the seeds o
 
 neighbours: Exchange | None = None
 """What joins the ranks while all are on this machine and learn on its CPU."""
+wanted: Literal["auto", "cpu"] = "auto"
+"""Where the networks live; auto is on a GPU, if there is one for each process of this machine."""
 
 
 @contextmanager
@@ -120,10 +123,32 @@ def local_size() -> int:
 
 
 def device() -> str:
-    """Where this rank's networks live: a GPU of its own if torch.distributed.run finds one for each, else the CPU."""
-    if _by_torch() and torch.cuda.device_count() >= local_size():
-        return f"cuda:{os.environ['LOCAL_RANK']}"
-    return "cpu"
+    """Where this rank's networks live: on a GPU of its own, or on the CPU.
+
+    Several processes that train.py itself has started share the CPU; torch.distributed.run starts them for GPUs.
+    """
+    shared = launched() and not _by_torch()
+    if wanted == "cpu" or shared or torch.cuda.device_count() < local_size():
+        return "cpu"
+    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+
+
+def choose(choice: Device, processes: int) -> None:
+    """Let the networks of a training in so many processes live there; a ValueError if they cannot."""
+    global wanted
+    wanted = "cpu" if choice == "cpu" else "auto"
+    if choice != "cuda":
+        return
+    if processes > 1 and not _by_torch():
+        raise ValueError(
+            "--device cuda is for one process (--processes 1), or for several that torch.distributed.run starts with a "
+            "GPU for each."
+        )
+    if device() == "cpu":
+        raise ValueError(
+            f"--device cuda needs a GPU for each process of this machine, and torch finds {torch.cuda.device_count()}: "
+            "take --device cpu."
+        )
 
 
 def own_seed(seed: int) -> int:
@@ -133,7 +158,9 @@ def own_seed(seed: int) -> int:
 
 def command(ranks: int, *arguments: Path | str) -> str:
     """What starts train.py with this many ranks in the present shell, the way it was started before."""
-    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={ranks}"] if _by_torch() else []
+    nodes = ranks // local_size()
+    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={ranks // nodes}"] if _by_torch() else []
+    launcher += [f"--nnodes={nodes}"] if launcher and nodes > 1 else []
     return shell.command(TRAIN, arguments, launcher)
 
 

@@ -19,18 +19,20 @@ def cpu_flags(cpuinfo: str) -> set[str]:
     return {flag for key, _, value in lines if key.strip() == "flags" for flag in value.split()}
 
 
-def has_bf16_units() -> bool:
-    """Whether this CPU has bfloat16 dot-product units, by its flags and never by timing: runs stay reproducible."""
+def has_bf16_units(device: str = "cpu") -> bool:
+    """Whether a device multiplies in bfloat16: a CPU by its flags, never by timing, so runs stay reproducible."""
+    if device != "cpu":
+        return torch.cuda.is_bf16_supported()
     try:
         return bool(BF16_FLAGS & cpu_flags(CPUINFO.read_text()))
     except OSError:
         return bool(getattr(torch.cpu, "_is_avx512_bf16_supported", bool)())
 
 
-def resolve_precision(precision: Precision) -> Literal["bf16", "fp32"]:
-    """The precision that a run uses, and its checkpoints record."""
+def resolve_precision(precision: Precision, device: str = "cpu") -> Literal["bf16", "fp32"]:
+    """The precision that a run on `device` uses, and its checkpoints record."""
     if precision == "auto":
-        return "bf16" if has_bf16_units() else "fp32"
+        return "bf16" if has_bf16_units(device) else "fp32"
     return precision
 
 

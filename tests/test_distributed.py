@@ -20,6 +20,7 @@ from torch import Tensor
 
 import train
 import train_args
+import train_cores
 from agents import distributed
 from agents.archive import CheckpointError, content_hash, plain
 from agents.checkpoint import read_resume
@@ -232,7 +233,8 @@ def test_particles_of_two_ranks_are_those_of_one_that_counted_the_outcomes_of_bo
     assert not torch.equal(alone[0], alone[-1])
 
 
-def test_one_rank_changes_nothing() -> None:
+def test_one_rank_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     values = {"a": 0.1, "b": 3.0}
     assert (distributed.rank(), distributed.size(), distributed.own_seed(7), distributed.device()) == (0, 1, 7, "cpu")
     assert distributed.mean(values) == values and distributed.gather("x") == ["x"]
@@ -241,14 +243,15 @@ def test_one_rank_changes_nothing() -> None:
 
 def test_ranks_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_args, "usable_cores", lambda: 6)
+    monkeypatch.setattr(train_cores, "usable_cores", lambda: 6)
 
     def chosen(*argv: str) -> tuple[int, int]:
         args = train.parse(argv)
         return args.processes, args.env.threads
 
-    assert chosen("--num-envs", "512") == (2, 3)  # processes of at least 256 robots
+    assert chosen("--num-envs", "512") == (2, 3)  # four would leave two cores idle
     assert chosen("--num-envs", "3072") == (6, 1)
-    assert chosen("--num-envs", "4096") == (4, 1)  # six could not share them equally
+    assert chosen("--num-envs", "4096") == (2, 3)  # six could not share them equally
     assert chosen("--num-envs", "100") == (1, 6)
     assert chosen("--num-envs", "512", "--processes", "3") == (3, 2)
     assert chosen("--num-envs", "512", "--threads", "4") == (1, 4)

@@ -21,6 +21,7 @@ OURS = {
     "viewer",
     "train",
     "train_args",
+    "train_cores",
     "anymal_commands",
     "train_flags",
     "train_stages",
