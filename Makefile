@@ -39,8 +39,12 @@ evaluate: install
 test: install
 	$(PYTHON) -m pytest -m "not slow"
 
-test-all: install
+test-all: install .venv/gpu
 	$(PYTHON) -m pytest
+
+.venv/gpu: .venv/installed requirements-gpu.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-gpu.txt
+	touch $@
 
 lint: install
 	.venv/bin/ruff check .

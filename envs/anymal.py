@@ -60,6 +60,7 @@ class AnymalEnv(VecEnv):
             cfg.solver,
             cfg.shapes,
             longest_delay=cfg.latency.action[1],
+            engine=cfg.engine,
         )
         self.drives = OwnGenerator(cfg.seed, stream=5)
         self.delay = PerEpisode(cfg.latency.action, cfg.num_envs, cfg.seed, stream=2)

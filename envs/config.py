@@ -11,6 +11,7 @@ from envs.commands import CommandConfig
 from envs.curriculum import CurriculumConfig
 from envs.depth.config import DepthConfig
 from envs.drives import PD, DriveConfig
+from envs.engines import EngineName
 from envs.height_noise import HeightNoiseConfig
 from envs.latency import LatencyConfig
 from envs.own import OwnTerms
@@ -53,6 +54,8 @@ class EnvConfig:
     """s until an episode times out."""
     decimation: int = 4
     """Physics steps per policy step: 4 of 5 ms in 20 ms."""
+    engine: EngineName = "mujoco"
+    """What computes the physics: mujoco on the CPU's cores, warp (MuJoCo Warp, extra gpu) on a GPU (decision 90)."""
     collider: Collider = "exact"
     """Contacts with the terrain: exact is ours, fast, with upright risers and overhangs; stock is MuJoCo's, without."""
     shapes: Shapes = SHAPES

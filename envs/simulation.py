@@ -1,7 +1,7 @@
-"""The physics of n robots on one terrain: MuJoCo's batch behind the few calls that an environment needs.
+"""The physics of n robots on one terrain: an engine behind the few calls that an environment needs.
 
 Everything here is in the world frame and in MuJoCo's conventions; `RobotState` is what comes out. Same bits at any
-thread count.
+thread count of MuJoCo's own engine.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Protocol
 import mujoco
 import numpy as np
 import torch
-from mujoco.batch import Batch, SimulationError
+from mujoco.batch import SimulationError
 from torch import Tensor
 
 from anymal_policy.layout import JOINTS, LEGS, POLICY_DT
 from envs import robot
 from envs.drives import PD, DriveConfig, equip, torque_gains
 from envs.drives.marks import LAG, POSITION_GAIN, VELOCITY_GAIN
+from envs.engines import EngineName, make_engine
 from envs.library import stop_timers
 from envs.randomization import Drives
 from envs.reading import Columns, Readings, mark_failed, robot_state, update
@@ -92,6 +93,7 @@ class Simulation:
         solver: SolverConfig = OURS,
         shapes: robot.Shapes = robot.SHAPES,
         longest_delay: float = 0.0,
+        engine: EngineName = "mujoco",
     ) -> None:
         """Robots at the origin; a policy step of `policy_dt` s is `decimation` equal physics steps.
 
@@ -104,7 +106,7 @@ class Simulation:
         self.model.opt.timestep = timestep
         set_solver(self.model, solver)
         self.decimation = decimation
-        self.batch = Batch(self.model, num_envs, threads)
+        self.batch = make_engine(engine, self.model, num_envs, threads, PARAMETERS.values())
         self.qpos, self.qvel = self.batch.bind("qpos"), self.batch.bind("qvel")
         self.control, self.wrench = self.batch.bind("ctrl"), self.batch.bind("xfrc_applied")
         (
@@ -170,6 +172,7 @@ class Simulation:
     def set_friction(self, env_ids: Tensor, friction: Tensor) -> None:
         """Sliding friction of each foot, (m, 4)."""
         self.friction[env_ids.numpy()[:, None], self.feet, SLIDING] = friction.numpy()
+        self.batch.changed(env_ids.numpy())
 
     def set_mass(self, env_ids: Tensor, base: Tensor, links: Tensor) -> None:
         """Mass added to the base (m,) kg, and factors on hips, thighs and shanks (m, 12); inertias scale along."""
@@ -187,6 +190,7 @@ class Simulation:
         gains = self.model.actuator_gainprm[np.ix_(self.actuators, self.gains)]
         self.gain[np.ix_(ids, self.actuators, self.gains)] = gains * factor
         self.force_range[np.ix_(ids, self.actuators)] = self.model.actuator_forcerange[self.actuators] * factor
+        self.batch.changed(ids)
 
     def set_drives(self, env_ids: Tensor, strength: Tensor, drives: Drives) -> None:
         """Drives of these robots that differ from the model, and the factor on their torque, (m, 12)."""
@@ -197,6 +201,7 @@ class Simulation:
         own = self.model.actuator_dynprm[self.actuators]
         self.dynamics[np.ix_(ids, self.actuators, GAINS)] = own[:, GAINS] * feels
         self.dynamics[ids[:, None], self.actuators, LAG] = own[:, LAG] + drives.lag.numpy()
+        self.batch.changed(ids)
 
     def set_delay(self, env_ids: Tensor, delay: Tensor) -> None:
         """Time (m,) s by which drives get their targets late, rounded to physics steps.
@@ -205,14 +210,17 @@ class Simulation:
         """
         steps = (delay.double() / self.model.opt.timestep).round()
         self.delay[env_ids.numpy()] = ((steps - 0.5).clamp(min=0.0) * self.model.opt.timestep)[:, None].numpy()
+        self.batch.changed(env_ids.numpy())
 
     def set_stiffness(self, env_ids: Tensor, factor: Tensor) -> None:
         """Factor on the stiffness of each robot's contacts, (m,)."""
         self.contact[env_ids.numpy()[:, None], self.solid, 0] = time_constant(self.model, factor.numpy())
+        self.batch.changed(env_ids.numpy())
 
     def set_wrench(self, env_ids: Tensor, force_w: Tensor, torque_w: Tensor) -> None:
         """Force and torque on the base's centre of mass from now on, N and N m, (m, 3) each."""
         self.wrench[env_ids.numpy(), self.base] = torch.cat([force_w, torque_w], dim=-1).numpy()
+        self.batch.changed(env_ids.numpy())
 
     def add_velocity(self, velocity_w: Tensor) -> None:
         """Kick every base horizontally by (n, 2) m/s."""

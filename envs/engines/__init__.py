@@ -1,0 +1,95 @@
+"""What moves n robots: MuJoCo on the cores, or MuJoCo Warp on a GPU, behind the calls of MuJoCo's batch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Literal, Protocol
+
+import mujoco
+import numpy as np
+from mujoco.batch import Batch
+from numpy.typing import NDArray
+
+EngineName = Literal["mujoco", "warp"]
+"""mujoco is MuJoCo's batch on the CPU's cores; warp is MuJoCo Warp, for a GPU."""
+PACKAGES = {"mujoco_warp": "mujoco-warp", "warp": "warp-lang"}
+"""What the engine warp imports, and the packages that it comes in."""
+
+
+class Engine(Protocol):
+    """n simulations of one model; the calls and their meaning are those of `mujoco.batch.Batch`.
+
+    Arrays of `bind` and `expand` have a row for each simulation. What is written to the state is the simulation's at
+    its next call, what is written to model values is so after `changed`.
+    """
+
+    @property
+    def nsim(self) -> int:
+        """Number of simulations."""
+        ...
+
+    @property
+    def state(self) -> NDArray[np.float64]:
+        """All that the next step depends on besides model values, (n, size)."""
+        ...
+
+    @property
+    def warning(self) -> NDArray[Any]:
+        """What MuJoCo has warned of: (n, kinds, 2) of last info and number of warnings."""
+        ...
+
+    def bind(self, name: str) -> NDArray[np.float64]:
+        """A field of mjData."""
+        ...
+
+    def expand(self, name: str) -> NDArray[np.float64]:
+        """A field of mjModel, which may now differ between simulations."""
+        ...
+
+    def changed(self, ids: NDArray[np.int64]) -> None:
+        """Take note that model values or external forces of these simulations have been written."""
+        ...
+
+    def set_const(self, ids: NDArray[np.int64] | None = None) -> None:
+        """Compute the model values that follow from masses and inertias."""
+        ...
+
+    def reset(self, ids: NDArray[np.int64], *, stage: mujoco.mjtStage) -> None:
+        """Put these simulations into the model's first state."""
+        ...
+
+    def forward(self, ids: NDArray[np.int64] | None = None) -> None:
+        """Bring what follows from the state of these simulations up to date."""
+        ...
+
+    def step(self, *, nstep: int) -> None:
+        """Advance all simulations by so many physics steps."""
+        ...
+
+
+class Cores(Batch):
+    """MuJoCo's batch: it reads everything anew at each call."""
+
+    def changed(self, ids: NDArray[np.int64]) -> None:
+        """Nothing is to be done."""
+
+
+def make_engine(
+    name: EngineName, model: mujoco.MjModel, num_envs: int, threads: int, varied: Collection[str]
+) -> Engine:
+    """n simulations of a model on this engine, which may differ in the `varied` fields of mjModel.
+
+    A ValueError if its packages are missing.
+    """
+    if name == "mujoco":
+        return Cores(model, num_envs, threads)
+    try:
+        from envs.engines.warp_engine import WarpEngine
+    except ImportError as error:
+        if error.name not in PACKAGES:
+            raise
+        raise ValueError(
+            f"--env.engine warp needs {PACKAGES[error.name]}: install the extra gpu with "
+            "`pip install -r requirements-gpu.txt`, or choose --env.engine mujoco."
+        ) from error
+    return WarpEngine(model, num_envs, varied)

@@ -1,0 +1,32 @@
+"""The engine is chosen by name, and one that is not installed is asked for in a sentence."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from worlds import environment, simulation
+
+import train
+from envs.config import EnvConfig
+from envs.engines import Cores
+
+
+def test_mujoco_is_what_nobody_has_to_ask_for() -> None:
+    assert EnvConfig().engine == "mujoco" and isinstance(simulation().batch, Cores)
+
+
+@pytest.mark.parametrize("package", ["mujoco_warp", "warp"])
+def test_warp_that_is_not_installed_is_one_sentence(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("envs.engines.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ValueError, match="pip install -r requirements-gpu.txt"):
+        environment(engine="warp")
+    run = ["--env.engine", "warp", "--env.terrain.types", "flat", "--num-envs", "4", "--processes", "1"]
+    assert train.main([*run, "--stage", "teacher", "--preset", "smoke", "--run-dir", str(tmp_path / "run")]) == 2
+    message = capsys.readouterr().err
+    assert "extra gpu" in message and message.count("\n") == 1
