@@ -118,7 +118,7 @@ def fail(reason: Exception | str, code: int) -> int:
 
 
 def note_versions(old: dict[str, str], new: dict[str, str]) -> None:
-    """Tell the user when a resumed run meets other libraries than it was started with."""
+    """Tell the user when a resumed run meets another device or other libraries than it was started with."""
     changed = [
         f"{name} {old.get(name)} -> {new[name]}" for name in new if name != "commit" and old.get(name) != new[name]
     ]
@@ -148,7 +148,9 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     )
     if args.record is not None:
         runner.restore(args.record)
-        note_versions(args.record["versions"], runner.versions)
+        device = torch.device(distributed.device()).type
+        before = {"device": args.record.get("device", device), **args.record["versions"]}
+        note_versions(before, {"device": device, **runner.versions})
     elif args.now in (STUDENT, BLIND):
         teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)
         note_misfits(runner.teach(teacher), "Teacher")

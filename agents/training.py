@@ -163,6 +163,7 @@ class Training(OnPolicyRunner):
             "agent": self.agent_cfg,
             "seed": self.env.cfg.seed,  # type: ignore
             "precision": self.precision,
+            "device": torch.device(self.device).type,
             "torch_threads": torch.get_num_threads(),
             "versions": self.versions,
             "iteration": self.iteration,

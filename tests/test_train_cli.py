@@ -173,6 +173,11 @@ def test_resume_warns_when_threads_or_precision_change_the_bits(run_dir: Path, c
     assert "not bit-exact" in capsys.readouterr().err
 
 
+def test_a_run_whose_networks_were_on_the_cpu_stays_there(run_dir: Path) -> None:
+    assert train.parse(["--resume", str(run_dir)]).device == "cpu"
+    assert train.parse(TINY).device == "auto"
+
+
 def test_resume_with_other_libraries_is_noted(capsys: Any) -> None:
     train.note_versions({"torch": "2.0", "numpy": "1", "commit": "a"}, {"torch": "2.1", "numpy": "1", "commit": "b"})
     assert "torch 2.0 -> 2.1;" in capsys.readouterr().err
