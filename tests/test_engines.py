@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from worlds import environment, simulation
@@ -11,10 +14,17 @@ from worlds import environment, simulation
 import train
 from envs.config import EnvConfig
 from envs.engines import Cores
+from evaluation import conditions
 
 
 def test_mujoco_is_what_nobody_has_to_ask_for() -> None:
     assert EnvConfig().engine == "mujoco" and isinstance(simulation().batch, Cores)
+
+
+def test_a_policy_is_judged_on_mujoco_whatever_it_was_trained_with() -> None:
+    agent: Any = SimpleNamespace(env=replace(EnvConfig(), engine="warp"), world=lambda cfg, tiles: cfg)
+    world: Any = conditions.environment(agent, (), None, 1, 0, 1, conditions.WALK)
+    assert world.engine == "mujoco"
 
 
 @pytest.mark.parametrize("package", ["mujoco_warp", "warp"])
