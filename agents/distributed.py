@@ -7,7 +7,7 @@ process alone there is one rank, and everything here changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
@@ -130,7 +130,16 @@ def device() -> str:
     shared = launched() and not _by_torch()
     if wanted == "cpu" or shared or torch.cuda.device_count() < local_size():
         return "cpu"
-    return f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
+    return f"cuda:{os.environ['LOCAL_RANK'] if launched() else 0}"
+
+
+def recorded_device(record: Mapping[str, Any]) -> str:
+    """Kind of device, cpu or cuda, on which the networks of a training with this record were.
+
+    Older records lack it: GPUs were for those alone that torch.distributed.run started, if each had one.
+    """
+    on_gpus = _by_torch() and torch.cuda.device_count() >= local_size()
+    return record.get("device", "cuda" if on_gpus else "cpu")
 
 
 def choose(choice: Device, processes: int) -> None:
@@ -158,9 +167,13 @@ def own_seed(seed: int) -> int:
 
 def command(ranks: int, *arguments: Path | str) -> str:
     """What starts train.py with this many ranks in the present shell, the way it was started before."""
-    nodes = ranks // local_size()
-    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={ranks // nodes}"] if _by_torch() else []
-    launcher += [f"--nnodes={nodes}"] if launcher and nodes > 1 else []
+    if not _by_torch():
+        return shell.command(TRAIN, arguments)
+    machines = int(os.environ["WORLD_SIZE"]) // local_size()
+    if ranks % machines:
+        machines = 1
+    nodes = [f"--nnodes={machines}"] if machines > 1 else []
+    launcher = ["-m", "torch.distributed.run", f"--nproc_per_node={ranks // machines}", *nodes]
     return shell.command(TRAIN, arguments, launcher)
 
 

@@ -32,6 +32,8 @@ def test_a_gpu_is_used_by_one_process_and_refused_where_there_is_none(monkeypatc
         distributed.choose("cuda", 2)
     distributed.choose("cuda", 1)
     assert distributed.device() == "cuda:0"
+    monkeypatch.setenv("LOCAL_RANK", "1")  # of another launch around this one, which is none
+    assert distributed.device() == "cuda:0"
     distributed.choose("cpu", 1)
     assert distributed.device() == "cpu"
 

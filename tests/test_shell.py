@@ -55,10 +55,27 @@ def test_a_module_that_was_run_as_one_is_named_as_one(monkeypatch: pytest.Monkey
     assert shlex.split(distributed.command(1))[1:] == ["-m", "train"]
 
 
-def test_torch_s_launcher_is_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
-    words = shlex.split(distributed.command(4, "--resume", "run"))
-    assert words[1:4] == ["-m", "torch.distributed.run", "--nproc_per_node=4"] and words[-2:] == ["--resume", "run"]
+@pytest.mark.parametrize(
+    ("machines", "of_each", "ranks", "expected"),
+    [
+        (1, 4, 4, ["--nproc_per_node=4"]),
+        (1, 4, 2, ["--nproc_per_node=2"]),
+        (1, 2, 4, ["--nproc_per_node=4"]),
+        (2, 4, 8, ["--nproc_per_node=4", "--nnodes=2"]),
+        (2, 4, 2, ["--nproc_per_node=1", "--nnodes=2"]),
+        (2, 1, 3, ["--nproc_per_node=3"]),
+    ],
+)
+def test_torch_s_launcher_is_part_of_the_command_for_as_many_ranks_on_as_many_machines(
+    machines: int, of_each: int, ranks: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ranks of the run to resume, on the machines of a launch that may have started fewer or more."""
+    launch = {"TORCHELASTIC_RUN_ID": "x", "WORLD_SIZE": str(machines * of_each), "LOCAL_WORLD_SIZE": str(of_each)}
+    for name, value in launch.items():
+        monkeypatch.setenv(name, value)
+    words = shlex.split(distributed.command(ranks, "--resume", "run"))
+    assert words[1:3] == ["-m", "torch.distributed.run"] and words[-2:] == ["--resume", "run"]
+    assert words[3 : 3 + len(expected)] == expected and words[3 + len(expected)].endswith("train.py")
 
 
 NAMES = ("", "plan.pt", "walk", "teacher", "student", "student/resume.pt", "teacher/policy.pt", "walk/curves.csv")
