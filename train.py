@@ -149,7 +149,7 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     if args.record is not None:
         runner.restore(args.record)
         device = torch.device(distributed.device()).type
-        before = {"device": args.record.get("device", device), **args.record["versions"]}
+        before = {"device": distributed.recorded_device(args.record), **args.record["versions"]}
         note_versions(before, {"device": device, **runner.versions})
     elif args.now in (STUDENT, BLIND):
         teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)

@@ -178,7 +178,7 @@ def resumed_defaults(run_dir: Path, task: str | None = None) -> Args:
         task=record["task"],
         stage=kind,
         processes=record.get("ranks", 1),
-        device="cpu" if record.get("device") == "cpu" else "auto",
+        device="cpu" if distributed.recorded_device(record) == "cpu" else "auto",
         now=kind,
         record=record,
     )

@@ -17,6 +17,7 @@ import torch
 from refusals import refusal
 
 import train
+from agents import distributed
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import PRESETS, TeacherConfig, differences, restore
 from envs.config import EnvConfig
@@ -176,6 +177,20 @@ def test_resume_warns_when_threads_or_precision_change_the_bits(run_dir: Path, c
 def test_a_run_whose_networks_were_on_the_cpu_stays_there(run_dir: Path) -> None:
     assert train.parse(["--resume", str(run_dir)]).device == "cpu"
     assert train.parse(TINY).device == "auto"
+
+
+def test_a_run_from_before_devices_were_recorded_stays_where_it_was(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the CPU, though there is a GPU now; only torch.distributed.run had put networks on GPUs."""
+    record = read_resume(run_dir)
+    del record["device"]
+    monkeypatch.setattr(train.checkpoint, "read_resume", lambda _: record)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert distributed.recorded_device(record) == train.parse(["--resume", str(run_dir)]).device == "cpu"
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    assert distributed.recorded_device(record) == "cuda" and train.parse(["--resume", str(run_dir)]).device == "auto"
 
 
 def test_resume_with_other_libraries_is_noted(capsys: Any) -> None:
