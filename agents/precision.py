@@ -20,9 +20,9 @@ def cpu_flags(cpuinfo: str) -> set[str]:
 
 
 def has_bf16_units(device: str = "cpu") -> bool:
-    """Whether a device multiplies in bfloat16: a CPU by its flags, never by timing, so runs stay reproducible."""
+    """Whether a device multiplies in bfloat16 itself: by its flags or kind, never by timing: runs stay reproducible."""
     if device != "cpu":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     try:
         return bool(BF16_FLAGS & cpu_flags(CPUINFO.read_text()))
     except OSError:

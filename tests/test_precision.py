@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from agents import precision
 from agents.precision import cpu_flags, resolve_precision
@@ -32,6 +34,18 @@ def test_auto_is_bf16_exactly_on_cpus_with_bf16_units(
     cpuinfo.write_text(f"processor : 0\nflags : {flags}\n")
     monkeypatch.setattr(precision, "CPUINFO", cpuinfo)
     assert resolve_precision("auto") == expected
+
+
+@pytest.mark.parametrize(("generation", "expected"), [(7, "fp32"), (8, "bf16")])
+def test_auto_is_bf16_on_gpus_that_have_it_and_not_on_those_that_emulate_it(
+    generation: int, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compute capability 8.0, Ampere, is the first with bf16 units; torch lets older ones convert each number."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(major=generation))
+    monkeypatch.setattr(torch.cuda, "_check_bf16_tensor_supported", lambda device: True)
+    assert resolve_precision("auto", "cuda:0") == expected
 
 
 def test_auto_works_without_cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
