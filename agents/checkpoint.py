@@ -39,6 +39,8 @@ NEEDED = {
     TEACHER: {"network", "normalizer", "std", "critic", "task", "env", "agent"},
 }
 """What a policy file of each kind must hold."""
+ENGINES = {"warp": ("mujoco-warp", "warp-lang")}
+"""Packages that an engine of the physics needs besides MuJoCo."""
 WEIGHTS = ("network", "normalizer", "std", "critic")
 """Parts of a policy file that must be finite."""
 
@@ -139,9 +141,9 @@ def _file(path: Path, name: str, folders: Iterable[str]) -> Path:
     raise CheckpointError(f"The directory {path} holds no {name}{hint}.")
 
 
-def versions() -> dict[str, str]:
-    """Versions that the numbers in a checkpoint depend on, with the commit of this code where git knows it."""
-    packages = ("torch", "mujoco", "rsl-rl-lib", "numpy")
+def versions(engine: str = "mujoco") -> dict[str, str]:
+    """Versions that numbers depend on which this engine's robots lead to, with this code's commit if git knows it."""
+    packages = ("torch", "mujoco", "rsl-rl-lib", "numpy", *ENGINES.get(engine, ()))
     return {
         "python": platform.python_version(),
         **{package: importlib.metadata.version(package) for package in packages},

@@ -50,7 +50,7 @@ class Training(OnPolicyRunner):
             self.alg.broadcast_parameters()
         self.saves = Saves(run_dir)
         self.logger = RunLog(env, self.cfg, run_dir, cfg.max_iterations, logger, self.saves.troubles)
-        self.versions = checkpoint.versions()
+        self.versions = checkpoint.versions(env.cfg.engine)  # type: ignore
         self.fresh = True
 
     @property

@@ -23,6 +23,7 @@ class FakeConfig:
     noisy_groups: bool = False
     caution_probability: float = 0.0
     dt: float = 0.02
+    engine: str = "mujoco"
 
 
 class FakeEnv(VecEnv):

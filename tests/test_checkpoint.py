@@ -26,10 +26,10 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def make_runner(path: Path) -> TeacherRunner:
+def make_runner(path: Path, engine: str = "mujoco") -> TeacherRunner:
     torch.manual_seed(0)
     cfg = TeacherConfig(max_iterations=1, num_steps_per_env=4, warm_up_steps=2, head_scale=1.0)
-    return TeacherRunner(FakeEnv(FakeConfig(num_envs=4)), cfg, "fake", path, "fp32")
+    return TeacherRunner(FakeEnv(FakeConfig(num_envs=4, engine=engine)), cfg, "fake", path, "fp32")
 
 
 def refused(path: Path, action: Any = load_policy) -> str:
@@ -58,6 +58,15 @@ def test_policy_carries_task_configurations_versions_and_seed(run_dir: Path) -> 
     assert meta["task"] == "fake" and meta["env"]["num_envs"] == 4 and meta["agent"]["max_iterations"] == 1
     assert meta["seed"] == 1 and meta["iteration"] == 0 and meta["precision"] == "fp32"
     assert {"torch", "mujoco", "rsl-rl-lib", "commit"} <= set(meta["versions"]) and len(meta["hash"]) == 64
+
+
+def test_versions_are_those_of_the_engine_that_moved_the_robots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint.importlib.metadata, "version", str)
+    ours = {"mujoco-warp", "warp-lang"}
+    assert ours <= set(make_runner(tmp_path, "warp").versions)
+    assert not ours & set(make_runner(tmp_path).versions)
 
 
 def test_policy_file_is_small_and_free_of_code(run_dir: Path) -> None:
