@@ -64,6 +64,7 @@ def parse(argv: Sequence[str]) -> Args:
         early.add_argument(f"--{flag}")
     for flag in EARLY_SHORT:
         early.add_argument(f"--{flag}", f"--env.{flag}")
+    early.add_argument("--env.engine", dest="engine")
     chosen, _ = early.parse_known_args([hyphenated(argument) for argument in argv if argument != HELP_ALL])
     resumed = None if chosen.resume is None else checkpoint.run_directory(Path(chosen.resume))
     default = fresh_defaults(chosen) if resumed is None else resumed_defaults(resumed, chosen.task)
@@ -126,21 +127,23 @@ def refuse_contradictions(args: Args, default: Args) -> None:
 def fresh_defaults(chosen: argparse.Namespace) -> Args:
     """Settings of a new run; a preset that does not exist falls back here, for tyro to refuse it."""
     size = PRESETS.get(chosen.preset or "", PRESETS["laptop"])
-    processes = fresh_processes(chosen, size.num_envs)
-    threads = max(1, usable_cores() // processes)
+    env, teacher = task_config(chosen.task or DEFAULT), None
+    if chosen.stage == STUDENT and chosen.teacher is not None:
+        teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
+        if chosen.task not in (None, teacher["task"]) and split(chosen.task)[0] is None:
+            raise ValueError(f"A Student learns on its Teacher's task, {teacher['task']}: leave --task out.")
+        env = recorded_env(teacher, teacher["task"])
+    processes = fresh_processes(chosen, size.num_envs, env.engine)
     args = Args(
         task=chosen.task or DEFAULT,
-        env=sized(task_config(chosen.task or DEFAULT), size, threads),
+        env=sized(env, size, max(1, usable_cores() // processes)),
         agent=size.agent,
         refinement=size.refinement,
         student=size.student,
         processes=processes,
     )
-    if chosen.stage == STUDENT and chosen.teacher is not None:
-        teacher = checkpoint.read_policy(chosen.teacher, TEACHER)
-        if chosen.task not in (None, teacher["task"]) and split(chosen.task)[0] is None:
-            raise ValueError(f"A Student learns on its Teacher's task, {teacher['task']}: leave --task out.")
-        env = student_env(sized(recorded_env(teacher, teacher["task"]), size, threads), teacher, size)
+    if teacher is not None:
+        env = student_env(args.env, teacher, size)
         return replace(
             args,
             task=chosen.task or teacher["task"],

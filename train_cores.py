@@ -6,9 +6,8 @@ import argparse
 import math
 import os
 
-import torch
-
 from agents import distributed
+from envs.engines import EngineName
 
 LEAST_ROBOTS = 64
 """Of a process, by default: with fewer it spends most of its time on what does not depend on their number."""
@@ -29,18 +28,17 @@ def best_processes(robots: int, cores: int) -> int:
     return min(counts, key=lambda count: step_ms(robots // count, cores // count))
 
 
-def fresh_processes(chosen: argparse.Namespace, robots: int) -> int:
-    """Processes of a new run: those asked for, or one with a GPU, else those that train so many robots fastest."""
+def fresh_processes(chosen: argparse.Namespace, robots: int, engine: EngineName) -> int:
+    """Processes of a new run: those asked for, or one for a GPU that is, else those that train so many robots fastest.
+
+    `robots` and `engine` are what the run has if its flags do not say otherwise.
+    """
     numbers = {flag: int(value) for flag, value in vars(chosen).items() if value is not None and value.isdigit()}
     if distributed.launched() or chosen.threads is not None:
         return distributed.local_size()
-    by_default = 1 if uses_gpu(chosen) else best_processes(max(1, numbers.get("num_envs", robots)), usable_cores())
+    alone = chosen.device == "cuda" or (chosen.engine or engine) == "warp"
+    by_default = 1 if alone else best_processes(max(1, numbers.get("num_envs", robots)), usable_cores())
     return max(1, numbers.get("processes", by_default))
-
-
-def uses_gpu(chosen: argparse.Namespace) -> bool:
-    """Whether a new run in one process uses a GPU, which several would have to share."""
-    return torch.cuda.is_available() and chosen.device != "cpu"
 
 
 def usable_cores() -> int:

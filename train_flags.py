@@ -53,11 +53,11 @@ class Flags:
     seed: int | None = None
     """Seed of everything random (short for --env.seed)."""
     processes: int = 1
-    """Processes that train together; default: those that train fastest on this machine, one with a GPU or --threads."""
+    """Processes that train together; default: what is fastest on this machine; one if --threads or a GPU is asked for."""
     threads: int | None = None
     """CPU threads of physics and networks of each process (short for --env.threads); default: its share of cores."""
     device: Device = "auto"
-    """Where the networks live; auto: on a GPU if there is one for each process. Where robots walk: --env.engine."""
+    """Where the networks live; auto: on a GPU if each process has its own. Where robots walk: --env.engine."""
     precision: Precision | None = None
     """Arithmetic of the updates (short for --agent.precision and --student.precision)."""
     run_dir: Path | None = None
