@@ -53,7 +53,7 @@ class Flags:
     seed: int | None = None
     """Seed of everything random (short for --env.seed)."""
     processes: int = 1
-    """Processes that train together; default: what is fastest on this machine; one if --threads or a GPU is asked for."""
+    """Processes that train together; default: what is fastest on this machine, but one with --threads or for a GPU."""
     threads: int | None = None
     """CPU threads of physics and networks of each process (short for --env.threads); default: its share of cores."""
     device: Device = "auto"
