@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal, Protocol
 
 import mujoco
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 
 EngineName = Literal["mujoco", "warp"]
 """mujoco is MuJoCo's batch on the CPU's cores; warp is MuJoCo Warp, for a GPU."""
-PACKAGES = {"mujoco_warp": "mujoco-warp", "warp": "warp-lang"}
-"""What the engine warp imports, and the packages that it comes in."""
+PACKAGES = {"mujoco-warp": "4.0.0", "warp-lang": "1.19.0"}
+"""What the engine warp needs, in the versions whose insides it knows; those of requirements-gpu.txt."""
 
 
 class Engine(Protocol):
@@ -79,17 +80,34 @@ def make_engine(
 ) -> Engine:
     """n simulations of a model on this engine, which may differ in the `varied` fields of mjModel.
 
-    A ValueError if its packages are missing.
+    A ValueError if its packages are missing or others, or if it does not find room or a driver that works.
     """
     if name == "mujoco":
         return Cores(model, num_envs, threads)
+    require_packages()
+    from envs.engines.warp_engine import WarpEngine
+
     try:
-        from envs.engines.warp_engine import WarpEngine
-    except ImportError as error:
-        if error.name not in PACKAGES:
-            raise
+        engine = WarpEngine(model, num_envs, varied)
+        engine.forward()
+    except RuntimeError as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
         raise ValueError(
-            f"--env.engine warp needs {PACKAGES[error.name]}: install the extra gpu with "
-            "`pip install -r requirements-gpu.txt`, or choose --env.engine mujoco."
+            f"--env.engine warp cannot be built for {num_envs} robots ({reason}): take fewer with --num-envs, "
+            "or choose --env.engine mujoco."
         ) from error
-    return WarpEngine(model, num_envs, varied)
+    return engine
+
+
+def require_packages() -> None:
+    """A ValueError if a package of the engine warp is not there, or not in the version that the engine is made for."""
+    for package, needed in PACKAGES.items():
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            found = "none"
+        if found.partition("+")[0] != needed:
+            raise ValueError(
+                f"--env.engine warp needs {package} {needed} and finds {found}: install the extra gpu with "
+                "`pip install -r requirements-gpu.txt`, or choose --env.engine mujoco."
+            )
