@@ -39,6 +39,13 @@ CONTACTS, ROWS = 32, 224
 limits; a robot that lies on stairs has 20."""
 LARGEST = 1e10
 """Positions and velocities beyond it are a failure, as in MuJoCo (mjMAXVAL)."""
+LOST = int(
+    mjw.OverflowType.NEFC | mjw.OverflowType.NJMAX_NNZ | mjw.OverflowType.BROADPHASE | mjw.OverflowType.NARROWPHASE
+    | mjw.OverflowType.CCD | mjw.OverflowType.HFIELD | mjw.OverflowType.CONTACT_MATCH
+)  # fmt: skip
+"""What MuJoCo Warp says of a robot some of whose contacts or constraints found no room."""
+WILD, SQUEEZED = mujoco.mjtWarning.mjWARN_BADQPOS.value, mujoco.mjtWarning.mjWARN_BADQACC.value
+"""Warnings that robots get whose states are no numbers, and whose accelerations lack some contacts."""
 
 
 def known(model: mujoco.MjModel) -> mujoco.MjModel:
@@ -82,6 +89,7 @@ class WarpEngine:
         self.expanded: dict[str, Mirror] = {}
         self.stale = np.ones(nsim, bool)
         self.here = np.ones(nsim, bool)
+        self.told = False
 
     def _build(self, model: mujoco.MjModel, varied: Collection[str]) -> None:
         """Model and data on the device, and the host's side of the state."""
@@ -92,6 +100,9 @@ class WarpEngine:
             plain.geom_conaffinity[model.geom_type == mujoco.mjtGeom.mjGEOM_HFIELD] = 0
         fields = {name: self.nsim for name in (*varied, *DERIVED)}
         self.m = mjw.put_model(plain, fields)
+        self.m.opt.warn_overflow = 0  # else each robot prints in each step: `_judge` counts them
+        if self.device.is_cuda:
+            self.m.opt.graph_conditional = wp.is_conditional_graph_supported()
         self.d = mjw.make_data(plain, nworld=self.nsim, nconmax=CONTACTS, njmax=ROWS)
         self.ticks = wp.zeros(self.nsim, dtype=float)
         self.m.callback.act_dyn = make_drives(model, self.ticks, self.device)
@@ -169,17 +180,33 @@ class WarpEngine:
                 self.mirrors[name].fetch(selected)
 
     def step(self, *, nstep: int) -> None:
-        """Advance all robots by so many physics steps; those that end up as no robots are counted in `warning`."""
+        """Advance all robots by so many physics steps; those whose state is wrong then are counted in `warning`."""
         with wp.ScopedDevice(self.device):
             self._send()
             self.here[:] = False
             self._run(nstep, lambda: self._advance(nstep))
             for name in ("qpos", "qvel", *READ):
                 self.mirrors[name].fetch()
-        bad = ~np.concatenate([abs(self.fields[name]) < LARGEST for name in ("qpos", "qvel")], axis=1).all(1)
-        self.warning[bad, mujoco.mjtWarning.mjWARN_BADQPOS.value, 1] += 1
+        self._judge()
+
+    def _judge(self) -> None:
+        """Count robots that ended up as no robots, and those whose contacts found no room.
+
+        Contacts have one room for all: if it overflows, nobody knows whose are lost, and all robots count.
+        """
+        sane = [abs(self.fields[name]) < LARGEST for name in ("qpos", "qvel")]
+        self.warning[~np.concatenate(sane, axis=1).all(1), WILD, 1] += 1
+        lost = (self.d.overflow.numpy() & LOST) != 0
+        self.warning[lost, SQUEEZED, 1] += 1
+        if lost.any() and not self.told:
+            self.told = True
+            say(
+                f"Note: --env.engine warp has room for {CONTACTS} contacts a robot on average and {ROWS} rows of "
+                f"constraints of each; {lost.sum()} of {self.nsim} robots needed more, and count as failed simulations."
+            )
 
     def _advance(self, nstep: int) -> None:
+        self.d.overflow.zero_()
         for _ in range(nstep):
             mjw.step(self.m, self.d)
             wp.launch(count, dim=self.nsim, outputs=[self.ticks])
