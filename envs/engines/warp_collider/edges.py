@@ -2,15 +2,15 @@
 
 import warp as wp
 
-from envs.collider import edges, geometry
-from envs.engines.warp_collider.candidates import put
+from envs.collider import edges
+from envs.engines.warp_collider.candidates import SIDEWAYS, TOUCHING, put
 from envs.engines.warp_collider.ground import Ground, solid_at
 
 BURIED, BESIDE, LEVELS, SLACK = (
     wp.constant(value) for value in (edges.BURIED, edges.BESIDE, edges.LEVELS, edges.SLACK)
 )
-CROSSING, TOUCHING = wp.constant(1e-6), wp.constant(geometry.TOUCHING)
-"""Squares of sines of angles below which an axis is parallel to an edge: 1e-8 is lost in float32."""
+CROSSING = wp.constant(1e-6)
+"""Square of the sine of the angle below which an axis is parallel to an edge: 1e-8 is lost in float32."""
 FAR = wp.constant(1e9)
 """m, farther than any ground."""
 
@@ -55,7 +55,7 @@ def is_behind(g: Ground, axis: Axis, t: float, depth: float) -> bool:
 @wp.func
 def sticks_out(g: Ground, at: wp.vec3, normal: wp.vec3) -> bool:
     """Whether there is ground around a point of an edge, all of it behind the plane through it across `normal`."""
-    sign = wp.where(normal[2] < -TOUCHING, -1.0, 1.0)
+    sign = wp.where(normal[2] < SIDEWAYS, -1.0, 1.0)
     walled, held, falls = bool(False), bool(False), bool(False)
     for i in range(8):
         aside = BESIDE * around(i)
@@ -146,7 +146,7 @@ def offer_nosing(
     if normal[2] + wp.dot(normal, facing) <= 0.0:
         normal = -normal
     gap = wp.dot(w, normal)
-    if normal[2] < -TOUCHING or wp.dot(normal, facing) < -TOUCHING or gap >= axis.reach:
+    if normal[2] < SIDEWAYS or wp.dot(normal, facing) < SIDEWAYS or gap >= axis.reach:
         return n
     if gap < 0.0 and not is_behind(g, axis, t, -gap):
         return n
