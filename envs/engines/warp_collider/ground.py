@@ -1,6 +1,7 @@
 """The ground of `envs.terrains.cells` and `envs.collider.overhangs` for Warp's compiler, in single precision.
 
-Lengths are relative to the corner of a cell near the shape that is looked at, where float32 is finer than 1e-7 m.
+Lengths are relative to the corner of a cell near the shape that is looked at and to the ground's height there, so that
+float32 adds less than 1e-7 m to what it loses of the shape's place in the world: 4e-6 m at 100 m, 2e-7 m at 5 m.
 """
 
 import warp as wp
@@ -15,7 +16,7 @@ HANGING, STRAIGHT_X, STRAIGHT_Y = (wp.constant(int(bits)) for bits in (OVERHUNG,
 
 @wp.struct
 class Ground:
-    """A heightfield, and the cell that lengths are relative to."""
+    """A heightfield, and the cell and stored height that lengths are relative to."""
 
     heights: wp.array2d[float]
     risers: wp.array2d[wp.uint8]
@@ -24,6 +25,14 @@ class Ground:
     spacing: wp.vec3
     first_x: int
     first_y: int
+    base: float
+
+
+@wp.func
+def stored_height(g: Ground, x: int, y: int) -> float:
+    """Height as stored of the sample nearest to sample (x, y) of the whole field."""
+    rows, columns = g.heights.shape[0], g.heights.shape[1]
+    return g.heights[wp.clamp(y, 0, rows - 1), wp.clamp(x, 0, columns - 1)]
 
 
 @wp.func
@@ -40,12 +49,13 @@ def corner_y(corner: int) -> float:
 
 @wp.func
 def corners_of(g: Ground, values: wp.array2d[float], ix: int, iy: int) -> wp.vec4:
-    """Values at the corners of cell (ix, iy), counted from the first cell; beyond the map those of its nearest edge."""
+    """Heights over the base at the corners of cell (ix, iy), counted from the first cell; beyond the map its edge's."""
     rows, columns = values.shape[0], values.shape[1]
     x, y = ix + g.first_x, iy + g.first_y
     west, east = wp.clamp(x, 0, columns - 1), wp.clamp(x + 1, 0, columns - 1)
     south, north = wp.clamp(y, 0, rows - 1), wp.clamp(y + 1, 0, rows - 1)
-    return wp.vec4(values[south, west], values[south, east], values[north, east], values[north, west])
+    corners = wp.vec4(values[south, west], values[south, east], values[north, east], values[north, west])
+    return corners - wp.vec4(g.base)
 
 
 @wp.func
@@ -176,7 +186,7 @@ def solid_at(g: Ground, x: float, y: float) -> wp.vec3:
 
 @wp.func
 def extent(g: Ground, west: int, east: int, south: int, north: int) -> wp.vec2:
-    """Least and largest height as stored of the samples in a window, ends included."""
+    """Least and largest height over the base of the samples in a window, ends included."""
     rows, columns = g.heights.shape[0], g.heights.shape[1]
     first_x, last_x = wp.clamp(west + g.first_x, 0, columns - 1), wp.clamp(east + g.first_x, 0, columns - 1)
     first_y, last_y = wp.clamp(south + g.first_y, 0, rows - 1), wp.clamp(north + g.first_y, 0, rows - 1)
@@ -184,12 +194,12 @@ def extent(g: Ground, west: int, east: int, south: int, north: int) -> wp.vec2:
     for iy in range(first_y, last_y + 1):
         for ix in range(first_x, last_x + 1):
             low, high = wp.min(low, g.heights[iy, ix]), wp.max(high, g.heights[iy, ix])
-    return wp.vec2(low, high)
+    return wp.vec2(low - g.base, high - g.base)
 
 
 @wp.func
 def place(g: Ground, x: float, y: float, height: float) -> wp.vec3:
-    """The point in m of sample coordinates and a height as stored."""
+    """The point in m of sample coordinates and a height over the base."""
     return wp.vec3(x * g.spacing[0], y * g.spacing[1], height * g.spacing[2])
 
 

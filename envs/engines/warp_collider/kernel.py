@@ -6,21 +6,22 @@ from mujoco_warp._src.collision_core import contact_margin_gap, contact_material
 from mujoco_warp._src.math import make_frame
 from mujoco_warp._src.types import vec5
 
+from envs.collider.geometry import MOST_CONTACTS
 from envs.collider.heightfield import FARTHEST
 from envs.engines.warp_collider.candidates import normal_of, point_of
 from envs.engines.warp_collider.capsule import collide_capsule
 from envs.engines.warp_collider.edges import Axis
-from envs.engines.warp_collider.ground import Ground
+from envs.engines.warp_collider.ground import Ground, stored_height
 from envs.engines.warp_collider.sphere import collide_sphere
 
-ROOM = 24
-"""Candidates of a shape, the nearest ones; MuJoCo has room for 50 contacts."""
+ROOM = MOST_CONTACTS
+"""Candidates of a shape, as many as MuJoCo has room for; with 24, a base that lies on open stairs touched otherwise."""
 ENDS, ALL = wp.constant(ROOM), wp.constant(2 * ROOM)
 CAPSULE = wp.constant(int(mujoco.mjtGeom.mjGEOM_CAPSULE.value))
 EDGE = wp.constant(FARTHEST)
 
 
-@wp.kernel(enable_backward=False)
+@wp.kernel(module="unique", enable_backward=False, module_options={"max_unroll": 1})
 def collide_all(
     ground: Ground,
     corner: wp.vec3,
@@ -82,7 +83,8 @@ def collide_all(
     g.spacing = ground.spacing
     g.first_x = int(wp.floor(in_cells[0]))
     g.first_y = int(wp.floor(in_cells[1]))
-    shift = wp.vec3(float(g.first_x) * g.spacing[0], float(g.first_y) * g.spacing[1], 0.0)
+    g.base = stored_height(g, g.first_x, g.first_y)
+    shift = wp.vec3(float(g.first_x) * g.spacing[0], float(g.first_y) * g.spacing[1], g.base * g.spacing[2])
     geoms = wp.vec2i(field, geom)
     margin, gap = contact_margin_gap(geom_margin, geom_gap, pair_margin, pair_gap, geoms, -1, robot)
     room = scratch[robot * solid.shape[0] + shape]
