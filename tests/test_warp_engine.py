@@ -1,7 +1,7 @@
 """The engine warp against MuJoCo's own, on Warp's CPU device: the same robots, step by step, within single precision.
 
-Accelerations differ by float32 in the positions of contacts (1e-7 m of a penetration of 1e-5 to 1e-2 m) and by a solver
-that stops at a tolerance of 1e-6: at most some 1e-4 of the largest one was seen; 2e-3 are allowed.
+Accelerations differ by float32 in the positions of contacts (5e-7 m of a penetration of 1e-5 to 1e-2 m) and by a solver
+that stops at a tolerance of 1e-6: of 64 robots at most some 1e-4 of the largest one was seen; 2e-3 are allowed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from envs.drives import PD, DriveConfig
 from envs.engines import warp_engine
 from envs.latency import LatencyConfig
 from envs.randomization import NONE
+from envs.robot import STANDING_HEIGHT
 from envs.simulation import Simulation
 from envs.terrains import Surface, build_map, make_tile
 from evaluation.agents import load_agent
 
 pytestmark = pytest.mark.slow
-ROBOTS = 64
+ROBOTS = 2048
 CLOSE = 2e-3
 """Fraction of the largest number by which both engines may differ."""
 PUSH = 120.0
@@ -48,34 +49,18 @@ def scattered() -> tuple[Simulation, Simulation]:
     return both
 
 
-def test_contacts_are_those_of_the_exact_collider(scattered: tuple[Simulation, Simulation]) -> None:
-    """A contact may be missing where another is as deep within float32, so that a tenth of the robots may differ."""
-    same = 0
-    for env_id in range(ROBOTS):
-        ours, theirs = (ww.contacts(sim, env_id) for sim in scattered)
-        if len(ours) != len(theirs) or (ours[:, 0] != theirs[:, 0]).any():
-            continue
-        same += bool(
-            np.allclose(ours[:, 1:5], theirs[:, 1:5], atol=2e-5) and np.allclose(ours[:, 5:], theirs[:, 5:], atol=5e-3)
-        )
-    assert same >= 0.9 * ROBOTS
-    assert sum(len(ww.contacts(scattered[0], env_id)) > 4 for env_id in range(ROBOTS)) > ROBOTS / 4
-
-
 def test_accelerations_and_forces_are_those_of_c_where_contacts_are(scattered: tuple[Simulation, Simulation]) -> None:
+    """Contacts are in all but one of 150 robots (tests/test_warp_collider.py), and then nearly all forces are."""
     ours, theirs = scattered
     expected, found = ours.accelerations, theirs.batch.d.qacc.numpy()  # type: ignore
-    counted = 0
-    for env_id in range(ROBOTS):
-        a, b = (ww.contacts(sim, env_id) for sim in scattered)
-        if len(a) != len(b) or not np.allclose(a[:, 1:], b[:, 1:], atol=2e-4):
-            continue
-        counted += 1
-        np.testing.assert_allclose(found[env_id], expected[env_id], atol=CLOSE * max(50.0, abs(expected[env_id]).max()))
-        force, other = (sim.readings.sensors[env_id] for sim in scattered)
-        np.testing.assert_allclose(other, force, atol=CLOSE * max(500.0, abs(force).max()))
-        np.testing.assert_allclose(theirs.readings.torque[env_id], ours.readings.torque[env_id], atol=1e-3)
-    assert counted > 0.8 * ROBOTS
+    tables = zip(*map(ww.contacts, scattered), strict=True)
+    same = [ww.alone(a, b, normal=2e-4) == ww.alone(b, a, normal=2e-4) == 0 for a, b in tables]
+    close = (abs(theirs.readings.torque - ours.readings.torque) < 1e-3).all(1)
+    for a, b, least in ((expected, found, 50.0), (ours.readings.sensors, theirs.readings.sensors, 500.0)):
+        close &= (abs(b - a) < CLOSE * np.maximum(least, abs(a).max(1, keepdims=True))).all(1)
+    assert np.mean(same) > 0.98
+    assert close[same].mean() > 0.99
+    assert (abs(ours.readings.sensors).max(1) > 500).mean() > 0.25
 
 
 @pytest.fixture(scope="module", params=["pd", "anydrive"])
@@ -196,6 +181,19 @@ def test_robots_that_are_no_numbers_are_counted_and_hurt_nobody() -> None:
         assert not sim.failed.any()
         seen.append(np.array(sim.qpos))
     np.testing.assert_array_equal(seen[0][[0, 2]], seen[1][[0, 2]])
+
+
+@pytest.mark.parametrize(("room", "size", "failed"), [("ROWS", 8, [True, False]), ("CONTACTS", 1, [True, True])])
+def test_contacts_without_room_are_failures_and_said_once(
+    room: str, size: int, failed: list[bool], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Four feet need 16 rows, which each robot has for itself, and more contacts than the two that both share."""
+    monkeypatch.setattr(warp_engine, room, size)
+    sim = Simulation(flat(), 2, 1, 4, engine="warp")
+    put(sim, pose(torch.tensor([STANDING_HEIGHT, 5.0]), count=2))
+    hold(sim, 0.06)
+    assert sim.failed.tolist() == failed
+    assert capsys.readouterr().err.count("count as failed") == 1
 
 
 def test_a_restored_environment_goes_on_to_the_same_bits() -> None:

@@ -72,17 +72,36 @@ def anywhere(sim: Simulation, ground: Surface, seed: int) -> Tensor:
     return env_ids
 
 
-def contacts(sim: Simulation, env_id: int) -> NDArray[np.float64]:
-    """Contacts of a robot, a row each: geom, distance, point, normal; sorted."""
-    if hasattr(sim.batch, "get_data"):
+def contacts(sim: Simulation) -> list[NDArray[np.float64]]:
+    """Contacts of each robot, a row each: geom, distance, point, normal; sorted."""
+    if not hasattr(sim.batch, "get_data"):
+        return contacts_on_device(sim.batch.d)
+    found = []
+    for env_id in range(sim.batch.nsim):
         model, data = sim.batch.get_model(env_id), sim.batch.get_data(env_id)
         mujoco.mj_forward(model, data)
-        found = [[c.geom2, c.dist, *c.pos, *c.frame[:3]] for c in data.contact[: data.ncon]]
-    else:
-        d = sim.batch.d
-        count = int(d.nacon.numpy()[0])
-        arrays = (d.contact.geom, d.contact.dist, d.contact.pos, d.contact.frame, d.contact.worldid)
-        geom, dist, pos, frame, world = (array.numpy()[:count] for array in arrays)
-        own = [i for i in range(count) if world[i] == env_id]
-        found = [[geom[i, 1], dist[i], *pos[i], *frame[i].reshape(3, 3)[0]] for i in own]
-    return np.array(sorted(found)).reshape(-1, 8)
+        contact = data.contact
+        found.append(by_geom(contact.geom[:, 1], contact.dist, contact.pos, contact.frame[:, :3]))
+    return found
+
+
+def contacts_on_device(d: Any) -> list[NDArray[np.float64]]:
+    """The same of MuJoCo Warp's data."""
+    count = int(d.nacon.numpy()[0])
+    arrays = (d.contact.geom, d.contact.dist, d.contact.pos, d.contact.frame, d.contact.worldid)
+    geom, dist, pos, frame, world = (array.numpy()[:count] for array in arrays)
+    rows = [np.flatnonzero(world == env_id) for env_id in range(d.nworld)]
+    return [by_geom(geom[own, 1], dist[own], pos[own], frame[own, 0]) for own in rows]
+
+
+def by_geom(geom: NDArray[Any], dist: NDArray[Any], pos: NDArray[Any], normal: NDArray[Any]) -> NDArray[np.float64]:
+    """A table of contacts, by geom and depth."""
+    table = np.column_stack([geom, dist, pos, normal]).astype(float).reshape(-1, 8)
+    return table[np.lexsort((table[:, 1], table[:, 0]))]
+
+
+def alone(found: NDArray[np.float64], others: NDArray[np.float64], normal: float = 5e-3) -> int:
+    """How many contacts of one table have no partner in another: the same geom, depth and point within 2e-5 m, and
+    direction within `normal`."""
+    near = np.abs(found[:, None] - others[None]) <= np.repeat((0.0, 2e-5, normal), (1, 4, 3))
+    return len(found) - int(near.all(-1).any(1).sum())
