@@ -1,13 +1,14 @@
-"""The same environment on a GPU (--env.engine warp) against this machine's cores, and training on it.
+"""The same environment on a GPU (--env.engine warp) against one process on this machine's cores, and training on it.
 
 `python -m benchmarks.gpu [--json FILE]` prints control steps of 20 ms per second for each number of robots, of the
-environment alone and of a Teacher that goes on learning with its networks on the GPU, each with its ratio to the cores
-in the same run, the memory that it takes, and how long a Teacher from scratch needs until its robots walk. Where there
-is no GPU it says so.
+environment alone and of a Teacher that goes on learning with its networks on the GPU, each with its ratio to one
+process with a thread a core in the same run, the memory that it takes, and how long a Teacher from scratch needs until
+its robots walk. On many cores several processes do more than one. Where there is no GPU it says so.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import resource
 import sys
@@ -34,6 +35,8 @@ WALKS = 0.7
 """Mean score of linear tracking, of 1, from which robots walk."""
 TRACKING = "tracking/linear"
 """Metric of it."""
+ENV, TRAINING = "one process on the cores, env", "one process, training, networks on GPU"
+"""Sides that the GPU is compared with."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Arguments:
     robots: tuple[int, ...] = (1024, 2048, 4096, 8192, 16384)
     """Numbers of robots on the GPU."""
     on_cores: int = 1024
-    """Robots on the cores, one thread each core."""
+    """Robots of one process on the cores, with a thread a core."""
     steps: int = 48
     """Control steps that are measured of each."""
     iterations: int = 3
@@ -96,6 +99,13 @@ def trained_rate(env: AnymalEnv, iterations: int) -> float:
     return iterations * agent.num_steps_per_env * env.num_envs / seconds
 
 
+def give_back() -> None:
+    """Let the GPU have the memory again that nobody uses: runners and environments refer to each other."""
+    gc.collect()
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()
+
+
 def walk_seconds(robots: int, most: float) -> float:
     """s of training from scratch until the commanded velocity is tracked, inf if that is more than `most`."""
     env, agent = environment("warp", robots), TeacherConfig()
@@ -141,21 +151,20 @@ def main(arguments: Arguments) -> None:
     torch.set_num_threads(usable_cores())
     sides: dict[str, float] = {}
     on_cores = environment("mujoco", arguments.on_cores)
-    sides["cores, env"] = env_rate(on_cores, arguments.steps)
-    sides["cores, training, networks on the GPU"] = trained_rate(on_cores, arguments.iterations)
+    sides[ENV] = env_rate(on_cores, arguments.steps)
+    sides[TRAINING] = trained_rate(on_cores, arguments.iterations)
     ratios: dict[str, float] = {}
     for robots in arguments.robots:
+        give_back()
         free = torch.cuda.mem_get_info()[0]
         env = environment("warp", robots)
         sides[f"{robots} robots, env"] = env_rate(env, arguments.steps)
         sides[f"{robots} robots, training"] = trained_rate(env, arguments.iterations)
-        ratios[f"{robots} robots, env to cores"] = sides[f"{robots} robots, env"] / sides["cores, env"]
-        ratios[f"{robots} robots, training to cores"] = (
-            sides[f"{robots} robots, training"] / sides["cores, training, networks on the GPU"]
-        )
+        ratios[f"{robots} robots, env to one process"] = sides[f"{robots} robots, env"] / sides[ENV]
+        ratios[f"{robots} robots, training to one process"] = sides[f"{robots} robots, training"] / sides[TRAINING]
+        torch.cuda.synchronize()
         ratios[f"{robots} robots, GiB of the GPU"] = (free - torch.cuda.mem_get_info()[0]) / 2**30
         del env
-        torch.cuda.empty_cache()
     ratios["GiB resident at most"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     if arguments.walk_seconds:
         sides["s to the first walk, 4096 robots"] = walk_seconds(4096, arguments.walk_seconds)
