@@ -264,6 +264,7 @@ def test_ranks_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -
 def test_ranks_learn_on_gpus_where_each_has_its_own(gpus: int, device: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"TORCHELASTIC_RUN_ID": "x", "LOCAL_WORLD_SIZE": "2", "LOCAL_RANK": "1"}.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed, "wanted", "auto")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     assert distributed.device() == device
     monkeypatch.setenv(distributed.MEETING, "x")
