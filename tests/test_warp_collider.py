@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import mujoco
-import mujoco_warp as mjw
 import numpy as np
 import pytest
 import warp_worlds as ww
+from warp_worlds import mujoco_warp as mjw
 from warp_worlds import warp as wp
 
 from envs.collider import capsule as compiled_capsule

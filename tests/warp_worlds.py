@@ -14,7 +14,7 @@ from worlds import DEFAULT, pose
 
 REASON = "MuJoCo Warp is not installed: `pip install -r requirements-gpu.txt` for these tests."
 warp = pytest.importorskip("warp", reason=REASON)
-pytest.importorskip("mujoco_warp", reason=REASON)
+mujoco_warp = pytest.importorskip("mujoco_warp", reason=REASON)
 warp.config.optimization_level = 1  # kernels are compiled in a third of the time, and run here for a few robots alone
 
 from envs.drives import PD, DriveConfig  # noqa: E402
