@@ -2,7 +2,7 @@ PYTHON := .venv/bin/python
 DEMO := --checkpoint --terrain stairs_up --height 0.17 --depth 0.30 --belief --size 1280 720 --seconds 8
 STUDENTS := pretrained/student.pt pretrained/blind.pt
 SHIPPED := pretrained/teacher.pt $(STUDENTS)
-BENCHMARKS := physics environment training exchange scaling peers inference mapping
+BENCHMARKS := physics environment training exchange scaling peers inference mapping playing
 
 .PHONY: install train export play picture map-picture evaluate test test-all lint bench
 

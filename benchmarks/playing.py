@@ -2,7 +2,7 @@
 
 `python -m benchmarks.playing [--checkpoint FILE] [--browser PROGRAM] [--json FILE]` starts play.py as its users do, and
 reads the processor time of its process; a browser's does not count to it. On two cores without a graphics card a robot
-walks within 10 s, its page takes half a core at most, and a picture 0.1 s.
+shall walk within 10 s, its page take half a core at most, and a picture 0.1 s, with the walk to it and its encoding.
 """
 
 from __future__ import annotations
