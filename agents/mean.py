@@ -79,6 +79,10 @@ def mean(paths: Sequence[Path], shares: Sequence[float] = ()) -> dict[str, Any]:
                 f"{path} and {paths[-1]} are too far apart for a mean: "
                 "name policies of one run, or of runs that went on from one another."
             )
+        if record["network"].keys() != last["network"].keys():
+            raise CheckpointError(
+                f"Only one of {path} and {paths[-1]} has learnt caution: name policies that are alike."
+            )
         if record.get("critic", {}).keys() != last.get("critic", {}).keys():
             raise CheckpointError(f"{path} and {paths[-1]} have critics of different versions: name policies of one.")
         if archive.content_hash(record["normalizer"]) != archive.content_hash(last["normalizer"]):

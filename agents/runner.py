@@ -18,6 +18,7 @@ from agents.models import TeacherModel
 from agents.ppo import TeacherPPO
 from agents.rsl_rl_config import student_config, teacher_config
 from agents.training import Training
+from anymal_policy import layout
 
 
 class TeacherRunner(Training):
@@ -114,6 +115,10 @@ class StudentRunner(Training):
 
     def teach(self, record: dict[str, Any]) -> list[str]:
         """Learn from the Teacher of this policy record, on the ground that it had reached; names what does not fit."""
+        if self.alg.teacher.network.caution is not None and layout.CAUTION not in record["network"]:
+            raise CheckpointError(
+                "This Teacher has not learnt to walk with caution: set --env.caution-probability to 0."
+            )
         try:
             self.alg.teach(record["network"], record["normalizer"])
         except RuntimeError as error:

@@ -230,8 +230,8 @@ class AnymalEnv(VecEnv):
 
     def _judge(self) -> None:
         """Say who shall walk with caution."""
-        if self.cfg.caution_probability > 0:
-            self.state.caution = (self.placement.cautious | self.sensors.map_worthless()).float()
+        asked = self.placement.cautious | self.sensors.map_worthless()
+        self.state.caution = asked.float() * (self.cfg.caution_probability > 0)
 
     def _groups(self, s: State, env_ids: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """All observation groups of these robots, whose state alone is `s`, in new tensors."""

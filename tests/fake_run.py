@@ -12,9 +12,11 @@ from fake_env import FakeConfig, FakeEnv
 from agents.archive import content_hash
 from agents.checkpoint import read_resume
 from agents.config import StudentTrainingConfig, TeacherConfig
+from agents.models import sizes_for
 from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
 from anymal_policy.normalizer import Normalizer
+from anymal_policy.sizes import PAPER, NetworkSizes
 from anymal_policy.teacher import Teacher
 
 SMALL_STUDENT = {"num_steps_per_env": 8, "gradient_length": 4}
@@ -38,12 +40,12 @@ def resume(path: Path, iterations: int, precision: str = "fp32") -> TeacherRunne
     return continued
 
 
-def teacher_record(seed: int = 5) -> dict[str, Any]:
+def teacher_record(seed: int = 5, sizes: NetworkSizes = PAPER) -> dict[str, Any]:
     """A Teacher as its policy file holds it: untrained, with statistics that are not trivial."""
     torch.manual_seed(seed)
     normalizer = Normalizer(391)
     normalizer.update(torch.randn(100, 391) * torch.linspace(0.5, 2.0, 391) + torch.linspace(-1.0, 1.0, 391))
-    state = {"network": Teacher(16).state_dict(), "normalizer": normalizer.state_dict()}
+    state = {"network": Teacher(16, sizes).state_dict(), "normalizer": normalizer.state_dict()}
     return {**state, "hash": "of the Teacher", "curriculum": {"level": torch.tensor(3)}}
 
 
@@ -51,9 +53,9 @@ def start_student(
     path: Path, iterations: int, precision: str = "fp32", seed: int = 1, env: Any = None, **settings: Any
 ) -> StudentRunner:
     path.mkdir(exist_ok=True)
-    record = teacher_record()
-    seed_everything(seed)
     env = env or FakeEnv(FakeConfig(num_envs=8, seed=seed, noisy_groups=True))
+    record = teacher_record(sizes=sizes_for(env.get_observations()))
+    seed_everything(seed)
     cfg = StudentTrainingConfig(max_iterations=iterations, **{**SMALL_STUDENT, **settings})
     runner = StudentRunner(env, cfg, "fake", path, precision)
     runner.teach(record)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from failing_maps import Maps, at, level
 from fake_env import FakeConfig, FakeEnv
-from fake_run import start_student
+from fake_run import start_student, teacher_record
 from placements import curriculum
 from policy_files import write_policy
 from rollouts import rollout, same
@@ -242,10 +242,22 @@ def test_a_state_from_before_there_was_caution_can_be_resumed() -> None:
     assert same(rollout(other, 20), rollout(env, 20))
 
 
-def test_a_training_without_caution_is_not_resumed_as_one_with(tmp_path: Path) -> None:
-    plain = start_student(tmp_path, 1)
-    record = plain.resume_record()
-    env = FakeEnv(FakeConfig(num_envs=8, noisy_groups=True, caution_probability=0.3))
-    del record["env_state"]["obs"]
-    with pytest.raises(CheckpointError):
-        start_student(tmp_path, 1, env=env).restore(record)
+def test_a_teacher_that_has_not_learnt_caution_is_refused_where_it_is_asked_for(tmp_path: Path) -> None:
+    runner = start_student(tmp_path, 1, env=FakeEnv(FakeConfig(num_envs=8, noisy_groups=True, caution_probability=0.3)))
+    with pytest.raises(CheckpointError, match="not learnt to walk with caution"):
+        runner.teach(teacher_record())
+
+
+def test_what_caution_adds_is_learnt() -> None:
+    teacher, inputs = Teacher(16, CAUTIOUS), observations()
+    assert teacher.caution is not None
+    teacher(*inputs, torch.ones(6, 1)).square().sum().backward()
+    assert teacher.caution.grad is not None and teacher.caution.grad.abs().min() > 0
+
+
+def test_a_policy_that_knows_no_caution_forgets_that_the_one_before_was_asked_for_it() -> None:
+    student = environment(1, [plane_tile()], noisy_groups=True, height_noise=LEVELS["blank"])
+    older = environment(1, [plane_tile()], caution_probability=0.0)
+    student.step(torch.zeros(1, 16))
+    carry_over(student, older)
+    assert not older.state.caution.any()

@@ -18,6 +18,7 @@ from agents.archive import CheckpointError
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import LEAST_LEARNING_RATE
 from agents.distillation import TENFOLD
+from agents.models import sizes_for
 from agents.policies import StudentPolicy
 from agents.runner import StudentRunner
 from anymal_policy.student import StudentConfig
@@ -29,7 +30,7 @@ from envs.tasks import TASKS
 def resume(path: Path, iterations: int, precision: str = "fp32", env: Any = None) -> StudentRunner:
     """Continue in a process that knows another Teacher and other random numbers."""
     continued = start_student(path, iterations, precision, seed=99, env=env)
-    continued.teach(teacher_record(seed=6))
+    continued.teach(teacher_record(seed=6, sizes=sizes_for(continued.env.get_observations())))
     continued.restore(read_resume(path))
     return continued
 
