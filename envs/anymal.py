@@ -230,8 +230,10 @@ class AnymalEnv(VecEnv):
 
     def _judge(self) -> None:
         """Say who shall walk with caution."""
-        asked = self.placement.cautious | self.sensors.map_worthless()
-        self.state.caution = asked.float() * (self.cfg.caution_probability > 0)
+        asked = torch.zeros(self.num_envs, dtype=torch.bool)
+        if self.cfg.caution_probability > 0:
+            asked = self.placement.cautious | self.sensors.map_worthless()
+        self.state.caution = asked.float()
 
     def _groups(self, s: State, env_ids: Tensor | slice = slice(None)) -> dict[str, Tensor]:
         """All observation groups of these robots, whose state alone is `s`, in new tensors."""
