@@ -11,7 +11,7 @@ import sys
 
 def train() -> int:
     """What train.py does."""
-    from train_flags import short_help
+    from training.flags import short_help
 
     short_help(sys.argv[1:])
     from train import main

@@ -35,7 +35,7 @@ from envs.config import EnvConfig
 from envs.simulation import PARAMETERS
 from envs.tasks import TASKS
 from evaluation.agents import Agent, load_agent
-from train_stages import going_on, own_share, refined_env, sized
+from training.environments import going_on, own_share, refined_env, sized
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from benchmarks.report import report, run
 from envs.anymal import AnymalEnv
 from envs.engines import EngineName
 from envs.tasks import TASKS
-from train_cores import usable_cores
+from training.cores import usable_cores
 
 WALKS = 0.7
 """Mean score of linear tracking, of 1, from which robots walk."""

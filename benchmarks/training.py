@@ -28,7 +28,7 @@ from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.ranks import Ranks
 from envs.tasks import TASKS
-from train_stages import going_on, own_share, refined_env, sized
+from training.environments import going_on, own_share, refined_env, sized
 
 
 @dataclass(frozen=True)

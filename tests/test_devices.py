@@ -8,21 +8,21 @@ import pytest
 import torch
 
 import train
-import train_args
-import train_cores
 from agents import distributed
 from agents.config import PRESETS
 from envs.tasks import DEFAULT, TASKS
+from training import cores as training_cores
+from training import plan
 
 
 @pytest.mark.parametrize(("cores", "processes"), [(1, 1), (2, 2), (4, 4), (8, 8), (16, 16), (64, 16)])
 def test_1024_robots_have_a_process_a_core_until_each_has_64(cores: int, processes: int) -> None:
-    assert train_cores.best_processes(1024, cores) == processes
+    assert training_cores.best_processes(1024, cores) == processes
 
 
 def test_two_cores_train_presets_in_two_processes_but_the_smallest_in_one() -> None:
     """On two cores runs of the presets keep their bits, which depend on the number of processes."""
-    by_preset = {name: train_cores.best_processes(size.num_envs, 2) for name, size in PRESETS.items()}
+    by_preset = {name: training_cores.best_processes(size.num_envs, 2) for name, size in PRESETS.items()}
     assert by_preset == {"smoke": 1, "laptop": 2, "full": 2}
 
 
@@ -42,7 +42,7 @@ def test_only_who_asks_for_the_gpu_trains_in_one_process(
     """Robots walk on the cores, in as many processes as there, unless they walk or learn on the GPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    for module in (train_args, train_cores):
+    for module in (plan, training_cores):
         monkeypatch.setattr(module, "usable_cores", lambda: 4)
     args = train.parse(["--num-envs", "1024", *flags.split()])
     assert (args.processes, args.env.threads) == (processes, 4 // processes)
@@ -50,7 +50,7 @@ def test_only_who_asks_for_the_gpu_trains_in_one_process(
 
 def test_a_run_of_an_engine_that_a_task_names_has_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TASKS, DEFAULT, replace(TASKS[DEFAULT], engine="warp"))
-    monkeypatch.setattr(train_cores, "usable_cores", lambda: 4)
+    monkeypatch.setattr(training_cores, "usable_cores", lambda: 4)
     assert train.parse(["--num-envs", "1024"]).processes == 1
 
 

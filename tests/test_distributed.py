@@ -19,8 +19,6 @@ from ranks_worker import SETTINGS, knowledge, trained
 from torch import Tensor
 
 import train
-import train_args
-import train_cores
 from agents import distributed
 from agents.archive import CheckpointError, content_hash, plain
 from agents.checkpoint import read_resume
@@ -28,6 +26,8 @@ from agents.interrupt import StopRequest
 from anymal_policy.normalizer import Normalizer
 from envs.curriculum import CurriculumConfig, ParticleFilter
 from envs.ranks import Ranks
+from training import cores as training_cores
+from training import plan
 
 ROOT = Path(train.__file__).parent
 LAUNCH = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2"]
@@ -242,8 +242,8 @@ def test_one_rank_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ranks_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_args, "usable_cores", lambda: 6)
-    monkeypatch.setattr(train_cores, "usable_cores", lambda: 6)
+    monkeypatch.setattr(plan, "usable_cores", lambda: 6)
+    monkeypatch.setattr(training_cores, "usable_cores", lambda: 6)
 
     def chosen(*argv: str) -> tuple[int, int]:
         args = train.parse(argv)

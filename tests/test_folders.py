@@ -14,6 +14,7 @@ from refusals import refusal
 import train
 from agents import run_dir
 from agents.checkpoint import read_resume
+from agents.runner import TeacherRunner
 from system import files
 from system.folders import LOCK, FolderInUse, free_folder, taken
 
@@ -88,7 +89,7 @@ def test_a_run_that_ends_before_its_first_save_leaves_nothing(tmp_path: Path, mo
         assert (tmp_path / "runs" / "a" / "plan.pt").is_file()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train.TeacherRunner, "train", interrupted)
+    monkeypatch.setattr(TeacherRunner, "train", interrupted)
     size = ["--task", "anymal_flat", "--num-envs", "4", "--threads", "1", "--agent.num-steps-per-env", "4"]
     assert train.main([*size, "--run-dir", str(tmp_path / "runs" / "a")]) == 130
     assert list((tmp_path / "runs").iterdir()) == []

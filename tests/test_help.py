@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import train
-from train_flags import OFTEN, SYMBOLS
+from training.flags import OFTEN, SYMBOLS
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torch", "mujoco", "numba", "rsl_rl", "gymnasium", "scipy")
@@ -44,6 +44,6 @@ def test_settings_that_help_shows_as_examples_are_taken() -> None:
 
 
 def test_help_needs_nothing_that_takes_long_to_import() -> None:
-    code = f"import sys, train_flags; print([name for name in {HEAVY} if name in sys.modules])"
+    code = f"import sys, training.flags; print([name for name in {HEAVY} if name in sys.modules])"
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -20,12 +20,8 @@ OURS = {
     "evaluation",
     "viewer",
     "train",
-    "train_args",
-    "train_cores",
+    "training",
     "anymal_commands",
-    "train_flags",
-    "train_stages",
-    "train_tasks",
     "play",
     "evaluate",
     "export",
@@ -39,6 +35,7 @@ ALLOWED = {
     "agents": ("agents", "anymal_policy", "system"),
     "envs": ("envs", "mapping", "anymal_policy.gait", "anymal_policy.kinematics", "anymal_policy.layout", "system"),
     "evaluation": ("evaluation", "agents", "envs", "mapping", "anymal_policy", "system"),
+    "training": ("training", "agents", "envs", "system"),
     "viewer": ("viewer", "evaluation", "agents", "envs", "mapping", "anymal_policy", "system"),
 }
 SIMULATOR_AND_TRAINER = {"mujoco", "rsl_rl", "gymnasium", "tensordict", "numba", "scipy", "tyro", "matplotlib"}

@@ -12,7 +12,7 @@ from tiny_runs import HOP, TEACHER
 from envs import own
 from envs.terrains import make_tile
 from envs.terrains.bank import types_named
-from train_tasks import keep_copy, run_task
+from training.tasks import keep_copy, run_task
 
 pytestmark = pytest.mark.usefixtures("marks")
 

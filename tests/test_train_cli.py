@@ -20,11 +20,13 @@ import train
 from agents import distributed
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import PRESETS, TeacherConfig, differences, restore
+from agents.runner import TeacherRunner
 from envs.config import EnvConfig
 from envs.curriculum import CurriculumConfig, curriculum_factor
 from envs.tasks import DEFAULT, TASKS
 from system import shell
-from train_args import usable_cores
+from training.cores import usable_cores
+from training.stage import note_versions
 
 SIZE = "--num-envs 4 --threads 1 --agent.num-steps-per-env 4 --agent.warm-up-steps 2"
 TINY = ["--task", "anymal_flat", "--stage", "teacher", *SIZE.split()]
@@ -194,7 +196,7 @@ def test_a_run_from_before_devices_were_recorded_stays_where_it_was(
 
 
 def test_resume_with_other_libraries_is_noted(capsys: Any) -> None:
-    train.note_versions({"torch": "2.0", "numpy": "1", "commit": "a"}, {"torch": "2.1", "numpy": "1", "commit": "b"})
+    note_versions({"torch": "2.0", "numpy": "1", "commit": "a"}, {"torch": "2.1", "numpy": "1", "commit": "b"})
     assert "torch 2.0 -> 2.1;" in capsys.readouterr().err
 
 
@@ -202,7 +204,7 @@ def test_diverged_training_ends_with_one_sentence(run_dir: Path, monkeypatch: py
     def diverge(_: Any) -> None:
         raise FloatingPointError("training diverged.")
 
-    monkeypatch.setattr(train.TeacherRunner, "train", diverge)
+    monkeypatch.setattr(TeacherRunner, "train", diverge)
     assert train.main(["--resume", str(run_dir)]) == 1
     assert capsys.readouterr().err == "train.py: training diverged.\n"
 

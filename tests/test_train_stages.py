@@ -17,12 +17,14 @@ import train
 from agents import archive
 from agents.checkpoint import load_policy, read_policy, read_resume
 from agents.config import PRESETS, RefinementConfig, TeacherConfig, differences, restore
+from agents.runner import TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig, TerrainConfig
 from envs.curriculum import curriculum_factor
 from envs.latency import LatencyConfig
-from train_args import following
-from train_stages import recorded_env, student_env
+from training.environments import recorded_env, student_env
+from training.plan import following
+from training.stage import stage_dir
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_teacher_that_starts_from_another_is_refined_by_default(whole: Path) -> 
 def test_refinement_can_be_left_out(tmp_path: Path) -> None:
     path = tmp_path / "run"
     args = train.parse([*ALL_STAGES, "--refinement.max-iterations", "0", "--run-dir", str(path)])
-    assert args.now == "teacher" and train.stage_dir(args) == path / "teacher"
+    assert args.now == "teacher" and stage_dir(args) == path / "teacher"
 
 
 def test_a_blind_student_of_the_same_teacher_follows_also_after_the_run_has_ended(whole: Path, tmp_path: Path) -> None:
@@ -156,7 +158,7 @@ def test_run_of_all_stages_is_resumable_in_any(whole: Path, tmp_path: Path, stag
 
 def test_stopped_stage_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     path = tmp_path / "run"
-    monkeypatch.setattr(train.TeacherRunner, "train", lambda runner: False)
+    monkeypatch.setattr(TeacherRunner, "train", lambda runner: False)
     assert train.main([*ALL_STAGES, "--run-dir", str(path)]) == 0
     assert f"--resume {path}\n" in capsys.readouterr().out
     assert not (path / "teacher").exists() and not (path / "student").exists()
