@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from anymal_policy import layout
 from anymal_policy.gait import standing, start_phase
-from envs import events, gait, randomization, rewards, terminations
+from envs import events, gait, randomization, rewards, saving, terminations
 from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
@@ -269,40 +269,12 @@ class AnymalEnv(VecEnv):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next step depends on, in tensors and numbers."""
-        return {
-            "state": copies(vars(self.state)),
-            "observations": {name: group.clone() for name, group in self.observations.items()},
-            "episode_length": self.episode_length_buf.clone(),
-            "samples": self.samples,
-            "generator": self.generator.get_state(),
-            "simulation": self.simulation.state_dict(),
-            "drives": self.drives.state_dict(),
-            "delay": self.delay.state_dict(),
-            "stiffness": self.stiffness.state_dict(),
-            "commands": self.commands.state_dict(),
-            "placement": self.placement.state_dict(),
-            "senses": self.sensors.state_dict(),
-        }
+        return saving.state_dict(self)
 
     @torch.inference_mode(False)
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore `state_dict`; the next step has the same bits as if the environment had gone on."""
-        self.simulation.load_state_dict(state["simulation"])
-        for drawn in (name for name in ("drives", "delay", "stiffness") if name in state):
-            getattr(self, drawn).load_state_dict(state[drawn])
-        self.commands.load_state_dict(state["commands"])
-        self.placement.load_state_dict(state["placement"])
-        self.sensors.load_state_dict(state.get("senses", {}))
-        self.generator.set_state(state["generator"])
-        self.state = State(**{"caution": torch.zeros(self.num_envs), **copies(state["state"])})
-        self.observations = TensorDict(copies(state["observations"]), [self.num_envs])
-        self.episode_length_buf, self.samples = state["episode_length"].clone(), state["samples"]
-        self.metrics_since.drain()
+        saving.load_state_dict(self, state)
 
     def close(self) -> None:
         """Nothing to release; here for those who expect it."""
-
-
-def copies(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same values by name, tensors as copies of their own."""
-    return {name: value.clone() if isinstance(value, Tensor) else value for name, value in values.items()}

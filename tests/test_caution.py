@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from placements import curriculum
 from policy_files import write_policy
 from rollouts import rollout, same
 from torch import Tensor
-from worlds import environment, plane_tile, state
+from worlds import FLAT, environment, plane_tile, state
 
 from agents.archive import CheckpointError
 from agents.checkpoint import load_policy
@@ -27,9 +28,10 @@ from anymal_policy.sizes import NetworkSizes
 from anymal_policy.student import StudentConfig
 from anymal_policy.teacher import Teacher
 from envs.config import EnvConfig, as_recorded
-from envs.gymnasium_env import observation_space
+from envs.gymnasium_env import EpisodicEnv, observation_space
 from envs.height_noise import LEVELS, FailureName
 from envs.rewards import TERMS
+from envs.tasks import TASKS
 from viewer.world import carry_over
 
 CAUTIOUS = NetworkSizes(caution=True)
@@ -97,6 +99,21 @@ def test_without_caution_there_is_no_group_and_no_number_is_drawn_for_it() -> No
 
 def test_gymnasium_has_the_group_where_the_environment_has_it() -> None:
     assert observation_space(EnvConfig())["caution"].shape == (1,)
+
+
+def test_what_a_robot_saw_last_says_whether_it_was_cautious_in_that_episode() -> None:
+    robots = EpisodicEnv(replace(TASKS["anymal_flat"], num_envs=40, terrain=FLAT, threads=1, episode_seconds=0.04))
+    begun = robots.get_observations()["caution"].clone()
+    robots.step(torch.zeros(40, 16))
+    following = robots.step(torch.zeros(40, 16))[0]["caution"]
+    assert torch.equal(robots.last_seen["caution"], begun) and not torch.equal(following, begun)
+
+
+def test_who_is_cautious_is_saved_and_restored() -> None:
+    env, other = environment(40), environment(40, seed=1)
+    assert not torch.equal(env.state.caution, other.state.caution)
+    other.load_state_dict(env.state_dict())
+    assert torch.equal(other.step(torch.zeros(40, 16))[0]["caution"], env.step(torch.zeros(40, 16))[0]["caution"])
 
 
 def test_given_tiles_ask_for_no_caution() -> None:
