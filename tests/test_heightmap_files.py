@@ -66,7 +66,13 @@ def test_what_a_geotiff_declares_unknown_is_a_gap(tmp_path: Path) -> None:
     heights = RAMP.copy()
     heights[:6] = -5.5
     path = tif(tmp_path / "a.tif", heights, spacing=spaced(0.1), nodata=(NODATA, ASCII, "-5.5"))
-    with pytest.raises(ValueError, match=r"not finite, 10 % of all; fill the gaps"):
+    with pytest.raises(ValueError, match=r"knows no height in 10 % of its samples .*no data.*; fill these gaps"):
+        load_heightmap(path)
+
+
+def test_a_declared_value_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    path = tif(tmp_path / "a.tif", RAMP, spacing=spaced(0.1), nodata=(NODATA, ASCII, "none"))
+    with pytest.raises(ValueError, match="'none' as its value for no data, which is no number"):
         load_heightmap(path)
 
 

@@ -143,7 +143,11 @@ def read_tif(path: Path, resolution: float | None) -> Raster:
     pixels, spacing, image = _pixels(path, "TIFF", resolution)
     nodata: Any = image.tag_v2.get(NODATA)  # type: ignore
     if nodata is not None:
-        pixels[np.isclose(pixels, float(str(nodata).strip(" \0")), rtol=1e-6, atol=0.0)] = np.nan
+        text = str(nodata).strip(" \0")
+        try:
+            pixels[np.isclose(pixels, float(text), rtol=1e-6, atol=0.0)] = np.nan
+        except ValueError as error:
+            raise ValueError(f"{path.name} names '{text}' as its value for no data, which is no number.") from error
     return Raster(pixels, spacing)
 
 

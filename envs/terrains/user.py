@@ -58,7 +58,10 @@ def check_heights(heights: NDArray[np.float64], path: Path) -> None:
     """Raise a ValueError for gaps in a file's heights and for heights that cannot be in m."""
     if not np.isfinite(heights).all():
         share = 100 * float(np.mean(~np.isfinite(heights)))
-        raise ValueError(f"{path.name} holds heights that are not finite, {share:.3g} % of all; fill the gaps first.")
+        raise ValueError(
+            f"{path.name} knows no height in {share:.3g} % of its samples (not finite, or its own value for no data); "
+            "fill these gaps first."
+        )
     for extreme in (float(heights.min()), float(heights.max())):
         if any(math.isclose(extreme, value, rel_tol=1e-6) for value in UNKNOWN):
             share = 100 * float(np.mean(heights == extreme))
