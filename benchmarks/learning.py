@@ -82,11 +82,10 @@ def train(version: Path, seed: int, arguments: Arguments, run: Path) -> Outcome:
 
 
 def execute(version: Path, *command: str) -> str:
-    """What a script prints, run by a version of the project."""
+    """What a script prints, run by a version of the project, whose packages its neighbours' names do not hide (-P)."""
     path = {"PYTHONPATH": str(version), "OMP_WAIT_POLICY": "passive"}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=version, env=os.environ | path, stdout=subprocess.PIPE, text=True, check=False
-    )
+    started, surroundings = [sys.executable, "-P", *command], os.environ | path
+    done = subprocess.run(started, cwd=version, env=surroundings, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         raise ValueError(f"{' '.join(command)} failed in {version}, for the reason above.")
     return done.stdout

@@ -1,6 +1,6 @@
 """Mean linear tracking score of a policy, without exploration, on fixed ground that all versions of the project know.
 
-`PYTHONPATH=. python benchmarks/tracking.py POLICY` prints it, from 0 to 1. It keeps to what every version has, since
+`PYTHONPATH=. python -P benchmarks/tracking.py POLICY` prints it, from 0 to 1. It keeps to what every version has, since
 benchmarks.learning runs it in the directory of each. Start poses, friction, pushes and c_k are those with which that
 version's training begins.
 """

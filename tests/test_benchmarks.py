@@ -114,3 +114,12 @@ def test_summary_names_bounds(*, ours: bool, first: bool, ratios: dict[str, floa
     assert found == ratios
     assert list(sides.values()) == [3.0, 12.0]
     assert [name.endswith("(at least)") for name in sides] == [not ours, not first]
+
+
+def test_the_policy_of_a_version_is_judged_by_that_versions_packages(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Benchmarks are called mapping and training, too."""
+    with pytest.raises(ValueError, match="failed in"):
+        learning.execute(ROOT, str(TRACKING), str(tmp_path / "none.pt"))
+    assert "There is no checkpoint" in capfd.readouterr().err

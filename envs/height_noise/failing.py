@@ -100,8 +100,8 @@ class MapFailures:
     def worthless(self) -> Tensor:
         """Robots whose map says nothing of the ground ahead of them now, or nothing true, (n,) bool.
 
-        A frozen one says nothing from where the edge of what it knows comes into the reach of the samples. A map with
-        holes, shadows, lags, drift or walls that are not there is still worth something.
+        A frozen one says nothing from where the edge of what it knows is as near as the front feet tread next. A map
+        with holes, shadows, lags, drift or walls that are not there is still worth something.
         """
         size, began = named(self.sizes), Beginning(*self.began.unbind(-1))
         way = torch.hypot(self.poses[0, :, 0] - began.x, self.poses[0, :, 1] - began.y)
