@@ -41,6 +41,7 @@ from evaluation.noise import levels_for, require_levels, with_map
 from evaluation.protocol import evaluate
 from evaluation.tables import console_table, markdown_table
 from system import stopping
+from system.console import say, show
 from system.files import write
 from system.folders import FolderInUse
 
@@ -62,11 +63,11 @@ class Plan:
         args, progress = self.args, Progress(self)
         crowd = Crowd(args.episodes or EPISODES, args.seed, threads=args.threads)
         results = evaluate(self.agents, self.cells, self.noises, crowd, progress, self.world)
-        print(console_table(results["cells"]))
         if args.json is not None:
             write(args.json, json.dumps(results, indent=2, allow_nan=False) + "\n")
         if args.markdown is not None:
             write(args.markdown, markdown_table(results["cells"]) + "\n")
+        show(console_table(results["cells"]))
 
     def world(self, cfg: EnvConfig) -> EnvConfig:
         """An environment with the physics, and where robots make maps with the sensors, that were asked for."""
@@ -160,7 +161,7 @@ class Progress:
         ground = [row["terrain"], *(f"{name} {value:g}" for name, value in row["parameters"].items())]
         ground += [f"noise {row['noise']}"] if row["noise"] else []
         success = f"{row['success']:.3f}"
-        print(f"{self.done}/{self.total} {row['checkpoint']}, {', '.join(ground)}: success {success}", file=sys.stderr)
+        say(f"{self.done}/{self.total} {row['checkpoint']}, {', '.join(ground)}: success {success}")
 
 
 if __name__ == "__main__":

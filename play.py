@@ -33,6 +33,7 @@ from evaluation.noise import MAPPED, SENSED, require_sensors, with_map, with_noi
 from evaluation.playing import Walk, play
 from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
+from system.console import show, tell
 from system.shell import quoted
 
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
@@ -138,13 +139,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             ground = ", ".join([args.terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
             view = f"; noise {args.noise or NOMINAL}" if agent.env.noisy_groups else ""
             command = " ".join(f"{part:g}" for part in args.command)
-            print(f"{agent.name} on {ground}; command {command}{view}", flush=True)
+            tell(f"{agent.name} on {ground}; command {command}{view}")
             walk = play(env, agent, screen, max(1, round(seconds / env.cfg.dt)), args.seed)
     except (ValueError, OSError) as error:
         print(f"play.py: {error}", file=sys.stderr)
         return 2
-    print(walk)
-    print(*(f"Wrote {quoted(path)}" for path in written), sep="\n", end="\n" if written else "")
+    show("\n".join([str(walk), *(f"Wrote {quoted(path)}" for path in written)]))
     return 0
 
 

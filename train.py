@@ -18,6 +18,7 @@ if __name__ == "__main__":
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads spin, and stall physics and neighbours
 
@@ -75,27 +76,41 @@ def run(args: Args) -> tuple[int, bool]:
     """Train the stage at hand: exit code, and whether it is finished."""
     try:
         runner = build(args)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         return fail(error, 2), False
-    going_on = distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "")
+    except OSError as error:
+        return fail("; ".join([str(error), *way_on(args)]), 2), False
     if args.record is not None:
-        stopping.advise(f"go on from the last save with: {going_on}")
+        stopping.advise("".join(way_on(args)))
     try:
         finished = runner.train()
     except KeyboardInterrupt as interrupt:
-        saved = (runner.run_dir / checkpoint.RESUME_FILE).is_file()
-        advice = f"go on from the last save with: {going_on}" if saved else early.AGAIN
-        return stopping.said(interrupt, advice), False
-    except (FloatingPointError, OSError) as error:
+        return stopping.said(interrupt, "".join(way_on(args)) or early.AGAIN), False
+    except FloatingPointError as error:
         return fail(error, 1), False
+    except OSError as error:
+        return fail("; ".join([str(error), *way_on(args)]), 1), False
     finally:
         runner.env.close()  # type: ignore
     tell(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
     tell(f"Policy: {quoted(runner.run_dir / checkpoint.POLICY_FILE)}")
     if not finished:
-        stopping.advise(f"go on with: {going_on}")
-        tell(f"Go on with: {going_on}")
+        stopping.advise("".join(way_on(args)))
+        tell(f"Go on with: {going_on(args)}")
     return 0, finished
+
+
+def way_on(args: Args) -> list[str]:
+    """What to tell a user whose run has ended early: nothing if none of its stages has been saved."""
+    root = args.resume or args.run_dir or Path()
+    saved = any((root / stage / checkpoint.RESUME_FILE).is_file() for stage in ("", *checkpoint.STAGES))
+    return [f"go on from the last save with: {going_on(args)}"] if saved else []
+
+
+def going_on(args: Args) -> str:
+    """The command that continues the run."""
+    logger = ["--logger", args.logger] if args.logger != Args.logger else []
+    return distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "", *logger)
 
 
 def fail(reason: Exception | str, code: int) -> int:

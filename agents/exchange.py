@@ -6,6 +6,7 @@ for the Teacher's gradients, against 0.7 ms here (benchmarks/exchange.py).
 
 from __future__ import annotations
 
+import math
 import pickle
 import socket
 import time
@@ -24,7 +25,8 @@ Value = TypeVar("Value")
 
 TIMEOUT = 600.0  # s of waiting for a message of a rank that hangs; one that dies is noticed at once
 JOINING = 600.0  # s of waiting for a rank to join
-GLANCE = 0.05  # s between two looks whether it has come
+GLANCE = 0.05
+"""s between two looks whether it has come; looks are counted, not timed, since a process may be stopped for a while."""
 MEETING = "meeting"  # name of the socket where the ranks come together
 BACKLOG = 1024  # ranks that may knock at once
 PAGE = 4096  # bytes, of which the room for a tensor is a multiple
@@ -101,8 +103,9 @@ def _send(connection: Connection, value: object) -> None:
 
 def _receive(connection: Connection) -> Any:
     try:
-        if connection.poll(TIMEOUT):
-            return pickle.loads(connection.recv_bytes())
+        for _ in range(math.ceil(TIMEOUT / GLANCE)):
+            if connection.poll(GLANCE):
+                return pickle.loads(connection.recv_bytes())
     except (EOFError, OSError) as error:
         raise LostRank from error
     raise LostRank
@@ -133,12 +136,13 @@ class _Patience:
     """How long it makes sense to wait for somebody."""
 
     def __init__(self, coming: Callable[[], bool]) -> None:
-        self.coming, self.end = coming, time.monotonic() + JOINING
+        self.coming, self.glances = coming, math.ceil(JOINING / GLANCE)
 
     def wait(self) -> None:
         """Wait for a moment; a LostRank if there is no sense in it any more."""
-        if not self.coming() or time.monotonic() > self.end:
+        if not self.coming() or not self.glances:
             raise LostRank
+        self.glances -= 1
         time.sleep(GLANCE)
 
 

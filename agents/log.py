@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections import deque
 from datetime import timedelta
@@ -17,6 +16,7 @@ from agents.checkpoint import CURVES_FILE
 from agents.choices import LoggerName
 from agents.curves import Curves
 from agents.events import Events
+from agents.online import Online
 from system.console import tell
 from system.files import Troubles
 
@@ -33,12 +33,6 @@ COLUMNS = (  # title, width, metric, format
 )
 
 
-def require_logger(logger: LoggerName) -> None:
-    """Refuse a logger whose package is missing, before anything is simulated."""
-    if logger == "wandb" and importlib.util.find_spec("wandb") is None:
-        raise ValueError("--logger wandb needs the package wandb: pip install wandb, then wandb login.")
-
-
 class RunLog(Logger):
     """rsl_rl's logger interface with our metrics; its `writer` stays None, so that the runner alone saves."""
 
@@ -52,7 +46,7 @@ class RunLog(Logger):
         self.seconds = 0.0
         self.began = self.stepped = time.monotonic()
         self.troubles = troubles
-        self.wandb: Any = None
+        self.online: Online | None = None
         self.events: Events | None = None
         self.curves: Curves | None = None
         self.rewards: list[torch.Tensor] = []
@@ -68,16 +62,12 @@ class RunLog(Logger):
         with self.troubles.tolerated(CURVES_FILE):
             self.curves.flush()
         if self.backend == "wandb":
-            from rsl_rl.utils.wandb_log_writer import WandbLogWriter
-
-            self.wandb = WandbLogWriter(str(self.run_dir), project_name="anymal")
-            self.wandb.store_config(self.env_cfg, self.cfg)
+            self.online = Online(self.run_dir, self.cfg, self.env_cfg)
 
     def close(self) -> None:
         """Close what is not closed after every iteration."""
-        if self.wandb is not None:
-            self.wandb.close()
-            self.wandb.stop()
+        if self.online is not None:
+            self.online.close()
 
     def init_logging_writer(self) -> None:
         """Nothing: rsl_rl calls this at every `learn`, the files are opened once."""
@@ -116,9 +106,9 @@ class RunLog(Logger):
             self._write(it + 1, metrics)
 
     def _write(self, iteration: int, metrics: dict[str, float]) -> None:
-        if self.wandb is not None:
-            for name, value in metrics.items():
-                self.wandb.add_scalar(name, value, iteration)
+        if self.online is not None:
+            with self.troubles.tolerated("Weights & Biases"):
+                self.online.append(iteration, metrics)
         if self.events is not None:
             with self.troubles.tolerated(self.events.path.name):
                 self.events.append(iteration, metrics)

@@ -10,7 +10,7 @@ import torch
 from rsl_rl.env import VecEnv
 
 from agents import checkpoint
-from agents.archive import CheckpointError
+from agents.archive import CheckpointError, content_hash, plain
 from agents.choices import LoggerName
 from agents.config import StudentTrainingConfig, TeacherConfig, restore
 from agents.distillation import BeliefDistillation
@@ -134,8 +134,13 @@ class StudentRunner(Training):
             raise CheckpointError(
                 "The Student to start from is another variant: give the --student.network flags that it was made with."
             )
-        self.alg.begin_with(record["network"])
-        return self._load_curriculum(record)
+        try:
+            self.alg.begin_with(record["network"])
+        except RuntimeError as error:
+            raise CheckpointError("The Student to start from has observations of other sizes.") from error
+        ours, its = (plain(part) for part in (self.alg.teacher.normalizer.state_dict(), record["normalizer"]))
+        misfits = [] if content_hash(ours) == content_hash(its) else ["normaliser"]
+        return misfits + self._load_curriculum(record)
 
     def policy_record(self) -> dict[str, Any]:
         """The Student, averaged over recent updates, its Teacher's normaliser (proprioception, heights, privileged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ DISAGREEMENT = math.radians(20)
 """Between gravity and quaternion."""
 HIGHEST = 1.5
 """m, distance of the soles from the nearest height of the map around them."""
+LEAST_BENT = 0.1
+"""rad of a knee at the start of an episode, to the side to which it bends by default."""
+ASTRAY, ASTRAY_SHARE = 0.2, 0.5
+"""m, and a share of the way, by which the base may be elsewhere than its velocity has led."""
 FASTEST_COMMAND = 5.0
 """m/s and rad/s."""
 
@@ -62,6 +67,49 @@ def refuse_implausible(values: Mapping[str, NDArray[np.float64]], rotation: NDAr
         raise ValueError(
             f"The ground is {abs(away):.3g} m {'above' if away > 0 else 'below'} the soles: "
             "base_position_w must be in the elevation map's frame."
+        )
+
+
+def refuse_no_stance(joint_position: NDArray[np.float64]) -> None:
+    """Raise a ValueError for joints in which no ANYmal stands at the start of an episode."""
+    for place, joint in enumerate(layout.JOINTS):
+        bent = joint_position[place] * math.copysign(1.0, layout.DEFAULT_JOINT_POSITION[place])
+        if joint.endswith("KFE") and bent < LEAST_BENT:
+            raise ValueError(
+                f"joint_position has {joint} at {joint_position[place]:.2g} rad where it stands at about "
+                f"{layout.DEFAULT_JOINT_POSITION[place]:g}: see the order of legs and joints, signs, and that angles "
+                "are not relative to a stance."
+            )
+
+
+@dataclass(frozen=True)
+class Course:
+    """Where the base of a robot began its episode, and where its velocities have led it since; (3,) each, world."""
+
+    start: NDArray[np.float64]
+    """m."""
+    led: NDArray[np.float64]
+    """m from there."""
+    velocity: NDArray[np.float64]
+    """m/s, as measured last."""
+
+
+def follow(course: Course | None, values: Mapping[str, NDArray[np.float64]], rotation: NDArray[np.float64]) -> Course:
+    """The course up to these measurements, one policy step after the last; None for an episode that begins."""
+    velocity = rotation @ values["linear_velocity_b"]
+    if course is None:
+        return Course(values["base_position_w"], np.zeros(3), velocity)
+    return Course(course.start, course.led + layout.POLICY_DT * (course.velocity + velocity) / 2, velocity)
+
+
+def refuse_astray(course: Course, position_w: NDArray[np.float64]) -> None:
+    """Raise a ValueError if the base is elsewhere than its velocities, turned by its quaternions, have led it."""
+    moved, led = position_w - course.start, course.led
+    apart, way = np.linalg.norm(moved - led), max(np.linalg.norm(moved), np.linalg.norm(led))
+    if apart > ASTRAY + ASTRAY_SHARE * way:
+        raise ValueError(
+            f"base_position_w is {apart:.2g} m from where linear_velocity_b, turned by base_quaternion, has led: "
+            "the velocity is in the base frame, the quaternion w, x, y, z, from base to world."
         )
 
 

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from anymal_policy import contract, layout
 from anymal_policy.kinematics import foot_positions, rotation_matrix
-from anymal_policy.plausible import refuse_implausible
+from anymal_policy.plausible import Course, follow, refuse_astray, refuse_implausible, refuse_no_stance
 
 HeightQuery = Callable[[NDArray[np.float64]], ArrayLike]
 """Height of the ground (k,) m at world points (k, 2) m; NaN where the map knows none."""
@@ -76,6 +76,7 @@ class Runner:
         self.contract, self.session = load(Path(path), threads)
         self.outputs: dict[str, NDArray[np.float32]] = {}
         self.memory: dict[str, NDArray[np.float32]] = {}
+        self.course: Course | None = None
         contract.require(self.contract, path, {"kinematics": ("chain_m", "foot_radius_m")})
         self.chain = np.array(self.contract["kinematics"]["chain_m"])
         self.foot_radius = float(self.contract["kinematics"]["foot_radius_m"])
@@ -85,7 +86,7 @@ class Runner:
 
     def reset(self) -> None:
         """Forget everything: the next step begins an episode with all feet on the ground."""
-        self.outputs, self.memory, self.steps = {}, {}, 0
+        self.outputs, self.memory, self.course, self.steps = {}, {}, None, 0
 
     def step(self, measurement: Measurement, command: ArrayLike, height: HeightQuery) -> NDArray[np.float32]:
         """Joint targets (12,) rad to track for the next 20 ms.
@@ -94,7 +95,11 @@ class Runner:
         holds everything that the policy gave: estimates, gate, action. A measurement that is not finite, or fails the
         check, is refused with a ValueError and changes nothing.
         """
-        measured = self._measured(measurement, command, height)
+        values, rotation = self._measured(measurement, command, height)
+        course = follow(self.course, values, rotation)
+        self._refuse(values, rotation, course)
+        values["heights"] = layout.usable_heights(values["heights"])
+        measured = {name: values[name].astype(np.float32)[None] for name in self.contract["inputs"]}
         memory = self.memory or self.start(measured)
         results = self.session.run(self.names, {**measured, **memory})
         outputs = dict(zip(self.names, results, strict=True))
@@ -102,11 +107,13 @@ class Runner:
             raise ValueError("The policy gave numbers that are not finite, so there is no target; nothing has changed.")
         self.memory = {name: outputs.pop(f"next_{name}") for name in memory}
         self.outputs = {name: values[0] for name, values in outputs.items()}
-        self.steps += 1
+        self.steps, self.course = self.steps + 1, course
         return self.outputs["joint_target"].copy()
 
-    def _measured(self, m: Measurement, command: ArrayLike, height: HeightQuery) -> dict[str, NDArray[np.float32]]:
-        """The network's inputs other than its memory, (1, size) each."""
+    def _measured(
+        self, m: Measurement, command: ArrayLike, height: HeightQuery
+    ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.float64]]:
+        """What the network's inputs other than its memory are made of, (size,) each, and rotation of base to world."""
         values = {name: _finite(name, getattr(m, name), size) for name, size in SIZES.items()}
         values["command"] = _finite("command", command, 3)
         for name in self.own:
@@ -117,11 +124,17 @@ class Runner:
         rotation = rotation_matrix(_unit("base_quaternion", values["base_quaternion"]))
         down = -rotation[2] if m.gravity_b is None else _finite("gravity_b", m.gravity_b, 3)
         values["gravity_b"] = _unit("gravity_b", down)
-        heights = self._heights(values, rotation, height)
-        if self.check or (self.check is None and self.steps < CHECKED / layout.POLICY_DT):
-            refuse_implausible({**values, "heights": heights}, rotation)
-        values["heights"] = layout.usable_heights(heights)
-        return {name: values[name].astype(np.float32)[None] for name in self.contract["inputs"]}
+        return {**values, "heights": self._heights(values, rotation, height)}, rotation
+
+    def _refuse(self, values: Mapping[str, NDArray], rotation: NDArray, course: Course) -> None:
+        """Raise a ValueError for what cannot be, as far as `check` asks for it."""
+        begins = self.steps < CHECKED / layout.POLICY_DT
+        if self.check or (self.check is None and begins):
+            refuse_implausible(values, rotation)
+            if self.steps == 0:
+                refuse_no_stance(values["joint_position"])
+            if begins:
+                refuse_astray(course, values["base_position_w"])
 
     def _heights(self, m: Mapping[str, NDArray], rotation: NDArray, height: HeightQuery) -> NDArray[np.float64]:
         """Heights of the ground (208,) m relative to the soles; NaN where the map knows none."""

@@ -14,6 +14,7 @@ from envs.anymal import AnymalEnv
 from envs.state import State
 from evaluation.agents import Agent
 from evaluation.recording import Screen
+from system.console import say
 
 SAID_EVERY = 5.0
 """s between two lines of progress where no terminal shows them."""
@@ -105,9 +106,9 @@ class Progress:
         self.said = now
         left = (now - self.begin) / steps * (of - steps)
         line = f"{steps * self.dt:.2f} s of {of * self.dt:.2f} s, {left:.0f} s left"
-        print(f"\r{line} " if self.terminal else line, end="" if self.terminal else "\n", file=sys.stderr, flush=True)
+        say(f"\r{line} " if self.terminal else line, end="" if self.terminal else "\n")
 
     def end(self) -> None:
         """Leave the line at a terminal."""
         if self.terminal:
-            print(file=sys.stderr)
+            say("")

@@ -1,4 +1,7 @@
-"""Lines for the user where somebody can read them: a terminal that is gone, or a full disk behind it, is no error."""
+"""Lines for the user where somebody can read them: a terminal that is gone, or a full disk behind it, is no error.
+
+Only what is printed as a result and written nowhere else must arrive (`show`).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,20 @@ import sys
 from contextlib import suppress
 
 
-def say(text: str) -> None:
+def say(text: str, end: str = "\n") -> None:
     """A line on stderr."""
     with suppress(OSError):
-        print(text, file=sys.stderr, flush=True)
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
+def show(result: str) -> None:
+    """A result on stdout; a reader who has seen enough of it is no error. Raises an OSError if it cannot be written."""
+    try:
+        print(result, flush=True)
+    except BrokenPipeError:
+        pass
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, "stdout") from error
 
 
 def flush() -> None:

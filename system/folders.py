@@ -32,7 +32,8 @@ def taken(folder: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        (folder / LOCK).unlink(missing_ok=True)
+        if _is_at(descriptor, folder / LOCK):  # else somebody has removed the folder and another works in a new one
+            (folder / LOCK).unlink(missing_ok=True)
         os.close(descriptor)
         with suppress(OSError):  # it is not empty
             folder.rmdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import socket
 import time
 from collections.abc import Callable
@@ -86,6 +87,23 @@ def test_a_rank_that_hangs_is_missed_in_the_end(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(exchange, "TIMEOUT", 0.1)
     with pytest.raises(LostRank):
         Exchange(0, 2, [Pipe()[0]], tmp_path).gather(None)
+
+
+def test_ranks_that_were_stopped_together_for_longer_than_they_wait_go_on() -> None:
+    """Ctrl-Z, and `fg` an hour later: the clock has run on, and the other rank's message comes after the next look."""
+
+    class Stopped:
+        looks = 0
+
+        def poll(self, seconds: float) -> bool:
+            self.looks += 1
+            return self.looks == 3 or seconds > exchange.TIMEOUT / 10
+
+        def recv_bytes(self) -> bytes:
+            assert self.looks == 3
+            return pickle.dumps("here")
+
+    assert exchange._receive(Stopped()) == "here"  # type: ignore
 
 
 @pytest.fixture

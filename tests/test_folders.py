@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,17 @@ def test_a_folder_that_stays_empty_goes_and_one_with_results_stays_without_the_l
     with taken(tmp_path / "full"):
         (tmp_path / "full" / "file").touch()
     assert {path.name for path in tmp_path.rglob("*")} == {"a", "full", "file"}
+
+
+def test_who_loses_its_folder_leaves_the_lock_of_the_next_one_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with ExitStack() as next_one:
+        with taken(folder):
+            shutil.rmtree(folder)
+            next_one.enter_context(taken(folder))
+        assert (folder / LOCK).is_file()
+        with pytest.raises(FolderInUse), taken(folder):
+            pass
 
 
 def test_a_name_that_somebody_has_gets_a_number(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from spectator import Spectator
 import evaluate
 import play
 from envs.terrains import load_heightmap
-from envs.terrains.rasters import GEO_KEYS, NODATA, PIXEL_SCALE, read_raster
+from envs.terrains.rasters import ALONG, GEO_KEYS, METRE, NODATA, PIXEL_SCALE, SCALED, TURNED, UP, read_raster
 from evaluation.cells import make_cells
 from mapping import ElevationMap, MapConfig
 
@@ -76,6 +76,28 @@ def test_a_declared_value_that_is_no_number_is_refused(tmp_path: Path) -> None:
         load_heightmap(path)
 
 
+@pytest.mark.parametrize(
+    ("tag", "refusal"),
+    [
+        ((GEO_KEYS, SHORTS, (1, 1, 0, 1, ALONG, 0, 1, 9003)), "coordinates of a.tif are not in m"),
+        ((GEO_KEYS, SHORTS, (1, 1, 0, 1, UP, 0, 1, 9002)), "heights of a.tif are not in m"),
+        ((SCALED, ASCII, '<Item name="SCALE" sample="0" role="scale">0.1</Item>'), "heights of a.tif are not in m"),
+        ((TURNED, DOUBLES, (0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, *(8 * [0.0]))), "rows of a.tif are turned"),
+    ],
+)
+def test_other_units_and_directions_are_refused(tmp_path: Path, tag: Any, refusal: str) -> None:
+    spacing = {} if tag[0] == TURNED else {"spacing": spaced(0.25)}
+    with pytest.raises(ValueError, match=refusal):
+        load_heightmap(tif(tmp_path / "a.tif", RAMP, tag=tag, **spacing))
+
+
+@pytest.mark.parametrize("up", [METRE, None])
+def test_metres_may_be_declared(tmp_path: Path, up: int | None) -> None:
+    keys = (1, 1, 0, 2, ALONG, 0, 1, METRE, *(() if up is None else (UP, 0, 1, up)))
+    path = tif(tmp_path / "a.tif", RAMP, spacing=spaced(0.25), keys=(GEO_KEYS, SHORTS, keys))
+    assert load_heightmap(path).size == (20.0, 15.0)
+
+
 def test_degrees_are_no_metres(tmp_path: Path) -> None:
     keys = (GEO_KEYS, SHORTS, (1, 1, 0, 1, 1024, 0, 1, 2))
     path = tif(tmp_path / "a.tif", RAMP, spacing=spaced(1e-4), keys=keys)
@@ -107,13 +129,14 @@ def test_a_png_is_no_tif_whatever_its_name(tmp_path: Path) -> None:
         {"whatever": RAMP},
         {"elevation": RAMP, "variance": np.zeros_like(RAMP), "pose": np.zeros(7)},
         {"heights": RAMP, "resolution": np.float64(0.1)},
+        {"heights": RAMP, "resolution": np.array([0.1])},
     ],
 )
 def test_an_elevation_map_of_npz_is_read(tmp_path: Path, layers: dict[str, NDArray]) -> None:
     np.savez_compressed(tmp_path / "a.npz", **layers)
     raster = read_raster(tmp_path / "a.npz", None, None)
     np.testing.assert_allclose(raster.heights, RAMP)
-    assert raster.spacing == float(layers.get("resolution", 0.05))
+    assert raster.spacing == np.squeeze(layers.get("resolution", 0.05))
     assert load_heightmap(tmp_path / "a.npz", resolution=0.2).size == (16.0, 12.0)
 
 
@@ -126,6 +149,8 @@ def test_an_elevation_map_of_npz_is_read(tmp_path: Path, layers: dict[str, NDArr
         ({"elevation": np.full((60, 80), "x")}, "real numbers"),
         ({"elevation": np.zeros((6000, 8000), np.uint8)}, "Both sides"),
         ({"elevation": RAMP, "resolution": np.float64(np.nan)}, "resolution"),
+        ({"elevation": RAMP, "resolution": np.array([0.1, 0.2])}, "one number of m"),
+        ({"elevation": RAMP, "resolution": np.array("fine")}, "one number of m"),
     ],
 )
 def test_other_npz_files_are_refused_in_one_sentence(tmp_path: Path, layers: dict[str, Any], reason: str) -> None:

@@ -87,6 +87,60 @@ def test_what_a_robot_on_stairs_measures_is_no_contradiction(exported: Path) -> 
     Runner(exported / "student.json", check=True).step(stairs, AHEAD, cliff)
 
 
+MIXED_UP = {
+    "LF LH RF RH": layout.DEFAULT_JOINT_POSITION.reshape(4, 3)[[0, 2, 1, 3]].ravel(),
+    "signs": -layout.DEFAULT_JOINT_POSITION,
+    "relative to a stance": np.zeros(12),
+}
+
+
+@pytest.mark.parametrize("what", MIXED_UP)
+def test_joints_that_are_no_stance_are_refused_at_the_start_alone(exported: Path, what: str) -> None:
+    runner, mixed = Runner(exported / "student.json", check=True), replace(STANDING, joint_position=MIXED_UP[what])
+    with pytest.raises(ValueError, match="order of legs and joints, signs"):
+        runner.step(mixed, AHEAD, flat)
+    runner.step(STANDING, AHEAD, flat)
+    runner.step(mixed, AHEAD, flat)
+
+
+def walk(runner: Runner, quaternion: tuple[float, ...], velocity_b: tuple[float, ...], along: float) -> None:
+    """A second at 0.5 m/s, in the world in the direction `along`, rad."""
+    for step in range(50):
+        there = 0.5 * layout.POLICY_DT * step
+        position = (there * np.cos(along), there * np.sin(along), 0.55)
+        moving = {"base_quaternion": quaternion, "linear_velocity_b": velocity_b, "base_position_w": position}
+        runner.step(replace(STANDING, **moving), AHEAD, flat)
+
+
+LEFT = (np.sqrt(0.5), 0.0, 0.0, np.sqrt(0.5))
+"""Turned to +y."""
+
+
+def test_a_base_that_moves_as_its_velocity_says_is_no_contradiction(exported: Path) -> None:
+    runner = Runner(exported / "student.json", check=True)
+    for quaternion, along in (((1.0, 0, 0, 0), 0.0), (LEFT, np.pi / 2)):
+        walk(runner, quaternion, (0.5, 0, 0), along)
+        runner.reset()
+
+
+@pytest.mark.parametrize(
+    ("quaternion", "velocity", "along"),
+    [
+        ((0.0, 0.0, 0.0, 1.0), (0.5, 0, 0), 0.0),
+        (LEFT, (0.0, 0.5, 0.0), np.pi / 2),
+        ((1.0, 0, 0, 0), (-0.5, 0, 0), 0.0),
+    ],
+    ids=["x, y, z, w at yaw 0", "velocity in the world", "the other way"],
+)
+def test_a_base_that_is_not_where_its_velocity_leads_is_refused(
+    exported: Path, quaternion: tuple[float, ...], velocity: tuple[float, ...], along: float
+) -> None:
+    runner = Runner(exported / "student.json")
+    with pytest.raises(ValueError, match="from where linear_velocity_b, turned by base_quaternion, has led"):
+        walk(runner, quaternion, velocity, along)
+    assert 5 < runner.steps < 30
+
+
 def test_targets_that_are_no_numbers_are_not_given(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runner = Runner(exported / "student.json")
     runner.step(STANDING, AHEAD, flat)

@@ -172,6 +172,21 @@ def begun(path: Path, iterations: int, **settings: Any) -> StudentRunner:
     return runner
 
 
+def test_a_student_of_another_teacher_begins_with_this_ones_normaliser_which_is_said(tmp_path: Path) -> None:
+    start_student(tmp_path / "first", 1).train()
+    runner = start_student(tmp_path / "second", 1)
+    runner.teach(teacher_record(seed=6))
+    assert runner.init_from(read_policy(tmp_path / "first")) == ["normaliser"]
+
+
+def test_a_student_with_other_observations_is_no_beginning(tmp_path: Path) -> None:
+    start_student(tmp_path / "first", 1).train()
+    record = read_policy(tmp_path / "first")
+    record["network"] = {name: tensor[..., :1].clone() for name, tensor in record["network"].items()}
+    with pytest.raises(CheckpointError, match="observations of other sizes"):
+        start_student(tmp_path / "second", 1).init_from(record)
+
+
 def weights(runner: StudentRunner) -> Tensor:
     return torch.cat([weight.detach().flatten().clone() for weight in runner.alg.student.network.parameters()])
 

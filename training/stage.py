@@ -9,12 +9,13 @@ import torch
 
 from agents import archive, checkpoint, distributed
 from agents.checkpoint import BLIND, PLAN_FILE, STUDENT, TEACHER, WALK
-from agents.log import require_logger
+from agents.online import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
+from system.console import tell
 from system.shell import quoted
 from training.args import CONFIG, Args, note
 from training.environments import own_share
@@ -52,7 +53,7 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
         note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
     arithmetic = runner.precision if distributed.device() == "cpu" else f"{runner.precision} on {distributed.device()}"
-    print(f"Training a {args.now} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {arithmetic}.")
+    tell(f"Training a {args.now} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {arithmetic}.")
     return runner
 
 

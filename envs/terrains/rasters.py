@@ -29,8 +29,12 @@ SPACING = "resolution"
 """Name of the number in a .npz file that says how far apart its samples are, in m."""
 PIXEL_SCALE, GEO_KEYS, NODATA = 33550, 34735, 42113
 """Tags of a GeoTIFF: m between its samples; its kind of coordinates; the value of samples that are unknown."""
+TURNED, SCALED = 34264, 42112
+"""More of them: rows and columns that lie in any direction; what GDAL adds, such as a factor on the heights."""
 MODEL_TYPE, GEOGRAPHIC = 1024, 2
 """Among its keys: the kind of coordinates, and the number for degrees."""
+ALONG, UP, METRE = 3076, 4099, 9001
+"""More of them: units of lengths along and up, and the number for m."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,10 @@ def read_npz(path: Path, resolution: float | None) -> Raster:
         shapes = {name.removesuffix(".npy"): _npy_shape(archive, name) for name in archive.namelist()}
     chosen = _layer(path, shapes)
     with _readable(path), np.load(path) as file:
-        known = float(file[SPACING]) if shapes.get(SPACING) == () else RESOLUTION
+        named = np.unique(file[SPACING]) if SPACING in shapes else np.array([RESOLUTION])
+    if named.shape != (1,) or named.dtype.kind not in "fiu":
+        raise ValueError(f"{path.name} must name one number of m as its {SPACING}, not {named}.")
+    known = float(named[0])
     spacing = check_shape(path, shapes[chosen], known if resolution is None else resolution)
     with _readable(path), np.load(path) as file:
         array = file[chosen]
@@ -141,7 +148,10 @@ def read_png(path: Path, resolution: float | None, scale: float | None) -> Raste
 def read_tif(path: Path, resolution: float | None) -> Raster:
     """A TIFF or GeoTIFF of one band in m, whose first row is the one of largest y."""
     pixels, spacing, image = _pixels(path, "TIFF", resolution)
-    nodata: Any = image.tag_v2.get(NODATA)  # type: ignore
+    tags: Any = image.tag_v2  # type: ignore
+    if 'role="scale"' in str(tags.get(SCALED, "")) or _key(tags, UP) not in (None, METRE):
+        raise ValueError(f"The heights of {path.name} are not in m: convert them (gdal_translate -unscale, gdalwarp).")
+    nodata: Any = tags.get(NODATA)
     if nodata is not None:
         text = str(nodata).strip(" \0")
         try:
@@ -167,12 +177,21 @@ def _pixels(path: Path, kind: str, resolution: float | None) -> tuple[NDArray[np
         raise ValueError(f"{path.name} is not a readable {kind} image.") from error
 
 
+def _key(tags: Any, name: int) -> int | None:
+    """Value of one of a GeoTIFF's keys."""
+    keys = tags.get(GEO_KEYS, ())
+    return dict(zip(keys[4::4], keys[7::4], strict=False)).get(name)
+
+
 def _spacing(path: Path, tags: Any) -> float:
     """m between the samples of a GeoTIFF, or ours for any other picture."""
-    keys = tags.get(GEO_KEYS, ())
-    if (MODEL_TYPE, GEOGRAPHIC) in zip(keys[4::4], keys[7::4], strict=False):
+    if _key(tags, MODEL_TYPE) == GEOGRAPHIC:
         raise ValueError(f"The coordinates of {path.name} are degrees: project it to metres, or give a resolution.")
+    if _key(tags, ALONG) not in (None, METRE):
+        raise ValueError(f"The coordinates of {path.name} are not in m: project it to metres, or give a resolution.")
     scale = tags.get(PIXEL_SCALE)
+    if scale is None and TURNED in tags:
+        raise ValueError(f"The rows of {path.name} are turned: warp it to north up, or give a resolution.")
     if scale is None:
         return RESOLUTION
     if abs(scale[0] - scale[1]) > 1e-3 * abs(scale[0]):

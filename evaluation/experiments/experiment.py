@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from evaluation.experiments.parts import Parts
 from evaluation.noise import levels_for
 from evaluation.protocol import settings
 from evaluation.reconstruction import student_in
+from system import console
 
 Row = Mapping[str, Any]
 
@@ -93,4 +93,4 @@ class Experiment:
 def say(experiment: str, row: Row, *words: str) -> None:
     """One line on stderr: the experiment, whom it was made with, and what came of it."""
     noise = [f"noise {row['noise']}"] if row.get("noise") else []
-    print(f"{experiment}: {', '.join([row['checkpoint'], *noise, *words])}", file=sys.stderr)
+    console.say(f"{experiment}: {', '.join([row['checkpoint'], *noise, *words])}")

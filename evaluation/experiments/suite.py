@@ -23,6 +23,7 @@ from evaluation.experiments.robustness import ROBUSTNESS
 from evaluation.experiments.sensed import SENSED_MAPS
 from evaluation.experiments.steps import STEPS
 from evaluation.experiments.transfer import TRANSFER
+from system.console import tell
 from system.files import whole, write
 from system.folders import taken
 
@@ -99,4 +100,4 @@ def make(experiment: Experiment, request: Request, out: Path) -> None:
         experiment.draw(rows).savefig(part, dpi=100)
     write(out / f"{experiment.name}.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
     parts.remove()
-    print(text)
+    tell(text)
