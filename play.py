@@ -34,6 +34,7 @@ from evaluation.playing import Walk, play
 from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
 from system.console import show, tell
+from system.files import free_file
 from system.shell import quoted
 
 RECORDING_SECONDS, LONGEST = 10.0, 3600.0
@@ -262,7 +263,7 @@ def open_screen(
         return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
     video = args.video
     if video is None and args.frames is None:
-        video = Path(f"play_{Path(args.terrain).stem}.mp4")
+        video = free_file(Path(f"play_{Path(args.terrain).stem}.mp4"))
     screen = stack.enter_context(recording(env, args.size, video, args.frames, belief))
     written = [path for path in (video, args.frames) if path is not None]
     return screen, args.seconds or RECORDING_SECONDS, written

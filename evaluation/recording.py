@@ -27,6 +27,7 @@ from envs.rendering import Renderer, pose, visual_model
 from evaluation.belief import BeliefView
 from evaluation.legend import inset
 from system.files import whole
+from system.shell import quoted
 
 RATE = 25
 """Pictures per second of a video: every other step of 20 ms."""
@@ -126,6 +127,8 @@ def recording(
         raise ValueError(f"A video must be an .mp4 file, not {video}.")
     if frames is not None and frames.exists() and not frames.is_dir():
         raise ValueError(f"Frames need a folder, and {frames} is a file.")
+    if frames is not None and next(frames.glob("frame_*.png"), None) is not None:
+        raise ValueError(f"{quoted(frames)} holds the frames of an earlier recording: name another folder.")
     rate = round(1 / env.cfg.dt)
     camera = FollowCamera if belief is None else SideCamera
     for folder in (video.parent if video else None, frames):

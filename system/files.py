@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Protocol
@@ -15,6 +16,12 @@ from system.console import say
 from system.shell import quoted
 
 _unfinished: set[Path] = set()
+
+
+def free_file(wanted: Path) -> Path:
+    """This path, or the first of name_2, name_3 ... that nothing has."""
+    names = (wanted if number == 1 else wanted.with_stem(f"{wanted.stem}_{number}") for number in count(1))
+    return next(path for path in names if not path.exists())
 
 
 def forget_unfinished() -> None:

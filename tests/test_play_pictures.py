@@ -32,6 +32,13 @@ def test_a_video_that_is_asked_for_is_named_after_the_terrain(
     assert capsys.readouterr().out.endswith("Wrote play_rough.mp4\n")
 
 
+def test_an_earlier_video_or_frames_are_left_alone(spectator: Spectator, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("play_rough.mp4", "play_rough_2.mp4"):
+        Path(name).touch()
+    assert play.main(["--agent", "zero", "--viewer", "video", "--seconds", "0.02", "--terrain", "rough"]) == 0
+    assert spectator.video == Path("play_rough_3.mp4")
+
+
 def test_frames_alone_need_no_video(spectator: Spectator) -> None:
     assert play.main(["--agent", "zero", "--frames", "pictures", *SHORT]) == 0
     assert (spectator.video, spectator.frames) == (None, Path("pictures"))

@@ -61,3 +61,10 @@ def test_video_that_cannot_be_written_is_said_in_one_sentence(capsys: pytest.Cap
     Path("out.mp4").symlink_to(FULL)
     assert play.main(["--agent", "zero", "--terrain", "flat", "--video", "out.mp4", "--size", "640", "480"]) == 2
     assert "could not write out.mp4" in capsys.readouterr().err
+
+
+def test_frames_of_two_recordings_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("frames").mkdir()
+    Path("frames/frame_00000.png").touch()
+    assert play.main(["--agent", "zero", "--terrain", "flat", "--frames", "frames"]) == 2
+    assert "frames of an earlier recording: name another folder" in capsys.readouterr().err
