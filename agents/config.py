@@ -101,7 +101,7 @@ class RefinementConfig:
     entropy: float = 0.001
     """Takes the place of --agent.entropy."""
     swing_height: float = 0.4
-    """Factor on --env.rewards.swing-height, but for robots with caution: steep stairs bear less of it than flat ground."""
+    """Factor on --env.rewards.swing-height, but for robots with caution: steep stairs bear less of it."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
