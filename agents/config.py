@@ -90,7 +90,7 @@ class TeacherConfig:
 class RefinementConfig:
     """What changes once a Teacher walks; progress on steep stairs needs it (docs/notebook.md)."""
 
-    max_iterations: int = 800
+    max_iterations: int = 1000
     """Iterations of this stage; 0 leaves it out."""
     robots: int = 4
     """Factor on the number of robots: larger batches hold a course that smaller ones lose."""
@@ -100,8 +100,6 @@ class RefinementConfig:
     """Takes the place of --agent.desired-kl: fewer updates for as many samples, so each goes farther."""
     entropy: float = 0.001
     """Takes the place of --agent.entropy."""
-    swing_height: float = 0.4
-    """Factor on --env.rewards.swing-height, but for robots with caution: steep stairs bear less of it."""
 
     def __post_init__(self) -> None:
         """Refuse values that cannot train."""
@@ -110,7 +108,6 @@ class RefinementConfig:
         for name in ("linear_variance", "desired_kl"):
             _require(getattr(self, name) > 0, f"refinement.{name}", "positive", getattr(self, name))
         _require(0 <= self.entropy < float("inf"), "refinement.entropy", "at least 0", self.entropy)
-        _require(0 <= self.swing_height <= 1, "refinement.swing_height", "from 0 to 1", self.swing_height)
 
     def refined(self, cfg: TeacherConfig) -> TeacherConfig:
         """PPO for a Teacher that walks."""

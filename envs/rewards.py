@@ -76,8 +76,6 @@ class RewardWeights:
     swing_height: float = 5.0
     """Not in S7: swing feet below 0.12 m over the ground near them, with caution 0.22 m over that under them, times the
     gait prior's profile (decisions 66, 72)."""
-    cautious_swing: float = 0.0
-    """Not in S7: the same again of robots with caution alone, by which it can weigh more there than elsewhere."""
 
     def __post_init__(self) -> None:
         """Refuse rewards that are always 0."""
@@ -208,11 +206,6 @@ def swing_height(s: State) -> Tensor:
     unseen = (CAUTIOUS_LIFT * rise - under) * s.caution.unsqueeze(-1)
     missing = torch.maximum(LIFT * rise - near, unseen).clamp(min=0)
     return -(rise * missing).sum(-1) * (s.base_frequency > 0)
-
-
-def cautious_swing(s: State) -> Tensor:
-    """`swing_height` of robots that shall walk with caution, 0 for all others."""
-    return swing_height(s) * s.caution
 
 
 TERMS: dict[str, OfState] = {item.name: globals()[item.name] for item in fields(RewardWeights)}

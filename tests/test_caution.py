@@ -238,11 +238,6 @@ def test_with_caution_feet_shall_be_lifted_higher_over_the_ground_under_them(cau
     assert reward("foot_lift", caution, -1.0, -1.0, -apex - 0.05) == pytest.approx(-0.05, abs=1e-6)
 
 
-def test_cautious_swing_is_swing_height_where_caution_is_asked_for() -> None:
-    assert reward("cautious_swing", 1.0, -0.1, -0.1) == reward("swing_height", 1.0, -0.1, -0.1) < -0.1
-    assert reward("cautious_swing", 0.0, -0.1, -0.1) == 0 > reward("swing_height", 0.0, -0.1, -0.1)
-
-
 def test_with_caution_feet_clear_risers_near_them_as_without() -> None:
     """A riser of 0.17 m: 0.29 m over the ground under the foot are enough for both, and 0.25 m for neither."""
     for caution in (0.0, 1.0):

@@ -30,7 +30,7 @@ def test_weights_name_every_term_in_the_papers_order() -> None:
     order = [
         "linear_tracking", "angular_tracking", "linear_velocity", "angular_velocity", "orthogonal_velocity",
         "base_motion", "foot_clearance", "leg_collision", "joint_motion", "knee_flexion", "target_smoothness",
-        "torque", "slip", "stance", "power", "foot_lift", "swing_height", "cautious_swing",
+        "torque", "slip", "stance", "power", "foot_lift", "swing_height",
     ]  # fmt: skip
     assert list(TERMS) == [field.name for field in fields(RewardWeights)] == order
 

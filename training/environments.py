@@ -50,14 +50,9 @@ def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:
 
 def refined_env(env: EnvConfig, teacher: dict[str, Any], refinement: RefinementConfig) -> EnvConfig:
     """The environment in which a Teacher that walks goes on; its actions are late unless they have been before."""
-    weight, share = env.rewards.swing_height, refinement.swing_height
-    return replace(
-        going_on(env, teacher),
-        num_envs=env.num_envs * refinement.robots,
-        linear_variance=refinement.linear_variance,
-        latency=at_least(env.latency, OF_REFINEMENT),
-        rewards=replace(env.rewards, swing_height=share * weight, cautious_swing=(1 - share) * weight),
-    )
+    robots = env.num_envs * refinement.robots
+    latency = at_least(env.latency, OF_REFINEMENT)
+    return replace(going_on(env, teacher), num_envs=robots, linear_variance=refinement.linear_variance, latency=latency)
 
 
 def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvConfig:

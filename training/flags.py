@@ -45,7 +45,7 @@ class Flags:
     teacher: Path | None = None
     """Policy file or run directory of the Teacher for --stage student, whose task and environment are the defaults."""
     preset: Literal["smoke", "laptop", "full"] = "laptop"
-    """Size of the run: a minute, about three hours on two cores, or the paper's."""
+    """Size of the run: a minute, under four hours on two cores, or the paper's."""
     num_envs: int | None = None
     """Robots simulated at once (short for --env.num-envs)."""
     max_iterations: int | None = None

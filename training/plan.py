@@ -105,7 +105,7 @@ def resumed_defaults(run_dir: Path, task: str | None = None) -> Args:
     )
     if plan is None:
         return args
-    refinement = restore(RefinementConfig(), {"swing_height": 1.0, **plan.get("refinement", {"max_iterations": 0})})
+    refinement = restore(RefinementConfig(), plan.get("refinement", {"max_iterations": 0}))
     student = args.student if kind == STUDENT else restore(args.student, plan["student"])
     now = next(stage for stage in reversed(STAGES) if (run_dir / stage / checkpoint.RESUME_FILE).is_file())
     blind = plan.get("blind", False)
