@@ -38,6 +38,20 @@ def test_a_port_in_use_is_said_in_one_sentence() -> None:
         require_free("127.0.0.1", 70000)
 
 
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+def test_a_page_may_listen_at_an_address_of_ipv6() -> None:
+    try:
+        server = open_server("::1", 0)
+    except ValueError as error:
+        pytest.skip(str(error))
+    try:
+        assert address(server) == f"http://[::1]:{server.get_port()}"
+        with pytest.raises(ValueError, match=r"cannot listen at \[::1\]:"):
+            require_free("::1", server.get_port())
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize(("origin", "host"), [("evil.example", "127.0.0.1"), ("evil.example", "evil.example")])
 def test_pages_of_other_sites_are_turned_away_also_if_their_name_leads_here(
     screen: Page, origin: str, host: str

@@ -44,11 +44,11 @@ def require_free(host: str, port: int) -> None:
     if not 0 <= port < 2**16:
         raise ValueError(f"A port is a number from 0 to {2**16 - 1}, not {port}.")
     try:
-        with socket.create_server((host, port)):
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
     except OSError as error:
         raise ValueError(
-            f"The page cannot listen at {host}:{port} ({error.strerror}): name another with --port."
+            f"The page cannot listen at {in_url(host)}:{port} ({error.strerror}): name another with --port."
         ) from error
 
 
@@ -116,4 +116,9 @@ def is_here(host: str) -> bool:
 def address(server: viser.ViserServer) -> str:
     """Where a browser finds the page."""
     host = server.get_host()
-    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{server.get_port()}"
+    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else in_url(host)}:{server.get_port()}"
+
+
+def in_url(host: str) -> str:
+    """A name or number of a computer as addresses have it: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
