@@ -16,7 +16,7 @@ DEFAULT = "anymal_rough"
 TASKS: dict[str, EnvConfig] = {
     "anymal_flat": EnvConfig(terrain=TerrainConfig(types=("flat",), tile_size=20.0)),
     DEFAULT: EnvConfig(),
-    "anymal_rough_s7": EnvConfig(rewards=S7_LITERAL),
+    "anymal_rough_s7": EnvConfig(rewards=S7_LITERAL, caution_probability=0.0),
 }
 """Task name -> configuration."""
 ENDING = ".py"

@@ -1,4 +1,4 @@
-"""Who may import whom (design.md section 2)."""
+"""Who may import whom."""
 
 from __future__ import annotations
 

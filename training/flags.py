@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
@@ -23,7 +23,7 @@ OFTEN = {
 }
 """Of the other settings those that are asked for most: a flag with a value -> what it does."""
 SYMBOLS = {
-    "S1 to S9, E1 to E8": "sections of the supplement, and experiments, of Miki et al. 2022",
+    "S1 to S9, E1 to E9": "sections of the supplement, and experiments, of Miki et al. 2022",
     "decision N": "entry N of docs/paper.md: where the paper is silent, what is done and why",
     "c_k": "factor from c_0 to 1 over a training, on randomisation and on penalties (Miki, Methods)",
     "z": "the standard deviations of the height samples' errors (Miki, S8)",
@@ -45,14 +45,14 @@ class Flags:
     teacher: Path | None = None
     """Policy file or run directory of the Teacher for --stage student, whose task and environment are the defaults."""
     preset: Literal["smoke", "laptop", "full"] = "laptop"
-    """Size of the run: a minute, under four hours on two cores, or the paper's."""
+    """Size of the run: a minute, three to four hours on two cores, or the paper's."""
     num_envs: int | None = None
     """Robots simulated at once (short for --env.num-envs)."""
     max_iterations: int | None = None
     """Iterations of the stage at hand, from its first start (short for --agent. or --student.max-iterations)."""
     seed: int | None = None
     """Seed of everything random (short for --env.seed)."""
-    processes: int = 1
+    processes: Annotated[int, tyro.conf.arg(help_behavior_hint="")] = 1
     """Processes that train together; default: what is fastest on this machine, but one with --threads or for a GPU."""
     threads: int | None = None
     """CPU threads of physics and networks of each process (short for --env.threads); default: its share of cores."""
