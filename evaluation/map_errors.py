@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ from einops import rearrange, reduce
 from torch import Tensor
 
 from anymal_policy import layout
-from anymal_policy.layout import HEIGHT_LIMIT
+from anymal_policy.layout import HEIGHT_LIMIT, POLICY_DT
 from envs.anymal import AnymalEnv
 from envs.sensors import NoisySensors
 from evaluation.rollout import Step
@@ -23,6 +24,8 @@ BINS, WIDTH = 500, 0.002
 """Of the histogram of what is left of an error without its foot's mean; m."""
 OUTLIER = 3.0
 """Deviations from which on a point is an outlier."""
+LAGS = (5, 25)
+"""Policy steps after which a foot's mean error is compared with itself."""
 SUMS = ("all", "under", "ahead")
 """Parts of a foot's samples that are summed up by themselves."""
 MAD = 1.4826
@@ -46,6 +49,8 @@ class MapErrors:
         }
         self.sums = {name: torch.zeros(n, 4, dtype=torch.float64) for name in SUMS}  # points, known, e, e^2
         self.foot = torch.zeros(n, 3, 4, dtype=torch.float64)  # looks, sum and sum of squares of the foot's mean
+        self.later = torch.zeros(n, len(LAGS), 2, 4, dtype=torch.float64)  # pairs of looks, sum of their products
+        self.looked: deque[Tensor] = deque(maxlen=max(LAGS))  # newest first: whether there was a look, and its mean
         self.rest = torch.zeros(n, BINS, dtype=torch.float64)
 
     @property
@@ -70,6 +75,12 @@ class MapErrors:
         mean = error.sum(-1) / count.clamp(min=1)
         looks = (count > error.shape[-1] / 2).double()
         self.foot[alive] += torch.stack([looks, looks * mean, looks * mean**2], dim=1)
+        now = torch.zeros(len(alive), 2, 4, dtype=torch.float64)
+        now[alive] = torch.stack([looks, looks * mean], dim=1)
+        for number, lag in enumerate(LAGS):
+            if len(self.looked) >= lag:
+                self.later[:, number] += now * self.looked[lag - 1]
+        self.looked.appendleft(now)
         rest, counted = (error - mean.unsqueeze(-1)).abs(), known & (looks > 0).unsqueeze(-1)
         column = (rest / WIDTH).long().clamp(max=BINS - 1)
         rows = rearrange(torch.arange(len(rest)), "n -> n 1 1").expand_as(column)
@@ -85,7 +96,7 @@ class MapErrors:
 
     def finish(self) -> dict[str, Tensor]:
         """The sums of each robot, for `described`."""
-        return {**self.sums, "foot": self.foot, "rest": self.rest}
+        return {**self.sums, "foot": self.foot, "later": self.later, "rest": self.rest}
 
 
 def described(results: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -97,7 +108,11 @@ def described(results: Mapping[str, Tensor]) -> dict[str, Any]:
         row[f"{name}_unknown"] = 1 - known / points if points else None
         row[f"{name}_bias"] = bias
         row[f"{name}_spread"] = None if bias is None else max(squares / known - bias**2, 0.0) ** 0.5
-    return row | by_foot(results["foot"]) | by_point(results["rest"].sum(0))
+    row |= by_foot(results["foot"]) | over_time(results["foot"], results["later"])
+    common = [row["foot_vertical"], row["episode_vertical"]]
+    known = None not in common and row["all_spread"]
+    row["within_foot"] = min(sum(each**2 for each in common) / row["all_spread"] ** 2, 1.0) if known else None
+    return row | by_point(results["rest"].sum(0))
 
 
 def by_foot(foot: Tensor) -> dict[str, Any]:
@@ -112,6 +127,19 @@ def by_foot(foot: Tensor) -> dict[str, Any]:
         "foot_vertical": float((within * looks[seen]).sum() / looks[seen].sum()) ** 0.5,
         "episode_vertical": float(mean.std(correction=0)),
     }
+
+
+def over_time(foot: Tensor, later: Tensor) -> dict[str, Any]:
+    """Correlation of a foot's mean error in an episode with itself after each of `LAGS`."""
+    looks, total, squares = rearrange(foot, "n sum foot -> sum (n foot)")
+    mean = total / looks.clamp(min=1)
+    variance = float((squares - looks * mean**2).sum() / looks.sum().clamp(min=1))
+    row: dict[str, Any] = {}
+    for number, lag in enumerate(LAGS):
+        pairs, products = rearrange(later[:, number], "n sum foot -> sum (n foot)")
+        covariance = float((products - pairs * mean**2).sum() / pairs.sum().clamp(min=1))
+        row[f"foot_after_{lag * POLICY_DT:.1f}_s"] = covariance / variance if pairs.sum() and variance > 0 else None
+    return row
 
 
 def by_point(rest: Tensor) -> dict[str, Any]:

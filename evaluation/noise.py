@@ -12,6 +12,8 @@ from evaluation.agents import Agent
 
 NONE = "none"
 """Level at which maps and sensors are perfect."""
+NOMINAL = "nominal"
+"""Level that is meant where nobody names one."""
 MAPPED = "mapped"
 """Level at which robots make their maps by themselves."""
 SENSED = DepthConfig(sensors="cameras")

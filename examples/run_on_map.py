@@ -1,6 +1,7 @@
 """A Student climbs stairs on a map of its own, in plain MuJoCo: `python -m examples.run_on_map --contract FILE.json`.
 
 Everything between "the robot" and the end of `main` is what runs on a robot, too; `python export.py` makes the policy.
+Sensors and odometry are perfect here; `evaluate.py --noise mapped` has their delay, drift and noise.
 """
 
 from __future__ import annotations

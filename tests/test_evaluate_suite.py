@@ -87,6 +87,23 @@ def test_robots_that_make_maps_come_in_batches_that_fit_into_memory(monkeypatch:
     assert row["episodes"] == 3 and row["all_spread"] > 0
 
 
+def test_a_map_suite_goes_on_after_an_interruption_and_the_blind_one_walks_what_it_can_feel(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sensed, "GROUNDS", {"step_up": {"height": (0.2,)}})
+    students, parts = [agents.load_agent(name) for name in ("gate.pt", "blind.pt")], Parts(tmp_path / "parts.json", {})
+    request = Request(students, episodes=2, threads=1, parts=parts)
+    rows = sensed.run(request)
+    assert [row["case"] for row in rows if row["blind_student"]] == ["none", "nominal"]
+    assert [row["case"] for row in rows if not row["blind_student"]] == [case.name for case in sensed.CASES]
+    assert all(("all_spread" in row) != row["blind_student"] for row in rows)
+    assert "to_nominal" in rows[0] and "to_blind" in rows[3] and "to_nominal" not in rows[1]
+    monkeypatch.setattr(sensed, "evaluate_cells", None)  # nothing is walked again
+    again = Request(students, episodes=2, threads=1, parts=Parts(tmp_path / "parts.json", {}))
+    assert sensed.run(again) == rows
+    assert "mapped, domes" in sensed.SENSED_MAPS.markdown(rows) and sensed.SENSED_MAPS.draw(rows) is not None
+
+
 def test_the_reference_table_has_a_line_for_each_ground_and_a_column_for_each_policy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

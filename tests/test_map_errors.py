@@ -11,7 +11,7 @@ from torch import Tensor
 
 from envs.height_noise import CONDITIONS
 from envs.sensors import NoisySensors
-from evaluation.experiments.sensed import CASES, SENSED_MAPS
+from evaluation.experiments.sensed import CASES, SENSED_MAPS, compared
 from evaluation.map_errors import MapErrors, described
 
 ROBOTS, LOOKS = 40, 60
@@ -48,6 +48,21 @@ def test_errors_of_known_size_are_found_by_point_foot_and_episode() -> None:
     assert found["all_spread"] == pytest.approx((0.005**2 + 0.04**2 + 0.1**2) ** 0.5, rel=0.15)
 
 
+def test_errors_that_last_are_told_from_those_of_one_look() -> None:
+    """Half of the variance of a foot's mean lasts, the other half is drawn anew every second."""
+    anew = normal(LOOKS, ROBOTS, 4, 1)
+    held = normal(2, ROBOTS, 4, 1, seed=1).repeat_interleave(LOOKS // 2, dim=0)
+    for error, expected in ((anew, (0.0, 0.0)), (held, (25 / 30, 5 / 30)), (anew + held, (25 / 60, 5 / 60))):
+        found = measured(0.05 * error.expand(-1, -1, -1, 52))
+        assert found["foot_after_0.1_s"] == pytest.approx(expected[0], abs=0.15)
+        assert found["foot_after_0.5_s"] < 0.5 * found["foot_after_0.1_s"] + 0.1
+
+
+def test_what_a_foots_samples_have_in_common_is_told_from_what_is_each_ones_own() -> None:
+    own, common = 0.03 * normal(LOOKS, ROBOTS, 4, 52), 0.04 * normal(LOOKS, ROBOTS, 4, 1, seed=1)
+    assert measured(own + common)["within_foot"] == pytest.approx(16 / 25, abs=0.03)
+
+
 def test_outliers_are_counted_and_sized() -> None:
     error = 0.005 * normal(LOOKS, ROBOTS, 4, 52)
     error[..., 7] += 0.2
@@ -80,10 +95,15 @@ def test_robots_in_several_batches_are_measured_as_side_by_side() -> None:
 
 def test_the_suite_shows_success_errors_and_s8_beside_them() -> None:
     errors = measured(0.005 * normal(LOOKS, ROBOTS, 4, 52))
-    base = {"checkpoint": "s.pt", "episodes": 2, "terrain": "rough", "success": 0.5, "ci95": [0.1, 0.9], "noise": "x"}
-    rows = [{**base, "case": case.name, **errors} for case in CASES]
-    rows += [{**base, "checkpoint": "zero", "case": "truth or nothing", "noise": None}]
+    base = {"checkpoint": "s.pt", "episodes": 2, "terrain": "rough", "success": 0.5, "ci95": [0.1, 0.9], "noise": None}
+    seen = {**base, "blind_student": False, **errors}
+    rows = [{**seen, "case": case.name, "noise": case.noise, "outcomes": "st"} for case in CASES]
+    rows += [{**base, "checkpoint": "b.pt", "case": "nominal", "outcomes": "tt", "blind_student": True}]
+    rows += [{**base, "checkpoint": "zero", "case": "truth or nothing", "outcomes": "tt", "blind_student": False}]
+    rows = [compared(row, rows) for row in rows]
+    assert rows[4]["to_nominal"] == 0.0 and rows[4]["to_blind"] == 0.5
     text = SENSED_MAPS.markdown(rows)
-    assert text.count("mapped, drift 1 %") == 5 and "0.500 [0.100, 0.900]" in text
-    assert f"| S8, nominal | any | {CONDITIONS['nominal'].point_vertical:.3f} |" in text
+    assert "1.00; +0.000 [" in text and "1.00; +0.500 [" in text
+    assert text.count("mapped, drift 1 %") == 7 and "0.500 [0.100, 0.900]" in text
+    assert all(f"| any | S8, {name} | {each.point_vertical:.3f} |" in text for name, each in CONDITIONS.items())
     assert SENSED_MAPS.draw(rows) is not None

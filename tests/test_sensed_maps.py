@@ -143,6 +143,22 @@ def test_maps_are_the_same_at_any_number_of_threads_and_after_resuming() -> None
         assert_close(each, other, atol=0.0, rtol=0.0)
 
 
+def test_robots_that_rest_take_no_pictures_and_others_the_same_ones() -> None:
+    env, other = stepping(episode_seconds=60.0), stepping(episode_seconds=60.0)
+    for each in (env, other):
+        assert isinstance(each.sensors, NoisySensors) and each.sensors.sensed is not None
+    maps, others = env.sensors.sensed, other.sensors.sensed  # type: ignore
+    maps.rest(torch.tensor([True, False, False]))
+    taken = maps.pictures.clone()
+    steps(env, 10)
+    steps(other, 10)
+    assert maps.pictures[0] == taken[0] and (maps.pictures[1:] == others.pictures[1:]).all() and maps.pictures[1] > 4
+    for one, same in zip(maps.maps[1:], others.maps[1:], strict=True):
+        assert np.array_equal(one.heights, same.heights, equal_nan=True)
+    maps.close()
+    assert not maps.maps
+
+
 def test_senseless_sensors_are_refused() -> None:
     for wrong in (
         {"covered": ("top",)},

@@ -88,6 +88,15 @@ class SensedMaps:
         self._each(range(len(self.maps)), s, seen)
         self._stand(s, torch.arange(len(self.maps)))
 
+    def rest(self, robots: Tensor) -> None:
+        """These robots (n,) bool take no more pictures in this episode; the draws of others stay as they are."""
+        self.clock[robots] = -torch.inf
+
+    def close(self) -> None:
+        """Let go of threads and maps."""
+        self.pool.shutdown()
+        self.maps.clear()
+
     def _stand(self, s: State, env_ids: Tensor) -> None:
         """Let soles that stand say how high these robots' ground is: around an episode's first where none is known."""
         soles, stands = self._soles(s), s.foot_contact > 0

@@ -22,13 +22,13 @@ from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.failing_maps import Condition, Ground, Midway
 from evaluation.experiments.plots import band, finish
 from evaluation.experiments.traces import AFTER, around
+from evaluation.noise import NOMINAL
 from evaluation.reconstruction import student_in
 from evaluation.rollout import Step, roll_out
 from evaluation.tables import Column, markdown_table, value, with_interval
 
 EPISODES = 100
 GROUND = Ground("stairs_up", {"height": 0.17, "depth": 0.3})
-NOMINAL = "nominal"
 CONDITIONS = (
     Condition(NOMINAL, NOMINAL),
     Condition("covered", NOMINAL, COVERED),
