@@ -2,6 +2,7 @@ PYTHON := .venv/bin/python
 DEMO := --checkpoint --terrain stairs_up --height 0.17 --depth 0.30 --belief --size 1280 720 --seconds 8
 STUDENTS := pretrained/student.pt pretrained/blind.pt
 SHIPPED := pretrained/teacher.pt $(STUDENTS)
+WORLDS :=  # --drive-network FILE --robot-urdf FILE, of which the project has none: docs/evaluate.md
 BENCHMARKS := physics environment training exchange scaling peers inference mapping playing
 
 .PHONY: install train export play picture map-picture evaluate test test-all lint bench
@@ -23,7 +24,7 @@ export: install
 play: install
 	$(PYTHON) play.py --checkpoint
 
-picture: install  # the moving picture of README.md
+picture: install  # a moving picture for README.md
 	$(PYTHON) play.py $(DEMO) --video docs/stairs.mp4
 	$(PYTHON) -m evaluation.moving docs/stairs.mp4 docs/stairs.webp
 	rm docs/stairs.mp4
@@ -32,7 +33,9 @@ map-picture: install  # the picture of docs/mapping.md
 	$(PYTHON) -m tools.map_picture --out docs/mapped.png
 
 evaluate: install
-	$(PYTHON) evaluate.py --suite reference,commands,gait,transfer --checkpoint $(SHIPPED) zero random --out results
+	$(PYTHON) evaluate.py --suite reference --checkpoint $(SHIPPED) zero random --seed 1000 --out results
+	$(PYTHON) evaluate.py --suite commands,gait --checkpoint $(SHIPPED) --seed 1000 --out results
+	$(PYTHON) evaluate.py --suite transfer --checkpoint $(SHIPPED) --seed 1000 --out results $(WORLDS)
 	$(PYTHON) evaluate.py --suite mapfail,gate,mapping --checkpoint $(STUDENTS) --seed 1000 --out results
 	$(PYTHON) -m tools.results results
 

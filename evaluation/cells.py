@@ -78,7 +78,7 @@ def first_tile_seed(seed: int) -> int:
     return FIRST_SEED + 2**24 * seed
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def family_tiles(
     terrain: str, values: tuple[tuple[str, float], ...], walls: Walls | None, first: int, count: int
 ) -> list[Tile]:

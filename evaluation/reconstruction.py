@@ -31,6 +31,12 @@ def student_in(agent: Agent) -> StudentPolicy | None:
     return policy if isinstance(policy, StudentPolicy) else None
 
 
+def is_blind(agent: Agent) -> bool:
+    """Whether it is a Student that sees no heights."""
+    student = student_in(agent)
+    return student is not None and not student.network.cfg.extero
+
+
 def reconstruct(student: StudentPolicy) -> Reconstruction | None:
     """Reconstruction of the observations on which the Student acted last; None without a decoder."""
     if student.network.decoder is None:

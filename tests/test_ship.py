@@ -28,15 +28,28 @@ def test_every_policy_is_shipped_byte_for_byte_with_a_card_that_says_how_it_was_
         "success": 0.5, "ci95": [0.2, 0.8], "falls": 3,
     }  # fmt: skip
     results = tmp_path / "reference.json"
-    results.write_text(json.dumps({"cells": [cell]}))
+    agents = [{"checkpoint": str(run / kind), "hash": read_policy(run / kind)["hash"]} for kind in ship.MADE_BY]
+    rows = [cell, {**cell, "checkpoint": "another/student", "success": 0.1}]
+    results.write_text(json.dumps({"cells": rows, "settings": {"agents": agents, "seed": 1000}}))
     assert ship.main([str(run), "--out", str(tmp_path), "--reference", str(results)]) == 0
     for kind in ("teacher", "student", "blind"):
         record, card = read_policy(run / kind), (tmp_path / f"{kind}.md").read_text()
         assert (tmp_path / f"{kind}.pt").read_bytes() == (run / kind / "policy.pt").read_bytes()
         assert record["hash"] in card and "python train.py --task anymal_flat --seed 7" in card
-        assert ("0.500 [0.200, 0.800]" in card) == (kind == "student")
+        assert ("0.500 [0.200, 0.800]" in card) == ("7 episodes a cell, seed 1000" in card) == (kind == "student")
+        assert "0.100 [" not in card
     assert "--seed 7 --blind" in (tmp_path / "blind.md").read_text()
     assert (tmp_path / "student.onnx").is_file() and (tmp_path / "student.json").is_file()
+
+
+def test_an_evaluation_of_other_policies_is_no_card(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agents = [{"checkpoint": str(run / kind), "hash": "of an older one"} for kind in ship.MADE_BY]
+    (tmp_path / "reference.json").write_text(json.dumps({"cells": [], "settings": {"agents": agents, "seed": 0}}))
+    out = tmp_path / "out"
+    assert ship.main([str(run), "--out", str(out), "--reference", str(tmp_path / "reference.json")]) == 2
+    assert "must have each policy of the run once" in capsys.readouterr().err and not out.exists()
 
 
 def test_a_full_disk_leaves_what_was_shipped_before(

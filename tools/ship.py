@@ -77,7 +77,7 @@ def ship(arguments: Arguments) -> list[str]:
     records = {kind: read_policy(run / kind / POLICY_FILE) for kind in kinds}
     if any(records[kind]["teacher_hash"] != records[TEACHER]["hash"] for kind in kinds if kind != TEACHER):
         raise CheckpointError(f"The Students in {run} are not of its Teacher: name a run of all stages.")
-    rows = read_results(arguments.reference)["cells"] if arguments.reference else []
+    rows = {kind: judged(arguments.reference, record["hash"]) for kind, record in records.items()}
     out.mkdir(parents=True, exist_ok=True)
     for kind, record in records.items():
         with whole(out / f"{kind}.pt") as part:
@@ -85,11 +85,23 @@ def ship(arguments: Arguments) -> list[str]:
             if read_policy(part)["hash"] != record["hash"]:
                 raise CheckpointError(f"The run {quoted(run)} has gone on since this command began: give it once more.")
         with of_this_version(arguments.reference or run):
-            own = [row for row in rows if Path(row["checkpoint"]).name in (f"{kind}.pt", kind)]
-            text = card(kind, record, run, own)
+            text = card(kind, record, run, rows[kind])
         write(out / f"{kind}.md", text)
     export(out / f"{STUDENT}.pt", out)
     return kinds
+
+
+def judged(reference: Path | None, content: str) -> list[dict[str, Any]]:
+    """Rows of the evaluation about the policy with this content; an error if it is not among those evaluated."""
+    if reference is None:
+        return []
+    results = read_results(reference)
+    with of_this_version(reference):
+        names = {each["checkpoint"] for each in results["settings"]["agents"] if each.get("hash") == content}
+        seed = results["settings"]["seed"]
+    if len(names) != 1:
+        raise CheckpointError(f"{reference} must have each policy of the run once: evaluate them as they are now.")
+    return [{**row, "seed": seed} for row in results["cells"] if row["checkpoint"] in names]
 
 
 def card(kind: str, record: dict[str, Any], run: Path, rows: Sequence[dict[str, Any]]) -> str:
@@ -109,7 +121,8 @@ def card(kind: str, record: dict[str, Any], run: Path, rows: Sequence[dict[str, 
     ]
     if rows:
         parts += [
-            f"`make evaluate` ({rows[0]['episodes']} episodes a cell; conditions: docs/paper.md, decision 24):",
+            f"`make evaluate` ({rows[0]['episodes']} episodes a cell, seed {rows[0]['seed']}; "
+            "conditions: docs/paper.md, decision 24):",
             markdown_table(rows, COLUMNS),
         ]
     return "\n\n".join(parts) + "\n"

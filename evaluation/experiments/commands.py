@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -97,17 +98,22 @@ def row_of(sweep: str, size: float, results: dict[str, Tensor]) -> dict[str, Any
 @one_torch_thread()
 def run(request: Request) -> list[dict[str, Any]]:
     """A row for each policy, noise and command."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for agent, noise in request.pairs(NOISES):
-        for sweeps, ground in (([FORWARD, LATERAL, YAW, STAND], on_flat), ([STEP], over_step)):
-            wanted = [(sweep, size) for sweep in sweeps for size in SWEEPS[sweep]]
-            for group in groups(wanted, request.crowd(EPISODES).robots):
-                results = ground(request, agent, noise, [command_of(*each) for each in group])
-                for number, each in enumerate(group):
-                    own = {name: values[number :: len(group)] for name, values in results.items()}
-                    rows.append({"checkpoint": agent.name, "noise": noise, **row_of(*each, own)})
+        rows += request.parts.rows_of(f"{agent.name}, {noise}", partial(of_one, request, agent, noise))
         say("commands", rows[-1])
     return rows
+
+
+def of_one(request: Request, agent: Agent, noise: str | None) -> Iterator[dict[str, Any]]:
+    """The rows of one policy under one noise."""
+    for sweeps, ground in (([FORWARD, LATERAL, YAW, STAND], on_flat), ([STEP], over_step)):
+        wanted = [(sweep, size) for sweep in sweeps for size in SWEEPS[sweep]]
+        for group in groups(wanted, request.crowd(EPISODES).robots):
+            results = ground(request, agent, noise, [command_of(*each) for each in group])
+            for number, each in enumerate(group):
+                own = {name: values[number :: len(group)] for name, values in results.items()}
+                yield {"checkpoint": agent.name, "noise": noise, **row_of(*each, own)}
 
 
 def settings(request: Request) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from evaluation.tables import WHO, Column, markdown_table, value, with_interval
 
 NOISES = ("nominal",)
 EPISODES = 20
-SPEEDS = (0.4, 0.8, 1.4)
+SPEEDS = (0.4, 0.7, 1.4)
 """m/s on flat ground."""
 STAIRS = (("stairs_up", 0.17), ("stairs_up", 0.22), ("stairs_down", 0.17), ("stairs_down", 0.22))
 """Lane and height of its risers in m."""
@@ -81,17 +82,22 @@ def run(request: Request) -> list[dict[str, Any]]:
     """A row for each policy, noise and ground, then one for each start."""
     rows: list[dict[str, Any]] = []
     for agent, noise in request.pairs(NOISES):
-        who = {"checkpoint": agent.name, "noise": noise, "episodes": request.episodes or EPISODES}
-        for speed in SPEEDS:
-            command = (speed, 0.0, 0.0)
-            rows.append({**who, "ground": "flat", "speed": speed, **walk(request, agent, noise, flat(), command)})
-        for lane, height in STAIRS:
-            own = walk(request, agent, noise, make_tile(lane, height=height, depth=0.3), WALK)
-            rows.append({**who, "ground": f"{lane} {height:g} m", "speed": WALK[0], **own})
-        for speed in STARTS:
-            rows.append({**who, "ground": "start", "speed": speed, **start_and_stop(request, agent, noise, speed)})
+        rows += request.parts.rows_of(f"{agent.name}, {noise}", partial(of_one, request, agent, noise))
         say("gait", rows[-1])
     return rows
+
+
+def of_one(request: Request, agent: Agent, noise: str | None) -> Iterator[dict[str, Any]]:
+    """The rows of one policy under one noise."""
+    who = {"checkpoint": agent.name, "noise": noise, "episodes": request.episodes or EPISODES}
+    for speed in SPEEDS:
+        command = (speed, 0.0, 0.0)
+        yield {**who, "ground": "flat", "speed": speed, **walk(request, agent, noise, flat(), command)}
+    for lane, height in STAIRS:
+        own = walk(request, agent, noise, make_tile(lane, height=height, depth=0.3), WALK)
+        yield {**who, "ground": f"{lane} {height:g} m", "speed": WALK[0], **own}
+    for speed in STARTS:
+        yield {**who, "ground": "start", "speed": speed, **start_and_stop(request, agent, noise, speed)}
 
 
 def settings(request: Request) -> dict[str, Any]:

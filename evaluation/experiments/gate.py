@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -108,7 +109,8 @@ def run(request: Request) -> list[dict[str, Any]]:
     """A row for each Student and condition."""
     rows: list[dict[str, Any]] = []
     for agent, student in gated(request):
-        own = [probe(request, agent, student, condition) for condition in CONDITIONS]
+        probes = {condition.name: partial(probe, request, agent, student, condition) for condition in CONDITIONS}
+        own = [request.parts.row(f"{agent.name}, {name}", make) for name, make in probes.items()]
         (usual,) = (row["openness"] for row in own if row["condition"] == NOMINAL)
         rows += [{**row, "relative": relative(row["openness"], usual)} for row in own]
     return rows

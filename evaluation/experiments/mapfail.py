@@ -16,7 +16,7 @@ from evaluation.experiments.failing_maps import GROUNDS, MAP_CONDITIONS, Conditi
 from evaluation.experiments.mapfail_tables import draw, markdown
 from evaluation.noise import NONE
 from evaluation.protocol import cross, evaluate_cells, tiles_of, trial_of
-from evaluation.reconstruction import student_in
+from evaluation.reconstruction import is_blind, student_in
 from evaluation.statistics import paired_difference
 from evaluation.summary import summary
 from evaluation.trial import OUTCOMES, SUCCESS
@@ -50,12 +50,12 @@ def with_outcomes(results: dict[str, Tensor]) -> dict[str, Any]:
 
 def sighted(request: Request) -> list[Agent]:
     """Students that see heights."""
-    return [agent for agent in request.agents if (student := student_in(agent)) and student.network.cfg.extero]
+    return [agent for agent in request.agents if student_in(agent) and not is_blind(agent)]
 
 
 def blind(request: Request) -> list[Agent]:
     """Students that see none."""
-    return [agent for agent in request.agents if (student := student_in(agent)) and not student.network.cfg.extero]
+    return [agent for agent in request.agents if is_blind(agent)]
 
 
 def grounds_of(request: Request) -> tuple[Ground, ...]:

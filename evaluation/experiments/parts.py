@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,10 @@ class Parts:
                 with self.troubles.tolerated(self.path.name):
                     write(self.path, text)
         return self.rows[name]
+
+    def rows_of(self, name: str, make: Callable[[], Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+        """Several rows that are made together, under one name."""
+        return self.row(name, lambda: {"rows": list(make())})["rows"]
 
     def remove(self) -> None:
         """Forget the file: the results are complete."""

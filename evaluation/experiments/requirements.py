@@ -1,4 +1,4 @@
-"""What a Student must reach whatever happens to its map, and whether it does."""
+"""What policies must reach, a Student whatever happens to its map, and whether they do."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ REQUIREMENTS = (
     Requirement("high step", "success", 0.96, ("nominal",), ("step_up 0.305",)),
     Requirement("boxes", "success", 0.95, ("nominal",), ("boxes 0.15",)),
     Requirement("stairs between walls", "success", 0.95, ("nominal",), ("stairwell 0.17",)),
-    Requirement("between walls", "success", 1.0, ("nominal",), ("corridor 1.2",)),
+    Requirement("between walls", "success", 0.995, ("nominal",), ("corridor 1.2",)),
     Requirement("between walls, m/s", "speed", 0.6, ("nominal",), ("corridor 1.2",)),
     Requirement("a map that comes back", "success", 0.95, ("dropout",), ("stairs_up 0.17",)),
 )
@@ -97,6 +97,6 @@ COLUMNS = tuple(
 )
 
 
-def summary_table(rows: Sequence[Row]) -> str:
-    """Which requirements one Student meets."""
-    return markdown_table([verdict(each, rows) for each in REQUIREMENTS], COLUMNS)
+def summary_table(rows: Sequence[Row], requirements: Sequence[Requirement] = REQUIREMENTS) -> str:
+    """Which requirements one policy meets."""
+    return markdown_table([verdict(each, rows) for each in requirements], COLUMNS)

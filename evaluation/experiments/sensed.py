@@ -23,7 +23,7 @@ from evaluation.experiments.sensed_tables import draw, markdown
 from evaluation.map_errors import MapErrors, described
 from evaluation.noise import MAPPED, NOMINAL, NONE, SENSED, with_map
 from evaluation.protocol import cross, evaluate_cells, tiles_of, trial_of
-from evaluation.reconstruction import student_in
+from evaluation.reconstruction import is_blind
 from evaluation.rollout import Event
 from evaluation.statistics import paired_difference
 from evaluation.trial import Trial
@@ -98,12 +98,6 @@ def pairs(request: Request) -> Iterator[tuple[Agent, Case | None]]:
         cases: Sequence[Case | None] = CASES if agent.env.noisy_groups else (None,)
         felt = [case for case in CASES if case.noise in (NONE, NOMINAL)]
         yield from ((agent, case) for case in (felt if is_blind(agent) else cases))
-
-
-def is_blind(agent: Agent) -> bool:
-    """Whether it is a Student that sees no heights."""
-    student = student_in(agent)
-    return student is not None and not student.network.cfg.extero
 
 
 def walk(request: Request, agent: Agent, case: Case | None, terrain: str) -> dict[str, Any]:

@@ -105,8 +105,8 @@ def cross(request: Request, world: str, make: Callable[[Agent], Batch | None], u
             yield {"checkpoint": agent.name, "noise": noise, "world": world, "unfit": unfit}
             continue
         for terrain in GROUNDS:
-            cells = cells_of(terrain)
-            for row in evaluate_cells(agent, cells, noise, crowd, batch):
+            walk = partial(evaluate_cells, agent, cells_of(terrain), noise, crowd, batch)
+            for row in request.parts.rows_of(f"{world}, {agent.name}, {noise}, {terrain}", walk):
                 say("transfer", row, world, ground(row), f"success {row['success']:.3f}")
                 yield {**row, "world": world}
 
