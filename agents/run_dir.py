@@ -10,6 +10,7 @@ from typing import Any
 
 from agents import checkpoint, distributed
 from agents.checkpoint import CheckpointError
+from system.files import forget_parts
 from system.folders import free_folder, taken
 from system.shell import quoted
 
@@ -49,6 +50,7 @@ def _resumed(path: Path, record: dict[str, Any] | None) -> Iterator[Path]:
     with taken(path):
         if record is not None and checkpoint.read_resume(path)["hash"] != record["hash"]:
             raise CheckpointError(f"The run {quoted(path)} has gone on since this command began: give it once more.")
+        forget_parts(path)
         yield path
 
 

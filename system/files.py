@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,8 @@ from uuid import uuid4
 from system.console import say
 from system.shell import quoted
 
+PART = re.compile(r"\..+\.[0-9a-f]{12}(\.\w+)?")
+"""Names of files that `whole` is writing."""
 _unfinished: set[Path] = set()
 
 
@@ -29,6 +32,14 @@ def forget_unfinished() -> None:
     for part in tuple(_unfinished):
         with suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+
+
+def forget_parts(folder: Path) -> None:
+    """Remove what a killed process was writing with `whole` in a folder in which nobody else works now."""
+    for path in folder.rglob(".*"):
+        if PART.fullmatch(path.name) and path.is_file():
+            with suppress(OSError):
+                path.unlink()
 
 
 @contextmanager

@@ -116,3 +116,14 @@ def test_a_scratch_folder_is_gone_afterwards_and_when_the_process_is_ended(tmp_p
     assert not list(tmp_path.iterdir())
     with pytest.raises(OSError, match="none"), files.scratch(tmp_path / "none", ".export-"):
         pass
+
+
+def test_what_a_killed_training_was_writing_goes_when_it_goes_on(tmp_path: Path) -> None:
+    stage = tmp_path / "teacher"
+    stage.mkdir()
+    kept = [stage / name for name in ("resume.pt", ".hidden", ".notes.txt", ".resume.short.pt")]
+    parts = [stage / ".resume.0123456789ab.pt", tmp_path / ".plan.ba9876543210.pt"]
+    for path in (*kept, *parts):
+        path.touch()
+    with run_dir.owned(None, tmp_path, "task", None):
+        assert all(path.exists() for path in kept) and not any(path.exists() for path in parts)

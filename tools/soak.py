@@ -20,8 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from agents.archive import content_hash
 from agents.checkpoint import STUDENT, TEACHER, WALK, read_policy, read_resume
 from system import stopping
 from system.console import tell
+from tools.interruptions import heeding
 
 ROOT = Path(__file__).parents[1]
 STAGES = (WALK, TEACHER, STUDENT)
@@ -52,6 +53,8 @@ def _jumped():
         return _now()
 time.time = _jumped
 """
+LEFT = 10.0
+"""s after its end within which all processes of a command must be gone."""
 STUCK = 600.0
 """s without an end after which a command is taken to hang."""
 
@@ -80,6 +83,7 @@ class Run:
     def __init__(self, flags: list[str], folder: Path) -> None:
         """Start it."""
         environment = os.environ | {"SOAK_CLOCK": str(folder / "clock"), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+        environment["TMPDIR"] = str(folder)
         self.said = (folder / "said").open("w+")
         self.process = subprocess.Popen(
             [sys.executable, str(ROOT / "train.py"), *flags],
@@ -87,7 +91,7 @@ class Run:
             stdout=self.said,
             stderr=self.said,
             start_new_session=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            preexec_fn=heeding,
         )
 
     def members(self) -> list[int]:
@@ -152,32 +156,56 @@ DISTURBANCES: tuple[Callable[[Run, random.Random, Path], None], ...] = (kill, st
 
 
 def finish(run: Run) -> None:
-    """Wait for its end; a TimeoutError if it hangs."""
+    """Wait for its end, and that of all its processes; a TimeoutError if it hangs."""
     if not run.wait(STUCK):
-        os.killpg(run.process.pid, signal.SIGKILL)
         raise TimeoutError(f"hangs: {run.words()}")
+    end = time.monotonic() + LEFT
+    while run.members():
+        if time.monotonic() > end:
+            raise TimeoutError(f"left processes: {run.words()}")
+        time.sleep(0.05)
 
 
-def disturbed(begin: list[str], place: Path, chance: random.Random, args: Args, folder: Path) -> dict[str, int]:
-    """Train to the end, disturbed; how often by what."""
-    counts = {each.__name__: 0 for each in DISTURBANCES}
+@contextmanager
+def running(flags: list[str], folder: Path) -> Iterator[Run]:
+    """Context of a command, of which nothing is left afterwards."""
+    run = Run(flags, folder)
+    try:
+        yield run
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(run.process.pid, signal.SIGKILL)
+        run.process.wait()
+        run.said.close()
+
+
+def disturbed(
+    begin: list[str], place: Path, chance: random.Random, args: Args, folder: Path, counts: dict[str, int]
+) -> None:
+    """Train to the end, disturbed; `counts` how often by what."""
     while True:
         resumable = any((place / stage / "resume.pt").is_file() for stage in STAGES)
         (folder / "clock").write_text("0")
-        run = Run(["--resume", str(place)] if resumable else begin, folder)
-        while not run.wait(chance.uniform(args.shortest, args.longest)):
-            disturbance = chance.choice(DISTURBANCES)
-            counts[disturbance.__name__] += 1
-            disturbance(run, chance, folder)
-            if disturbance in (kill, stop):
-                finish(run)
-        said = run.words()
+        ended = False
+        with running(["--resume", str(place)] if resumable else begin, folder) as run:
+            while not run.wait(chance.uniform(args.shortest, args.longest)):
+                disturbance = chance.choice(DISTURBANCES)
+                counts[disturbance.__name__] += 1
+                with suppress(ProcessLookupError):  # it has ended by itself meanwhile
+                    disturbance(run, chance, folder)
+                if disturbance in (kill, stop):
+                    ended = True
+                    finish(run)
+            finish(run)
+            said, code = run.words(), run.process.returncode
         if "Traceback" in said:
             raise RuntimeError(f"a traceback: {said}")
-        if run.process.returncode == 0 and (place / STUDENT / "resume.pt").is_file():
+        if code and not ended:
+            raise RuntimeError(f"ended by itself with {code}: {said}")
+        if code == 0 and (place / STUDENT / "resume.pt").is_file():
             record = read_resume(place / STUDENT)
             if record["iteration"] >= record["agent"]["max_iterations"]:
-                return counts
+                return
 
 
 def learnt(place: Path) -> dict[str, Any]:
@@ -203,28 +231,31 @@ def main() -> int:
     chance, folder = random.Random(args.seed), Path(tempfile.mkdtemp(prefix="soak-"))
     (folder / "sitecustomize.py").write_text(CLOCK)
     flags = ["--preset", "smoke", "--processes", str(args.processes), "--seed", str(args.seed), *args.flags]
-    first = Run([*flags, "--run-dir", str(folder / "first")], folder)
-    finish(first)
-    if first.process.returncode:
-        tell(f"The undisturbed training failed: {first.words()}")
-        return 1
+    with running([*flags, "--run-dir", str(folder / "first")], folder) as first:
+        finish(first)
+        if first.process.returncode:
+            tell(f"The undisturbed training failed: {first.words()}")
+            return 1
+    total = {each.__name__: 0 for each in DISTURBANCES}
     wanted, end, wrong, number = learnt(folder / "first"), time.monotonic() + 60 * args.minutes, 0, 0
     while time.monotonic() < end:
         place, number = folder / f"disturbed_{number}", number + 1
+        counts = {each.__name__: 0 for each in DISTURBANCES}
         try:
-            counts = disturbed([*flags, "--run-dir", str(place)], place, chance, args, folder)
+            disturbed([*flags, "--run-dir", str(place)], place, chance, args, folder, counts)
             got = learnt(place)
             faults = [name for name in wanted if got[name] != wanted[name]]
             verdict = "the same bits" if not faults else f"differs in {'; '.join(faults)}"
-        except (TimeoutError, RuntimeError) as fault:
-            counts, faults, verdict = {}, [str(fault)], str(fault)
+        except Exception as fault:
+            faults = [verdict := f"{type(fault).__name__}: {fault}"]
+        total = {name: total[name] + count for name, count in counts.items()}
         wrong += bool(faults)
         tell(f"training {number}, {', '.join(f'{name} {count}' for name, count in counts.items())}: {verdict}")
         if faults:
             tell(f"kept in {place}")
         else:
             shutil.rmtree(place)
-    tell(f"{wrong} of {number} ended otherwise than undisturbed.")
+    tell(f"{wrong} of {number} ended otherwise than undisturbed, after {', '.join(f'{total[n]} {n}' for n in total)}.")
     if not wrong:
         shutil.rmtree(folder)
     return int(wrong > 0)
