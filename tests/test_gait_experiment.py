@@ -14,6 +14,7 @@ from envs.terrains import make_tile
 from evaluation.experiments import gait
 from evaluation.experiments.gait import flight
 from evaluation.experiments.motion import Motion, StartAndStop, WalkThenStand, available_torque, trembling
+from evaluation.experiments.parts import Parts
 
 DT = 0.02
 
@@ -157,10 +158,12 @@ def test_the_experiment_has_a_row_for_every_ground_and_start(monkeypatch: pytest
     monkeypatch.setattr(gait, "walk", lambda *_: {"falls": 0})
     monkeypatch.setattr(gait, "start_and_stop", lambda *_: {"falls": 0})
     agent: Any = SimpleNamespace(name="a")
-    request: Any = SimpleNamespace(episodes=None, pairs=lambda noises: [(agent, noise) for noise in noises])
+    request: Any = SimpleNamespace(
+        episodes=None, parts=Parts(), pairs=lambda noises: [(agent, noise) for noise in noises]
+    )
     rows = gait.run(request)
     assert [(row["ground"], row["speed"]) for row in rows] == [
-        ("flat", 0.4), ("flat", 0.8), ("flat", 1.4), ("stairs_up 0.17 m", 0.7), ("stairs_up 0.22 m", 0.7),
+        ("flat", 0.4), ("flat", 0.7), ("flat", 1.4), ("stairs_up 0.17 m", 0.7), ("stairs_up 0.22 m", 0.7),
         ("stairs_down 0.17 m", 0.7), ("stairs_down 0.22 m", 0.7), ("start", 0.7), ("start", 1.2),
     ]  # fmt: skip
     assert {row["episodes"] for row in rows} == {20}
