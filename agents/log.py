@@ -67,7 +67,8 @@ class RunLog(Logger):
     def close(self) -> None:
         """Close what is not closed after every iteration."""
         if self.online is not None:
-            self.online.close()
+            with self.troubles.tolerated("Weights & Biases"):
+                self.online.close()
 
     def init_logging_writer(self) -> None:
         """Nothing: rsl_rl calls this at every `learn`, the files are opened once."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -26,16 +28,25 @@ class Online:
         """Begin it; raises an OSError where that is not possible, mostly since nobody has logged in."""
         wandb: Any = importlib.import_module("wandb")
         config = {"log_dir": str(run_dir), "train_cfg": train_cfg, "env_cfg": asdict(env_cfg)}
-        try:
+        with refused("wandb login, or set WANDB_MODE=offline"):
             self.run = wandb.init(project=PROJECT, name=run_dir.name, config=config)
-        except Exception as error:
-            reason = str(error).rstrip(".") or type(error).__name__
-            raise OSError(f"Weights & Biases refuses ({reason}): wandb login, or set WANDB_MODE=offline.") from error
 
     def append(self, iteration: int, metrics: dict[str, float]) -> None:
-        """The metrics of one iteration."""
-        self.run.log(metrics, step=iteration)
+        """The metrics of one iteration; raises an OSError if they are not taken."""
+        with refused("this iteration is missing there"):
+            self.run.log(metrics, step=iteration)
 
     def close(self) -> None:
-        """End it."""
-        self.run.finish()
+        """End it; raises an OSError if that fails."""
+        with refused("the end of this run is missing there"):
+            self.run.finish()
+
+
+@contextmanager
+def refused(consequence: str) -> Iterator[None]:
+    """Context in which whatever goes wrong there is an OSError that says what follows."""
+    try:
+        yield
+    except Exception as error:
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise OSError(f"Weights & Biases refuses ({reason}): {consequence}.") from error

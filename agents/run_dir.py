@@ -14,6 +14,9 @@ from system.files import forget_parts
 from system.folders import free_folder, taken
 from system.shell import quoted
 
+WRITTEN = ("resume", "policy", "plan", "task", "curves")
+"""Beginnings of the names of the files that a training writes."""
+
 
 @contextmanager
 def owned(new: Path | None, resumed: Path | None, task: str, record: dict[str, Any] | None) -> Iterator[Path]:
@@ -50,7 +53,9 @@ def _resumed(path: Path, record: dict[str, Any] | None) -> Iterator[Path]:
     with taken(path):
         if record is not None and checkpoint.read_resume(path)["hash"] != record["hash"]:
             raise CheckpointError(f"The run {quoted(path)} has gone on since this command began: give it once more.")
-        forget_parts(path)
+        for place in (path, *(path / stage for stage in checkpoint.STAGES)):
+            for stem in WRITTEN:
+                forget_parts(place, stem)
         yield path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from rsl_rl.env import VecEnv
 
-from agents import checkpoint
+from agents import checkpoint, distributed
 from agents.archive import CheckpointError, content_hash, plain
 from agents.choices import LoggerName
 from agents.config import StudentTrainingConfig, TeacherConfig, restore
@@ -19,6 +19,7 @@ from agents.ppo import TeacherPPO
 from agents.rsl_rl_config import student_config, teacher_config
 from agents.training import Training
 from anymal_policy import layout
+from system.console import say
 
 
 class TeacherRunner(Training):
@@ -139,8 +140,9 @@ class StudentRunner(Training):
         except RuntimeError as error:
             raise CheckpointError("The Student to start from has observations of other sizes.") from error
         ours, its = (plain(part) for part in (self.alg.teacher.normalizer.state_dict(), record["normalizer"]))
-        misfits = [] if content_hash(ours) == content_hash(its) else ["normaliser"]
-        return misfits + self._load_curriculum(record)
+        if content_hash(ours) != content_hash(its) and distributed.rank() == 0:
+            say("Note: its inputs are scaled by this Teacher's normaliser, not by the one that it has learnt with.")
+        return self._load_curriculum(record)
 
     def policy_record(self) -> dict[str, Any]:
         """The Student, averaged over recent updates, its Teacher's normaliser (proprioception, heights, privileged

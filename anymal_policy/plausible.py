@@ -98,7 +98,7 @@ def follow(course: Course | None, values: Mapping[str, NDArray[np.float64]], rot
     """The course up to these measurements, one policy step after the last; None for an episode that begins."""
     velocity = rotation @ values["linear_velocity_b"]
     if course is None:
-        return Course(values["base_position_w"], np.zeros(3), velocity)
+        return Course(values["base_position_w"].copy(), np.zeros(3), velocity)
     return Course(course.start, course.led + layout.POLICY_DT * (course.velocity + velocity) / 2, velocity)
 
 

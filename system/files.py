@@ -34,9 +34,9 @@ def forget_unfinished() -> None:
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
 
 
-def forget_parts(folder: Path) -> None:
-    """Remove what a killed process was writing with `whole` in a folder in which nobody else works now."""
-    for path in folder.rglob(".*"):
+def forget_parts(folder: Path, stem: str) -> None:
+    """Remove what a killed process was writing with `whole` in this folder, of files whose stem begins like this."""
+    for path in folder.glob(f".{stem}*"):
         if PART.fullmatch(path.name) and path.is_file():
             with suppress(OSError):
                 path.unlink()

@@ -121,7 +121,8 @@ def test_a_scratch_folder_is_gone_afterwards_and_when_the_process_is_ended(tmp_p
 def test_what_a_killed_training_was_writing_goes_when_it_goes_on(tmp_path: Path) -> None:
     stage = tmp_path / "teacher"
     stage.mkdir()
-    kept = [stage / name for name in ("resume.pt", ".hidden", ".notes.txt", ".resume.short.pt")]
+    names = ("resume.pt", ".hidden", ".notes.txt", ".resume.short.pt", ".video.0123456789ab.mp4")
+    kept = [stage / name for name in names]
     parts = [stage / ".resume.0123456789ab.pt", tmp_path / ".plan.ba9876543210.pt"]
     for path in (*kept, *parts):
         path.touch()

@@ -82,6 +82,10 @@ def test_a_declared_value_that_is_no_number_is_refused(tmp_path: Path) -> None:
         ((GEO_KEYS, SHORTS, (1, 1, 0, 1, ALONG, 0, 1, 9003)), "coordinates of a.tif are not in m"),
         ((GEO_KEYS, SHORTS, (1, 1, 0, 1, UP, 0, 1, 9002)), "heights of a.tif are not in m"),
         ((SCALED, ASCII, '<Item name="SCALE" sample="0" role="scale">0.1</Item>'), "heights of a.tif are not in m"),
+        (
+            (SCALED, ASCII, '<Item name="UNITTYPE" sample="0" role="unittype">ft</Item>'),
+            "heights of a.tif are not in m",
+        ),
         ((TURNED, DOUBLES, (0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, *(8 * [0.0]))), "rows of a.tif are turned"),
     ],
 )

@@ -123,6 +123,13 @@ def test_a_base_that_moves_as_its_velocity_says_is_no_contradiction(exported: Pa
         runner.reset()
 
 
+def test_a_robot_may_fill_the_same_array_anew_in_each_step(exported: Path) -> None:
+    runner, position = Runner(exported / "student.json"), np.array([0.0, 0.0, 0.55])
+    for step in range(50):
+        position[0] = 0.7 * layout.POLICY_DT * step
+        runner.step(replace(STANDING, linear_velocity_b=(0.7, 0, 0), base_position_w=position), AHEAD, flat)
+
+
 @pytest.mark.parametrize(
     ("quaternion", "velocity", "along"),
     [

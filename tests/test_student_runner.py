@@ -172,11 +172,14 @@ def begun(path: Path, iterations: int, **settings: Any) -> StudentRunner:
     return runner
 
 
-def test_a_student_of_another_teacher_begins_with_this_ones_normaliser_which_is_said(tmp_path: Path) -> None:
+def test_a_student_of_another_teacher_begins_with_this_ones_normaliser_which_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     start_student(tmp_path / "first", 1).train()
     runner = start_student(tmp_path / "second", 1)
     runner.teach(teacher_record(seed=6))
-    assert runner.init_from(read_policy(tmp_path / "first")) == ["normaliser"]
+    assert runner.init_from(read_policy(tmp_path / "first")) == []
+    assert "scaled by this Teacher's normaliser" in capsys.readouterr().err
 
 
 def test_a_student_with_other_observations_is_no_beginning(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ import evaluate
 from anymal_policy.contract import digest
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs.config import EnvConfig
-from envs.drives import ANYDRIVE, PD
+from envs.drives import ANYDRIVE, PD, DriveConfig
 from evaluation import agents, conditions
 from evaluation.agents import ROOT, ZeroAgent, load_agent
 from evaluation.cells import make_cells
-from evaluation.conditions import Crowd, environment, masses
+from evaluation.conditions import CONDITIONS, Crowd, environment, masses
 from evaluation.deployment import CONTRACT, deploy
 from evaluation.experiments import transfer
 from evaluation.experiments.worlds import PAYLOAD, WORLDS, with_network
@@ -159,6 +160,10 @@ def test_worlds_differ_from_the_conditions_of_evaluation_in_one_thing() -> None:
 def test_ideal_drives_cannot_be_slower() -> None:
     slow = next(world for world in WORLDS if "drive.lag" in world.difference())
     assert slow.unfit and slow.fits(EnvConfig()) and not slow.fits(EnvConfig(drive=PD))
+    drives = [replace(CONDITIONS, drive=drive) for drive in (DriveConfig(), PD)]
+    own = {world.name: [world.fits(cfg) for cfg in drives] for world in WORLDS}
+    assert own["drives: pd"] == [True, False] and own["drives: anydrive"] == [False, True]
+    assert own["as evaluated"] == own["MuJoCo's collider"] == own["10 kg on the base"] == [True, True]
 
 
 def test_a_network_is_known_by_its_content(tmp_path: Path) -> None:

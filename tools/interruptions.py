@@ -1,7 +1,7 @@
 """Ctrl-C, SIGTERM and a lost terminal at many moments of every command: `python -m tools.interruptions`.
 
 Each command is started anew for each moment, told to end, and must be gone within 5 s, without a traceback, without
-files that are half-written, without processes left over, and with one sentence or with its work done.
+files that are half-written, without processes left over, and with a sentence that names the signal or its work done.
 """
 
 from __future__ import annotations
@@ -143,7 +143,8 @@ def faults(
         yield f"exit code {code}, said {text[-500:]!r}"
     if code and not over and number.name not in text:
         yield f"said {text[-500:]!r}"
-    hidden = [path for path in folder.rglob(".*") if path.is_file() and path.name != LOCK]
+    forced = seconds >= stopping.PATIENCE  # then nothing is tidied up, and the lock's file stays
+    hidden = [path for path in folder.rglob(".*") if path.is_file() and not (forced and path.name == LOCK)]
     parts = [*hidden, *(path for path in folder.rglob("*") if ".export-" in path.name)]
     parts += [path for path in (folder / "tmp").iterdir() if not path.name.startswith(TORCHS_CACHE)]
     if parts:

@@ -28,6 +28,10 @@ UNWANTED = (
 """What a page could ask of viser that this one never does: to publish it on the internet, and to take any file."""
 
 
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}
+"""What listens at all addresses of this computer -> one at which it finds itself."""
+
+
 def open_server(host: str = HOST, port: int = PORT) -> viser.ViserServer:
     """A server at this address, or a ValueError if somebody else listens there; port 0 means any that is free."""
     require_free(host, port)
@@ -116,7 +120,7 @@ def is_here(host: str) -> bool:
 def address(server: viser.ViserServer) -> str:
     """Where a browser finds the page."""
     host = server.get_host()
-    return f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else in_url(host)}:{server.get_port()}"
+    return f"http://{EVERYWHERE.get(host, in_url(host))}:{server.get_port()}"
 
 
 def in_url(host: str) -> str:

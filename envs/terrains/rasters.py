@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tokenize
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,8 @@ TURNED, SCALED = 34264, 42112
 """More of them: rows and columns that lie in any direction; what GDAL adds, such as a factor on the heights."""
 MODEL_TYPE, GEOGRAPHIC = 1024, 2
 """Among its keys: the kind of coordinates, and the number for degrees."""
+METRES = ("m", "metre", "metres", "meter", "meters")
+"""The unit of heights, as GDAL may name it."""
 ALONG, UP, METRE = 3076, 4099, 9001
 """More of them: units of lengths along and up, and the number for m."""
 
@@ -149,7 +152,10 @@ def read_tif(path: Path, resolution: float | None) -> Raster:
     """A TIFF or GeoTIFF of one band in m, whose first row is the one of largest y."""
     pixels, spacing, image = _pixels(path, "TIFF", resolution)
     tags: Any = image.tag_v2  # type: ignore
-    if 'role="scale"' in str(tags.get(SCALED, "")) or _key(tags, UP) not in (None, METRE):
+    said = str(tags.get(SCALED, ""))
+    unit = re.search(r'role="unittype">([^<]*)<', said)
+    foreign = unit is not None and unit[1].strip().lower() not in METRES
+    if 'role="scale"' in said or foreign or _key(tags, UP) not in (None, METRE):
         raise ValueError(f"The heights of {path.name} are not in m: convert them (gdal_translate -unscale, gdalwarp).")
     nodata: Any = tags.get(NODATA)
     if nodata is not None:

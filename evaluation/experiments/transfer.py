@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from anymal_policy.contract import digest
 from envs.drives.network import load
 from evaluation.agents import Agent
 from evaluation.cells import Cell, make_cells
+from evaluation.conditions import CONDITIONS
 from evaluation.deployment import CONTRACT, deploy, require_packages
 from evaluation.experiments.experiment import Experiment, Request, Row, say
 from evaluation.experiments.plots import by_label, finish, label, marks
@@ -113,7 +115,8 @@ def cross(request: Request, world: str, make: Callable[[Agent], Batch | None], u
 
 def changed(agent: Agent, world: World) -> Batch | None:
     """The world of evaluation with one change."""
-    return partial(run_batch, change=world.change) if world.fits(agent.env) else None
+    walked = replace(CONDITIONS, drive=agent.env.drive)
+    return partial(run_batch, change=world.change) if world.fits(walked) else None
 
 
 def exported(agent: Agent, urdf: Path, folder: Path) -> Batch | None:
