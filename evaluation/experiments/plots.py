@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from evaluation.experiments.experiment import Row
 
@@ -45,6 +46,21 @@ def marks(axes: Axes, places: Sequence[float], rows: Sequence[Row]) -> None:
     axes.errorbar(
         [row["success"] for row in rows], places, xerr=bounds, label=label(rows[0]), linestyle="none", **looks
     )
+
+
+def panels(rows: Sequence[Row], line: Callable[[Row], str], ground: Callable[[Row], str]) -> Figure:
+    """Success on each line (a case, a world), a panel for each ground with a mark for each policy."""
+    lines, grounds = (list(dict.fromkeys(map(of, rows))) for of in (line, ground))
+    height = 1.5 + 0.3 * len(lines) * len(by_label(rows))
+    figure = Figure(figsize=(3.2 * len(grounds), height), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(grounds), sharey=True, squeeze=False)[0], grounds, strict=True):
+        for number, own in enumerate(by_label(row for row in rows if ground(row) == name).values()):
+            marks(axes, [lines.index(line(row)) + 0.15 * number for row in own], own)
+        axes.set_yticks(range(len(lines)), lines, fontsize=8)
+        axes.set_xlim(-0.02, 1.02)
+        finish(axes, title=name, xlabel="success, 95 % interval")
+    figure.axes[0].invert_yaxis()
+    return figure
 
 
 def band(axes: Axes, x: Sequence[float], trace: Row, name: str, **looks: Any) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from envs.height_noise import CONDITIONS, HeightNoiseConfig
 from evaluation.experiments.experiment import Row
-from evaluation.experiments.plots import finish, marks
+from evaluation.experiments.plots import panels
 from evaluation.noise import NONE
 from evaluation.tables import Column, markdown_table, success, value
 
@@ -100,16 +100,5 @@ def like_s8(rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
 
 
 def draw(rows: Sequence[Row]) -> Figure:
-    """Success in each case, a panel for each ground with a mark for each policy."""
-    cases, grounds = (list(dict.fromkeys(row[name] for row in rows)) for name in ("case", "terrain"))
-    figure = Figure(figsize=(3.2 * len(grounds), 2.0 + 0.4 * len(cases)), layout="constrained")
-    panels = figure.subplots(1, len(grounds), sharey=True, squeeze=False)[0]
-    for axes, terrain in zip(panels, grounds, strict=True):
-        for number, name in enumerate(dict.fromkeys(row["checkpoint"] for row in rows)):
-            own = [{**row, "noise": None} for row in rows if (row["checkpoint"], row["terrain"]) == (name, terrain)]
-            marks(axes, [cases.index(row["case"]) + 0.12 * number for row in own], own)
-        axes.set_yticks(range(len(cases)), cases, fontsize=8)
-        axes.set_xlim(-0.02, 1.02)
-        finish(axes, title=terrain, xlabel="success, 95 % interval")
-    panels[0].invert_yaxis()
-    return figure
+    """Success in each case, a panel for each ground."""
+    return panels([{**row, "noise": None} for row in rows], value("case"), value("terrain"))

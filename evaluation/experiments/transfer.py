@@ -18,7 +18,7 @@ from evaluation.cells import Cell, make_cells
 from evaluation.conditions import CONDITIONS
 from evaluation.deployment import CONTRACT, deploy, require_packages
 from evaluation.experiments.experiment import Experiment, Request, Row, say
-from evaluation.experiments.plots import by_label, finish, label, marks
+from evaluation.experiments.plots import label, panels
 from evaluation.experiments.worlds import WORLDS, World, with_network
 from evaluation.protocol import Batch, evaluate_cells, run_batch
 from evaluation.reconstruction import student_in
@@ -150,21 +150,8 @@ def lines(rows: Sequence[Row], text: Callable[[Row], str]) -> list[dict[str, str
 
 
 def draw(rows: Sequence[Row]) -> Figure:
-    """Success in each world, a panel for each ground with a mark for each policy."""
-    walked = [row for row in rows if "terrain" in row]
-    worlds = list(dict.fromkeys(row["world"] for row in walked))
-    grounds = list(dict.fromkeys(ground(row) for row in walked))
-    height = 1.5 + 0.3 * len(worlds) * len(by_label(walked))
-    figure = Figure(figsize=(3.2 * len(grounds), height), layout="constrained")
-    panels = figure.subplots(1, len(grounds), sharey=True, squeeze=False)[0]
-    for axes, name in zip(panels, grounds, strict=True):
-        for number, own in enumerate(by_label(row for row in walked if ground(row) == name).values()):
-            marks(axes, [worlds.index(row["world"]) + 0.15 * number for row in own], own)
-        axes.set_yticks(range(len(worlds)), worlds, fontsize=8)
-        axes.set_xlim(-0.02, 1.02)
-        finish(axes, title=name, xlabel="success, 95 % interval")
-    panels[0].invert_yaxis()
-    return figure
+    """Success in each world, a panel for each ground."""
+    return panels([row for row in rows if "terrain" in row], value("world"), ground)
 
 
 TRANSFER = Experiment("transfer", settings, run, markdown, draw, lacks)
