@@ -133,10 +133,18 @@ def perceived_by(env: AnymalEnv) -> dict[str, Tensor]:
 
 
 def height_query(env: AnymalEnv, row: int) -> HeightQuery:
-    """The elevation map of one robot: the ground where it is asked for, or, with errors, the samples it perceives."""
+    """The elevation map of one robot: that of its own depth sensors, the ground, or, with errors, what it perceives."""
+    if env.cfg.depth.sensors != "none":
+        return partial(mapped, env, row)
     if env.cfg.height_noise == LEVELS["none"]:
         return env.surface.height
     return partial(seen, env, row)
+
+
+def mapped(env: AnymalEnv, row: int, points: NDArray[np.float64]) -> NDArray[np.float32]:
+    """World heights (k,) m in a robot's own map at world points (k, 2) m, NaN where it knows none."""
+    assert isinstance(env.sensors, NoisySensors) and env.sensors.sensed is not None
+    return env.sensors.sensed.query(torch.tensor([row]))(torch.from_numpy(points)).numpy()
 
 
 def seen(env: AnymalEnv, row: int, points: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -15,17 +15,20 @@ from worlds import plane_tile
 
 import evaluate
 import play
-from anymal_policy import contract, gait
+from anymal_policy import contract, gait, layout
 from anymal_policy.contract import ContractError
 from anymal_policy.runtime import Runner
 from envs import anymal
 from envs.commands import CommandConfig
 from envs.config import EnvConfig
+from envs.depth import DepthConfig
 from envs.randomization import NONE
+from envs.robot import FOOT_RADIUS
+from envs.sensors import ring_points
 from evaluation import conditions
 from evaluation.agents import Agent, load_agent
-from evaluation.exported import drive_of, height_query
-from evaluation.noise import with_noise
+from evaluation.exported import drive_of, height_query, perceived_by
+from evaluation.noise import with_map, with_noise
 
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 ONNX, JSON, CHECKPOINT = (str(PRETRAINED / f"student{ending}") for ending in (".onnx", ".json", ".pt"))
@@ -63,6 +66,24 @@ def test_with_a_bad_map_the_runner_sees_what_the_student_sees() -> None:
     samples = env.get_observations()["extero_noisy"][1].numpy().reshape(4, 52)
     np.testing.assert_allclose(heights[known].clip(-1, 1), samples[known], atol=1e-5)
     assert samples.std() > 0.05
+
+
+def test_with_a_map_of_its_own_the_runner_asks_that_map() -> None:
+    agent = load_agent(ONNX)
+    cfg = with_map(with_noise(replace(agent.env, num_envs=2, threads=1), "mapped"), DepthConfig("cameras", picture=(40, 30)))
+    env = agent.world(cfg, [plane_tile((0.1, 0.0), side=8.0)])
+    for _ in range(10):
+        env.step(torch.zeros(2, 16))
+    feet, robot = env.state.foot_position_w, torch.tensor([1])
+    offsets = torch.from_numpy(layout.ring_offsets()).float()
+    points = ring_points(feet[robot, :, :2], env.state.heading[robot], offsets).reshape(-1, 2).numpy()
+    heights, truth = (np.asarray(query(points)) for query in (height_query(env, 1), env.surface.height))
+    soles = (feet[1, :, 2].numpy() - FOOT_RADIUS).repeat(52)
+    known = np.isfinite(heights)
+    np.testing.assert_allclose(
+        heights[known] - soles[known], perceived_by(env)["height_samples"][1].flatten()[known], atol=1e-4
+    )
+    assert known.mean() > 0.5 and np.abs(heights - truth)[known].max() > 2e-3
 
 
 def test_a_robot_that_begins_anew_is_forgotten_alone() -> None:
