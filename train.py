@@ -23,6 +23,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads spin, and stall physics and neighbours
 
 from agents import checkpoint, distributed, launch, run_dir
+from envs.tasks import split
 from system import stopping
 from system.console import say, tell
 from system.shell import quoted
@@ -65,52 +66,51 @@ def stages(args: Args) -> int:
             return fail(error, 2)
         if args.resume is None:
             args = replace(args, run_dir=root)
-        code, finished = run(args)
-        while finished and (after := following(args)) is not None:
-            args = after
+        stopping.advise(lambda: "".join(way_on(args)) or early.AGAIN)
+        try:
             code, finished = run(args)
-        return code
+            while finished and (after := following(args)) is not None:
+                args = after
+                code, finished = run(args)
+            return code
+        except KeyboardInterrupt as interrupt:
+            return stopping.said(interrupt)
 
 
 def run(args: Args) -> tuple[int, bool]:
-    """Train the stage at hand: exit code, and whether it is finished."""
+    """Train the stage at hand: exit code, and whether the next one may begin."""
     try:
         runner = build(args)
     except ValueError as error:
         return fail(error, 2), False
     except OSError as error:
         return fail("; ".join([str(error), *way_on(args)]), 2), False
-    if args.record is not None:
-        stopping.advise("".join(way_on(args)))
     try:
-        finished = runner.train()
-    except KeyboardInterrupt as interrupt:
-        return stopping.said(interrupt, "".join(way_on(args)) or early.AGAIN), False
+        goes_on = runner.train()
     except FloatingPointError as error:
         return fail(error, 1), False
     except OSError as error:
         return fail("; ".join([str(error), *way_on(args)]), 1), False
     finally:
         runner.env.close()  # type: ignore
-    tell(f"{'Finished' if finished else 'Stopped'} after {runner.iteration} iterations.")
+    tell(f"{'Finished' if runner.finished else 'Stopped'} after {runner.iteration} iterations.")
     tell(f"Policy: {quoted(runner.run_dir / checkpoint.POLICY_FILE)}")
-    if not finished:
-        stopping.advise("".join(way_on(args)))
+    if not runner.finished or (runner.stopped and following(args) is not None):
         tell(f"Go on with: {going_on(args)}")
-    return 0, finished
+    return 0, goes_on
 
 
 def way_on(args: Args) -> list[str]:
     """What to tell a user whose run has ended early: nothing if none of its stages has been saved."""
-    root = args.resume or args.run_dir or Path()
-    saved = any((root / stage / checkpoint.RESUME_FILE).is_file() for stage in ("", *checkpoint.STAGES))
+    saved = checkpoint.holds_run(args.resume or args.run_dir or Path())
     return [f"go on from the last save with: {going_on(args)}"] if saved else []
 
 
 def going_on(args: Args) -> str:
     """The command that continues the run."""
     logger = ["--logger", args.logger] if args.logger != Args.logger else []
-    return distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "", *logger)
+    task = ["--task", args.task] if args.record is not None and split(args.task)[0] is not None else []
+    return distributed.command(distributed.size(), "--resume", args.resume or args.run_dir or "", *task, *logger)
 
 
 def fail(reason: Exception | str, code: int) -> int:

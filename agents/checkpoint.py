@@ -29,6 +29,8 @@ PLAN_FILE = "plan.pt"
 TASK_FILE = "task.py"
 """In a run of an own task: a copy of its file."""
 CURVES_FILE = "curves.csv"
+KEPT = "policy"
+"""Beginning of the names of the files that hold a run's policies."""
 FOLDERS = {STUDENT: (STUDENT, BLIND), TEACHER: (TEACHER, WALK)}
 """In a run of all stages: where policies of each kind are, the one to use first."""
 STAGES = (WALK, TEACHER, STUDENT, BLIND)
@@ -101,26 +103,31 @@ def stage_directories(path: Path) -> list[Path]:
     return [place for place in (run / WALK, run / TEACHER, run / STUDENT) if (place / CURVES_FILE).is_file()] or [run]
 
 
-def forget_unsaved(path: Path) -> None:
-    """Remove what a run that ends before its first save has left in its directory."""
-    if not _holds_run(path):
-        for name in (PLAN_FILE, TASK_FILE):
+def forget_unsaved(path: Path, others: Iterable[str] = ()) -> None:
+    """Remove what a run that ends before its first save has left in its directory; files of the names in `others` were
+    there before it."""
+    if not holds_run(path):
+        for name in {PLAN_FILE, TASK_FILE} - set(others):
             (path / name).unlink(missing_ok=True)
         for place in (path / stage for stage in STAGES):
             with suppress(OSError):  # it is not there, or holds something
                 place.rmdir()
 
 
-def _holds_run(path: Path) -> bool:
+def holds_run(path: Path) -> bool:
+    """Whether a directory holds a training that can be resumed."""
     return any((place / RESUME_FILE).exists() for place in (path, *(path / stage for stage in STAGES)))
 
 
 def create_run_dir(path: Path) -> Path:
-    """The directory for a new run; one that already holds a run is refused."""
-    if _holds_run(path):
+    """The directory for a new run; one that already holds a run, or what is left of one, is refused."""
+    if holds_run(path):
         raise ValueError(
             f"{path} already holds a run: continue it with --resume {quoted(path)}, or name another --run-dir."
         )
+    for place in (path, *(path / stage for stage in STAGES)):
+        if left := [name for name in (POLICY_FILE, CURVES_FILE) if (place / name).exists()]:
+            raise ValueError(f"{place} already holds a {left[0]}, which a run would replace: name another --run-dir.")
     path.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -128,9 +135,9 @@ def create_run_dir(path: Path) -> Path:
 def _file(path: Path, name: str, folders: Iterable[str]) -> Path:
     """The file itself, or that of the run directory, or of the first of its stages' folders that has one.
 
-    Any other file of a run means its directory.
+    Any other file beside a run means its directory.
     """
-    if path.is_file() and path.name in (RESUME_FILE, PLAN_FILE, CURVES_FILE) and path.name != name:
+    if path.is_file() and path.name != name and not path.name.startswith(KEPT) and holds_run(run_directory(path)):
         path = path.parent
     if not path.is_dir():
         return path

@@ -42,10 +42,11 @@ def owned(new: Path | None, resumed: Path | None, task: str, record: dict[str, A
 @contextmanager
 def _new(path: Path) -> Iterator[Path]:
     with taken(path):
+        others = [each.name for each in path.iterdir()]
         try:
             yield checkpoint.create_run_dir(path)
         finally:
-            checkpoint.forget_unsaved(path)
+            checkpoint.forget_unsaved(path, others)
 
 
 @contextmanager

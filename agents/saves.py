@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +56,33 @@ class Saves:
                 archive.write(self.run_dir / name, self.kept[name])
                 del self.kept[name]
 
+    def write_at_first(self, resume: Mapping[str, Any], policy: Mapping[str, Any], stop: StopRequest) -> None:
+        """Save a training that begins: raises the OSError, but waits for room if earlier stages have been trained."""
+        if checkpoint.holds_run(checkpoint.run_directory(self.run_dir)):
+            self.write_at_last(resume, policy, stop)
+        else:
+            self.write(resume, policy)
+
     def write_at_last(self, resume: Mapping[str, Any], policy: Mapping[str, Any], stop: StopRequest) -> None:
         """Save a training that is over, waiting for room as long as nobody stops it; then raises the OSError."""
-        waiting = False
-        while True:
-            failure: OSError | None = None
-            try:
-                self.write(resume, policy)
-            except OSError as error:
-                failure = error
-            failure = distributed.gather(failure)[0]
-            if failure is None:
-                return
-            if distributed.any_rank(stop.requested):
-                raise failure
-            if not waiting and distributed.rank() == 0:
-                say(f"warning: {failure}; waiting until the end of this training can be saved. Ctrl-C gives it up.")
-            waiting = True
-            time.sleep(RETRY)
+        patiently(lambda: self.write(resume, policy), lambda: stop.requested)
+
+
+def patiently(write: Callable[[], None], stopped: Callable[[], bool] = lambda: False) -> None:
+    """Write, all ranks together, waiting for room as long as nobody stops it; then raises the OSError of rank 0."""
+    waiting = False
+    while True:
+        failure: OSError | None = None
+        try:
+            write()
+        except OSError as error:
+            failure = error
+        failure = distributed.gather(failure)[0]
+        if failure is None:
+            return
+        if distributed.any_rank(stopped()):
+            raise failure
+        if not waiting and distributed.rank() == 0:
+            say(f"warning: {failure}; the run waits until that is possible. Ctrl-C gives it up.")
+        waiting = True
+        time.sleep(RETRY)

@@ -51,7 +51,7 @@ class Training(OnPolicyRunner):
         self.saves = Saves(run_dir)
         self.logger = RunLog(env, self.cfg, run_dir, cfg.max_iterations, logger, self.saves.troubles)
         self.versions = checkpoint.versions(env.cfg.engine)  # type: ignore
-        self.fresh = True
+        self.fresh, self.stopped = True, False
 
     @property
     def iteration(self) -> int:
@@ -60,7 +60,7 @@ class Training(OnPolicyRunner):
 
     @distributed.together()
     def train(self) -> bool:
-        """Run to the configured iteration or to the first signal, saving on the way; whether it is finished."""
+        """Run to the configured iteration or to the first signal, saving on the way; whether it may be followed."""
         with StopRequest(abort=distributed.size() == 1) as stop, contextlib.closing(self.logger):
             try:
                 self._train(stop)
@@ -68,22 +68,27 @@ class Training(OnPolicyRunner):
                 if stop.requested:  # the others were told to stop, too, and have been faster
                     raise stop.stopped() from None
                 raise
+        return self.finished and not self.stopped
+
+    @property
+    def finished(self) -> bool:
+        """Whether the configured iteration is reached."""
         return self.iteration >= self.agent_cfg.max_iterations
 
     def _train(self, stop: StopRequest) -> None:
         if self.fresh:
             self.warm_up()
             self.fresh = False
-            self.saves.write(*self._records())
+            self.saves.write_at_first(*self._records(), stop)
         self.logger.open(self.iteration)
-        while self.iteration < self.agent_cfg.max_iterations and not distributed.any_rank(stop.requested):
+        while not self.finished and not distributed.any_rank(stop.requested):
             started = time.monotonic()
             self.logger.begin()
             self.learn(1)
             self.current_learning_iteration += 1
             self._save_if_due(time.monotonic() - started)
         self.saves.write_at_last(*self._records(), stop)
-        distributed.wait()
+        self.stopped = distributed.any_rank(stop.requested)
 
     def _records(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """What resume.pt and policy.pt hold; all ranks take part.

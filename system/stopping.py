@@ -49,16 +49,16 @@ def heeded_signals() -> list[signal.Signals]:
 def stoppable(work: Callable[Parameters, int]) -> Callable[Parameters, int]:
     """Decorator of a command's work, which gives the exit code: a signal ends it with one sentence.
 
-    A command that knows more about how to go on than `early.AGAIN` catches it, and gives what `said` gives.
+    It says `early.AGAIN`, or what the command has given to `advise`.
     """
 
     @wraps(work)
     def guarded(*args: Parameters.args, **kwargs: Parameters.kwargs) -> int:
-        with interrupted_by_signals(early.AGAIN):
+        with interrupted_by_signals():
             try:
                 result = work(*args, **kwargs)
             except KeyboardInterrupt as interrupt:
-                result = said(interrupt, early.AGAIN)
+                result = said(interrupt)
             except OSError as error:  # mostly of stdout, which is full or gone
                 say(f"{early.program()}: {error}")
                 result = 2
@@ -72,16 +72,16 @@ def stoppable(work: Callable[Parameters, int]) -> Callable[Parameters, int]:
     return guarded
 
 
-def advise(advice: str) -> None:
-    """What to tell a user from now on whose signal ends the command by force."""
+def advise(advice: Callable[[], str]) -> None:
+    """What to tell a user from now on whose signal ends the command, asked when that happens: how to go on."""
     for guard in _guards:
         guard.advice = advice
 
 
-def said(interrupt: KeyboardInterrupt, advice: str) -> int:
+def said(interrupt: KeyboardInterrupt) -> int:
     """Exit code of a command that was interrupted, once it has said so."""
     number = interrupt.number if isinstance(interrupt, Stopped) else signal.SIGINT
-    early.last_words(number, advice)
+    early.last_words(number, _guards[-1].advice() if _guards else early.AGAIN)
     return early.INTERRUPTED + number
 
 
@@ -92,12 +92,12 @@ def _end(code: int) -> None:
 
 
 @contextmanager
-def interrupted_by_signals(advice: str) -> Iterator[None]:
+def interrupted_by_signals() -> Iterator[None]:
     """Context in which the first signal raises `Stopped` and all later ones change nothing; see above."""
     if not (heeded := heeded_signals()):
         yield
         return
-    guard = _Guard(advice)
+    guard = _Guard()
     _guards.append(guard)
     previous: dict[Any, Any] = {number: signal.signal(number, guard.on_signal) for number in heeded}
     previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, guard.once_more)
@@ -119,8 +119,9 @@ class _Guard:
     """Interrupts the main thread, and ends the process if that does not help: it hears signals in a thread of its own,
     even while the main thread is in code that is not Python's."""
 
-    def __init__(self, advice: str) -> None:
-        self.advice, self.number, self.over = advice, 0, threading.Event()
+    def __init__(self) -> None:
+        self.advice: Callable[[], str] = lambda: early.AGAIN
+        self.number, self.over = 0, threading.Event()
         self.ear, self.bell = os.pipe()
         os.set_blocking(self.bell, False)
         self.unraisable = sys.unraisablehook
@@ -147,7 +148,7 @@ class _Guard:
         while (heard := os.read(self.ear, 1)) and heard[0] not in early.SIGNALS:
             pass
         if heard and not self.over.wait(PATIENCE):
-            early.last_words(heard[0], self.advice)
+            early.last_words(heard[0], self.advice())
             _end(early.INTERRUPTED + heard[0])
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +180,16 @@ def test_a_training_whose_weights_are_not_finite_is_refused(run_dir: Path, tmp_p
     record["algorithm"]["actor_state_dict"]["mlp.teacher.head.0.bias"] = torch.tensor([torch.inf])
     archive.write(tmp_path / "resume.pt", record)
     assert "not finite" in refused(tmp_path, read_resume)
+
+
+def test_any_file_of_a_run_stands_for_it(run_dir: Path, tmp_path: Path) -> None:
+    whole = shutil.copytree(run_dir, tmp_path / "run")
+    (whole / "events.out").touch()
+    assert read_resume(whole / "events.out")["hash"] == read_resume(whole)["hash"]
+    (whole / "curves.csv").touch()
+    assert read_policy(whole / "curves.csv")["hash"] == read_policy(whole)["hash"]
+    with pytest.raises(CheckpointError, match="kind|resume"):
+        read_resume(whole / "policy.pt")
 
 
 def test_directory_of_a_run_stands_for_its_policy(run_dir: Path) -> None:

@@ -70,7 +70,9 @@ def test_with_a_bad_map_the_runner_sees_what_the_student_sees() -> None:
 
 def test_with_a_map_of_its_own_the_runner_asks_that_map() -> None:
     agent = load_agent(ONNX)
-    cfg = with_map(with_noise(replace(agent.env, num_envs=2, threads=1), "mapped"), DepthConfig("cameras", picture=(40, 30)))
+    cfg = with_map(
+        with_noise(replace(agent.env, num_envs=2, threads=1), "mapped"), DepthConfig("cameras", picture=(40, 30))
+    )
     env = agent.world(cfg, [plane_tile((0.1, 0.0), side=8.0)])
     for _ in range(10):
         env.step(torch.zeros(2, 16))

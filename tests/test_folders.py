@@ -108,6 +108,23 @@ def test_a_run_that_ends_before_its_first_save_leaves_nothing(tmp_path: Path, mo
     assert list((tmp_path / "runs").iterdir()) == []
 
 
+def test_what_was_in_its_folder_before_a_run_stays(tmp_path: Path) -> None:
+    task = tmp_path / "calm" / "task.py"
+    task.parent.mkdir()
+    task.write_text("mine")
+    with run_dir.owned(task.parent, None, "task", None) as folder:
+        (folder / "plan.pt").touch()
+    assert [path.name for path in task.parent.iterdir()] == ["task.py"]
+
+
+@pytest.mark.parametrize("name", ["policy.pt", "student/curves.csv"])
+def test_what_is_left_of_a_run_is_not_replaced_by_another(name: str, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("old")
+    assert "which a run would replace" in refusal(capsys, *TINY.split(), "--run-dir", str(tmp_path))
+    assert (tmp_path / name).read_text() == "old"
+
+
 def test_a_scratch_folder_is_gone_afterwards_and_when_the_process_is_ended(tmp_path: Path) -> None:
     with files.scratch(tmp_path, ".export-") as made:
         (made / "part").write_text("half")

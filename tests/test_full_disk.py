@@ -135,6 +135,22 @@ def test_the_end_of_a_training_waits_for_room(tmp_path: Path, monkeypatch: pytes
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_a_later_stage_waits_for_room_and_the_first_one_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = ({"kind": "resume"}, {"kind": "teacher"})
+    (tmp_path / "walk").mkdir(), (tmp_path / "teacher").mkdir()
+    with pytest.raises(OSError, match=r"resume\.pt"), full_disk():
+        Saves(tmp_path / "walk").write_at_first(*records, StopRequest())
+    for name in ("walk/resume.pt", "plan.pt"):
+        write(tmp_path / name, "")
+    full = full_disk()
+    full.__enter__()
+    monkeypatch.setattr("agents.saves.time.sleep", lambda _: full.__exit__(None, None, None))
+    Saves(tmp_path / "teacher").write_at_first(*records, StopRequest())
+    assert files(tmp_path / "teacher") == {"resume.pt", "policy.pt"}
+
+
 def test_a_signal_ends_that_waiting(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"No space left on device.*resume\.pt"), full_disk(), StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGTERM)

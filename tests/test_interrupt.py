@@ -49,6 +49,11 @@ def test_first_signal_finishes_the_iteration_saves_and_keeps_the_bits(tmp_path: 
     assert training_hash(tmp_path / "parts") == training_hash(tmp_path / "whole")
 
 
+def test_a_signal_in_the_last_iteration_lets_nothing_follow(tmp_path: Path) -> None:
+    running = signalled(tmp_path, (SMALL["warm_up_steps"] + 14,), signal.SIGINT)
+    assert not running.train() and running.finished and running.stopped
+
+
 def test_second_signal_aborts_and_the_last_save_remains(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         signalled(tmp_path, (SMALL["warm_up_steps"] + 6, SMALL["warm_up_steps"] + 7), signal.SIGINT).train()

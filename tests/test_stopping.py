@@ -116,7 +116,7 @@ def work():
 
 
 def test_what_is_ended_by_force_says_what_the_command_has_advised() -> None:
-    advised = "def work():\n    stopping.advise('look at the sky.')\n    wait()\n"
+    advised = "def work():\n    stopping.advise(lambda: 'look at the sky.')\n    wait()\n"
     _, errors, _ = told(LOADED + SWALLOW + advised + WORK)
     assert errors == "-c: stopped by SIGINT; look at the sky.\n"
 

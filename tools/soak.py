@@ -196,7 +196,7 @@ def disturbed(
                 if disturbance in (kill, stop):
                     ended = True
                     finish(run)
-                ended |= disturbance is fill and run.over()  # a training does not begin on a full disk
+                ended |= disturbance is fill and not resumable and run.over()  # a run does not begin on a full disk
             finish(run)
             said, code = run.words(), run.process.returncode
         if "Traceback" in said:

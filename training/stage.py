@@ -13,13 +13,14 @@ from agents.online import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
 from agents.runner import StudentRunner, TeacherRunner
+from agents.saves import patiently
 from envs.anymal import AnymalEnv
 from envs.ranks import Ranks
 from system.console import tell
 from system.shell import quoted
 from training.args import CONFIG, Args, note
 from training.environments import own_share
-from training.plan import first_stage
+from training.plan import first_stage, read_plan
 from training.tasks import keep_copy
 
 RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner, BLIND: StudentRunner}
@@ -66,11 +67,21 @@ def stage_dir(args: Args) -> Path:
         checkpoint.create_run_dir(root)
     if args.stage is not None:
         return root
+    if new:
+        write_plan(args, root)
+    else:
+        patiently(lambda: write_plan(args, root))
+    return root / args.now
+
+
+def write_plan(args: Args, root: Path) -> None:
+    """Make the folder of the stage at hand in a run of all, and note there what the later ones shall be."""
+    later = {"refinement": args.refinement, "student": args.student, "blind": args.blind}
+    plan = {"kind": "plan", "preset": args.preset, **later}
     if distributed.rank() == 0:
         (root / args.now).mkdir(exist_ok=True)
-        later = {"refinement": args.refinement, "student": args.student, "blind": args.blind}
-        archive.write(root / PLAN_FILE, {"kind": "plan", "preset": args.preset, **later})
-    return root / args.now
+        if archive.plain(plan) != read_plan(root):
+            archive.write(root / PLAN_FILE, plan)
 
 
 def note_versions(old: dict[str, str], new: dict[str, str]) -> None:
