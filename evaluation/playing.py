@@ -94,7 +94,8 @@ class Progress:
 
     def __init__(self, dt: float, now: Callable[[], float] = time.monotonic) -> None:
         """Steps of `dt` s."""
-        self.dt, self.now, self.terminal = dt, now, sys.stderr.isatty()
+        self.dt, self.now = dt, now
+        self.terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed: `2>&-`
         self.every = 0.2 if self.terminal else SAID_EVERY
         self.begin = self.said = now()
 
