@@ -30,15 +30,15 @@ from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import MAPPED, SENSED, require_sensors, with_map, with_noise
-from evaluation.playing import Walk, play
+from evaluation.playing import ENDLESS, Walk, play
 from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
 from system.console import show, tell
 from system.files import free_file
 from system.shell import quoted
 
-RECORDING_SECONDS, LONGEST = 10.0, 3600.0
-"""s, length of a recording by default, and of the longest play."""
+RECORDING_SECONDS, LONGEST = 10.0, 86_400.0
+"""s, length of a recording by default, and of the longest play that can be asked for."""
 NOMINAL = "nominal"
 ON_MAC = ", or run play.py with mjpython instead of python." if sys.platform == "darwin" else "."
 """MuJoCo's window on macOS opens for its own interpreter alone."""
@@ -100,7 +100,7 @@ class Args:
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
-    """s to play; default 10 for a recording, an hour, or until it is closed, for a window."""
+    """s to play; default 10 for a recording, until it is closed for a window or a page."""
     seed: int = 0
     """Seed of terrain, start and the random agent."""
     viewer: Literal["web", "window", "video"] | None = None
@@ -141,7 +141,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             view = f"; noise {args.noise or NOMINAL}" if agent.env.noisy_groups else ""
             command = " ".join(f"{part:g}" for part in args.command)
             tell(f"{agent.name} on {ground}; command {command}{view}")
-            walk = play(env, agent, screen, max(1, round(seconds / env.cfg.dt)), args.seed)
+            steps = None if seconds is None else max(1, round(seconds / env.cfg.dt))
+            walk = play(env, agent, screen, steps, args.seed)
     except (ValueError, OSError) as error:
         print(f"play.py: {error}", file=sys.stderr)
         return 2
@@ -203,7 +204,7 @@ def open_page(args: Args) -> Walk:
         seed=args.seed,
         host=args.host,
         port=args.port,
-        seconds=args.seconds or LONGEST,
+        seconds=args.seconds,
         follow=args.checkpoint[0] if args.follow else None,
         belief=args.belief,
     )
@@ -252,15 +253,15 @@ def make_config(args: Args, agent: Agent) -> EnvConfig:
         raise ValueError(f"--noise is for Students; leave it out for {agent.name}.")
     robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=args.seed), args.noise or NOMINAL)
     robot = with_map(robot, args.map)
-    return replace(robot, commands=commands, randomization=NONE, episode_seconds=2 * LONGEST)
+    return replace(robot, commands=commands, randomization=NONE, episode_seconds=ENDLESS)
 
 
 def open_screen(
     args: Args, env: AnymalEnv, belief: BeliefView | None, stack: ExitStack
-) -> tuple[Screen, float, list[Path]]:
-    """Where to look at it, for how many s, and the files that this writes; `stack` closes it."""
+) -> tuple[Screen, float | None, list[Path]]:
+    """Where to look at it, for how many s if it ends, and the files that this writes; `stack` closes it."""
     if choose_viewer(args) == "window" and (viewer := find_viewer()) is not None:
-        return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
+        return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds, []
     video = args.video
     if video is None and args.frames is None:
         video = free_file(Path(f"play_{Path(args.terrain).stem}.mp4"))

@@ -18,6 +18,8 @@ from system.console import say
 
 SAID_EVERY = 5.0
 """s between two lines of progress where no terminal shows them."""
+ENDLESS = 1e9
+"""s, an episode that no play outlasts: it ends by a fall, or at the ground's border."""
 
 
 @dataclass
@@ -69,15 +71,16 @@ class Walk:
         )
 
 
-def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) -> Walk:
-    """Let the agent control the environment's first robot until `steps` are over, nobody looks any more, or Ctrl-C.
+def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int | None, seed: int) -> Walk:
+    """Let the agent control the environment's first robot until `steps` are over, if they end, nobody looks any more,
+    or Ctrl-C.
 
     Each state is shown once the agent has chosen what to do in it, so that the screen may show what it makes of it.
     """
     walk, obs, progress = Walk(env.cfg.dt), env.get_observations(), Progress(env.cfg.dt)
     agent.start(env.num_envs, seed)
     with StopRequest(abort=False, notice="ending the walk") as stop:  # an exception within a picture breaks the video
-        while walk.steps < steps and not stop.requested:
+        while (steps is None or walk.steps < steps) and not stop.requested:
             actions, command = agent.act(obs), env.state.command[0]
             if not screen.show():
                 break
@@ -99,14 +102,16 @@ class Progress:
         self.every = 0.2 if self.terminal else SAID_EVERY
         self.begin = self.said = now()
 
-    def tell(self, steps: int, of: int) -> None:
-        """Say it if it is time to."""
+    def tell(self, steps: int, of: int | None) -> None:
+        """Say it if it is time to; None: the walk has no end."""
         now = self.now()
         if now - self.said < self.every:
             return
         self.said = now
-        left = (now - self.begin) / steps * (of - steps)
-        line = f"{steps * self.dt:.2f} s of {of * self.dt:.2f} s, {left:.0f} s left"
+        line = f"{steps * self.dt:.2f} s"
+        if of is not None:
+            left = (now - self.begin) / steps * (of - steps)
+            line += f" of {of * self.dt:.2f} s, {left:.0f} s left"
         say(f"\r{line} " if self.terminal else line, end="" if self.terminal else "\n")
 
     def end(self) -> None:

@@ -232,6 +232,7 @@ def test_without_a_screen_a_page_for_this_computer_alone_is_the_default(visitor:
     (visit,) = visitor
     assert (visit.host, visit.port, visit.terrain, visit.command) == ("127.0.0.1", 8080, "stairs_up", (1.0, 0.0, 0.0))
     assert visit.ground.parameters["height"] == 0.1
+    assert visit.seconds is None
     assert not list(Path().glob("*.mp4"))
 
 

@@ -45,6 +45,21 @@ def test_a_training_goes_on_with_the_robot_that_follows_it_whoever_is_looked_at(
     assert shown(page) == (str(RUN), True)
 
 
+def test_a_page_lasts_until_nobody_looks_any_more(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evening of six hours: neither the page nor an episode ends before."""
+    walk, evening = page.session.focused.walk, 6 * 3600.0
+
+    def advance() -> None:
+        walk.steps += 50_000
+
+    monkeypatch.setattr(page, "advance", advance)
+    monkeypatch.setattr(page, "abandoned", lambda: walk.steps * walk.dt > evening)
+    page.run(None)
+    assert walk.steps * walk.dt > evening
+    env = page.session.focused.env
+    assert env.max_episode_length * env.cfg.dt > evening
+
+
 def test_what_is_chosen_for_another_robot_leaves_the_one_that_follows_alone(page: Page) -> None:
     page.policy._swap("random")
     page.policy._follow(False)

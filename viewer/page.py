@@ -101,13 +101,13 @@ class Page:
             self.visited, self.left = self.visited or looked_at, now
         return now - self.left > PATIENCE
 
-    def run(self, seconds: float) -> None:
-        """Let the robots walk for so many simulated s, until nobody looks any more, or Ctrl-C."""
+    def run(self, seconds: float | None) -> None:
+        """Let the robots walk for so many simulated s, if they end, until nobody looks any more, or Ctrl-C."""
         with one_torch_thread(), StopRequest(abort=False, notice="closing the page") as stop:
             while not stop.requested and not self.abandoned():
                 self.advance()
                 walk = self.session.focused.walk
-                if walk.steps * walk.dt >= seconds:
+                if seconds is not None and walk.steps * walk.dt >= seconds:
                     break
 
     def close(self) -> None:

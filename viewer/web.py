@@ -42,8 +42,8 @@ class Visit:
     seed: int
     host: str
     port: int
-    seconds: float
-    """s to walk at most."""
+    seconds: float | None
+    """s to walk at most; None: until nobody looks any more."""
     follow: Path | None = None
     """Run whose newest policy the first robot shall have."""
     belief: bool = False

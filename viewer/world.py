@@ -17,10 +17,9 @@ from envs.terrains import FAMILIES, Parameter, Tile, make_tile
 from envs.terrains.table import family_named
 from evaluation.agents import Agent
 from evaluation.noise import with_noise
+from evaluation.playing import ENDLESS
 from viewer.driving import within
 
-EPISODE_SECONDS = 7200.0
-"""s until a robot starts anew though it has not fallen; longer than a page may run."""
 FRICTION, PAYLOAD = (0.1, 1.5), (-5.0, 20.0)
 """Sliding friction of the feet, and kg on the base, that can be chosen."""
 COVERED = "covered"
@@ -87,7 +86,7 @@ def make_env(agent: Agent, world: World, tile: Tile) -> AnymalEnv:
     """An environment of one robot that does what the agent needs, without randomisation."""
     robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=world.seed), world.noise)
     cfg: EnvConfig = replace(
-        robot, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)), randomization=NONE, episode_seconds=EPISODE_SECONDS
+        robot, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)), randomization=NONE, episode_seconds=ENDLESS
     )
     env = agent.world(cfg, [tile])
     equip(env, world)
