@@ -28,10 +28,11 @@ BROKEN: list[Exception] = []
 
 
 @contextmanager
-def opened(*agents: Agent, terrain: str = "flat", follower: Follower | None = None) -> Iterator[Page]:
+def opened(*agents: Agent, terrain: str | World = "flat", follower: Follower | None = None) -> Iterator[Page]:
     """A page with these robots, or one with the gait alone, which walk when the test says so."""
     agents = agents or (load_agent("zero"),)
-    session = Session(agents, World(terrain), Wish(), {})
+    world = World(terrain) if isinstance(terrain, str) else terrain
+    session = Session(agents, world, Wish(), {})
     page = Page(open_server(port=0), session, tuple(dict.fromkeys(agent.name for agent in agents)), follower)
     try:
         yield page

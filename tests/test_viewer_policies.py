@@ -11,9 +11,12 @@ from pages import opened
 from policy_files import write_student
 
 from envs.config import EnvConfig
+from envs.terrains import parameters
 from evaluation.agents import load_agent
 from viewer.page import Page
 from viewer.policies import Follower
+from viewer.saved import write
+from viewer.world import World
 
 RUN = Path("runs/mine")
 
@@ -58,6 +61,20 @@ def test_a_page_lasts_until_nobody_looks_any_more(page: Page, monkeypatch: pytes
     assert walk.steps * walk.dt > evening
     env = page.session.focused.env
     assert env.max_episode_length * env.cfg.dt > evening
+
+
+@pytest.mark.parametrize(("terrain", "parameter"), [("rough", {"amplitude": 0.3}), ("stairs_up", {"height": 0.45})])
+def test_a_ground_beyond_what_the_sliders_go_to_opens_the_page_and_is_restored(
+    terrain: str, parameter: dict[str, float]
+) -> None:
+    world = World(terrain, parameters(terrain, **parameter))
+    with opened(terrain=world) as page:
+        ((name, value),) = parameter.items()
+        assert page.world.controls[name].value == value
+        saved = write(page.session.save())
+        page.world._take_terrain("flat")
+        page.state._take(saved)
+        assert page.session.world.parameters[name] == page.world.controls[name].value == value
 
 
 def test_what_is_chosen_for_another_robot_leaves_the_one_that_follows_alone(page: Page) -> None:

@@ -26,7 +26,7 @@ from viewer.driving import ARRIVED, Wish
 from viewer.page import Page
 from viewer.policies import Follower, find_policies
 from viewer.session import Session
-from viewer.web import Visit, world_of
+from viewer.web import Visit, wish_of, world_of
 from viewer.wishes import Wishes
 from viewer.world import World, choices, equip
 
@@ -221,12 +221,27 @@ def test_a_push_adds_its_speed_along_its_direction_from_the_heading() -> None:
 
 def test_every_parameter_of_every_family_is_offered_within_its_limits() -> None:
     for family in FAMILIES:
-        for name, (parameter, low, high) in choices(family).items():
+        for name, (parameter, low, high) in choices(family, parameters(family)).items():
             assert parameter.name == name
             assert low < high
             assert low <= parameters(family)[name] <= high
             for value in (low, high) if not parameter.choices else parameter.choices:
                 assert parameter.check(family, value) == value
+
+
+def test_what_a_parameter_is_now_is_offered_too_as_far_as_its_limits() -> None:
+    for family, kind in FAMILIES.items():
+        for at in (0, 1):
+            values = {parameter.name: parameter.limits[at] for parameter in kind.parameters}
+            for name, (_, low, high) in choices(family, values).items():
+                assert low <= values[name] <= high
+
+
+def test_a_page_refuses_a_command_that_it_would_not_walk() -> None:
+    assert wish_of((1.6, -1.0, 2.0)) == Wish(1.6, -1.0, 2.0)
+    for command in ((3.0, 0.0, 0.0), (0.0, -1.5, 0.0), (0.0, 0.0, 2.5)):
+        with pytest.raises(ValueError, match="--command reaches to 1.6 1 2"):
+            wish_of(command)
 
 
 def test_policies_are_those_given_the_pretrained_the_runs_and_the_controls(project: Path) -> None:

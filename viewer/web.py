@@ -14,7 +14,7 @@ from envs.terrains import Tile
 from envs.terrains.tile import WALLS
 from evaluation.agents import Agent
 from evaluation.playing import Walk
-from viewer.driving import Wish
+from viewer.driving import AXES, REACH, Wish
 from viewer.page import Page
 from viewer.policies import Follower
 from viewer.server import address, open_server
@@ -78,9 +78,12 @@ def world_of(request: Visit) -> tuple[World, dict[str, Tile]]:
 
 
 def wish_of(command: tuple[float, float, float]) -> Wish:
-    """To begin with, what the command line says."""
+    """To begin with, what the command line says; a ValueError for what cannot be asked for on a page."""
     wish = Wish()
-    for axis, value in zip(("forward", "lateral", "turn"), command, strict=True):
+    for axis, value in zip(AXES, command, strict=True):
+        if abs(value) > REACH[axis]:
+            reach = " ".join(f"{bound:g}" for bound in REACH.values())
+            raise ValueError(f"On a page --command reaches to {reach} (m/s, m/s, rad/s), not {value:g}: see --viewer.")
         wish.set(axis, value)
     return wish
 

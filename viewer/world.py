@@ -68,10 +68,14 @@ def make_ground(world: World, heightmaps: Mapping[str, Tile]) -> Tile:
     return make_tile(world.terrain, None, world.seed, None, **world.parameters)
 
 
-def choices(family: str) -> dict[str, tuple[Parameter, float, float]]:
-    """Parameters of a family with the smallest and largest value to offer, by name; none for a heightmap."""
+def choices(family: str, values: Mapping[str, float]) -> dict[str, tuple[Parameter, float, float]]:
+    """Parameters of a family with the smallest and largest value to offer, by name; none for a heightmap.
+
+    Up to twice the training range, and what they are now: `values` may go as far as the parameter's limits.
+    """
     parameters = FAMILIES[family].parameters if family in FAMILIES else ()
-    return {p.name: (p, p.limits[0], min(p.limits[1], max(2 * p.low, 2 * p.high, p.at(0.5)))) for p in parameters}
+    largest = {p.name: max(2 * p.low, 2 * p.high, p.at(0.5)) for p in parameters}
+    return {p.name: (p, p.limits[0], max(values[p.name], min(p.limits[1], largest[p.name]))) for p in parameters}
 
 
 def beside(tile: Tile, row: int, count: int) -> Tile:

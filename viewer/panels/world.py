@@ -62,7 +62,7 @@ class WorldPanel:
         """Sliders for the parameters of this kind of ground, at these values."""
         for control in self.controls.values():
             control.remove()
-        gui, offered = self.page.server.gui, choices(terrain)
+        gui, offered = self.page.server.gui, choices(terrain, values)
         self.folder.visible = bool(offered)
         with self.folder:
             self.controls = {name: self._control(gui, *offered[name], values[name]) for name in offered}
