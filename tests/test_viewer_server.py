@@ -12,6 +12,7 @@ from pages import hello, say, shown, talk, wait_until
 from websockets.exceptions import ConnectionClosed
 
 from viewer.page import Page
+from viewer.panels.drive import NO_LINE
 from viewer.saved import LARGEST, NOT_OURS, write
 from viewer.server import UNWANTED, address, comes_from_here, open_server, require_free
 
@@ -145,6 +146,18 @@ def test_a_page_chooses_from_the_lists_and_changes_values_alone(screen: Page) ->
     assert policy.update_cb
     assert screen.session.wish.forward == 1.6
     screen.session.wish.stop()
+
+
+def test_a_malformed_click_ends_no_page(screen: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(screen.wishes, "refuse", said.append)
+    click = {"type": "ScenePointerMessage", "event_type": "click", "screen_pos": [[0.0, 0.0]], "modifier": "shift"}
+    with talk(screen) as page:
+        hello(screen, page)
+        for origin in ("here", [0.0, 0.0], [0.0, 0.0, [1.0]], [0.0, 0.0, float("nan")]):
+            say(page, {**click, "ray_origin": origin, "ray_direction": [0.0, 0.0, -1.0]})
+        wait_until("all clicks are refused", lambda: said == [NO_LINE] * 4)
+    assert screen.session.wish.goal_w is None
 
 
 def test_requests_outside_the_page_find_nothing(screen: Page) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pages import hello, opened, say, shown, talk, wait_until
 
 from viewer.page import Page
+from viewer.wishes import Wishes
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,17 @@ def test_uncovered_sensors_see_as_before(page: Page) -> None:
     page.world.show()
     give(page, page.world.cover, False)
     assert page.session.world.noise == "large"
+
+
+def test_whatever_a_wish_raises_is_said_and_the_others_are_granted(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    done: list[int] = []
+    wishes = Wishes(told.append)
+    wishes.ask(lambda: done.append({}["moon"]))
+    wishes.ask(lambda: done.append(1))
+    assert wishes.grant()
+    assert done == [1] and len(told) == 1
+    assert capsys.readouterr().err == "A wish of a page has failed: KeyError('moon')\n"
 
 
 def test_a_page_that_breaks_fails_the_test_that_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from system.console import say
 from viewer.driving import within
 
 Action = Callable[[], None]
@@ -37,6 +38,9 @@ class Wishes:
                 action()
             except (ValueError, OSError) as error:
                 self.refuse(str(error))
+            except Exception as error:  # of what a page has sent: it may be anything, and ends the page for nobody else
+                say(f"A wish of a page has failed: {error!r}")
+                self.refuse("That went wrong here; where the page was started, it says why.")
 
     def when_pressed(self, handle: Any, action: Action) -> None:
         """Do this when a page presses a button or triggers a command."""
