@@ -96,10 +96,16 @@ def say(connection: ClientConnection, *messages: dict[str, object]) -> None:
         connection.send(msgspec.msgpack.encode(message))
 
 
+def camera() -> dict[str, object]:
+    """What a browser says of its camera."""
+    nothing, turn = [0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
+    place = {"wxyz": turn, "position": nothing, "look_at": nothing, "up_direction": [0.0, 0.0, 1.0]}
+    lens = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 10, "image_width": 10}
+    return {"type": "ViewerCameraMessage", **place, **lens}
+
+
 def hello(page: Page, connection: ClientConnection) -> None:
     """Be known as a browser: viser counts one when it has told where its camera is."""
-    before, nothing = set(page.server.get_clients()), [0.0, 0.0, 0.0]
-    camera = {"wxyz": [1.0, 0.0, 0.0, 0.0], "position": nothing, "look_at": nothing, "up_direction": [0.0, 0.0, 1.0]}
-    lens = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 10, "image_width": 10}
-    say(connection, {"type": "ViewerCameraMessage", **camera, **lens})
+    before = set(page.server.get_clients())
+    say(connection, camera())
     wait_until("the page knows another browser", lambda: set(page.server.get_clients()) - before)

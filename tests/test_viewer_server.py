@@ -7,9 +7,15 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
-from pages import hello, say, shown, talk, wait_until
+from pages import camera, hello, say, shown, talk, wait_until
+from viser import __version__
+from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import parse_uri
 
 from viewer.page import Page
 from viewer.panels.drive import NO_LINE
@@ -68,6 +74,37 @@ def test_pages_of_other_sites_are_turned_away_also_if_their_name_leads_here(
             stranger.recv(timeout=60)
     with talk(screen, address(screen.server)) as friend:
         assert friend.recv(timeout=60)
+
+
+def at_once(page: Page, origin: str, *messages: dict[str, object]) -> bytes:
+    """What a page answers to a handshake of this origin with which messages come along, until it turns them away."""
+    port = page.server.get_port()
+    opening = ClientProtocol(
+        parse_uri(f"ws://127.0.0.1:{port}"), origin=Origin(origin), subprotocols=[Subprotocol(f"viser-v{__version__}")]
+    )
+    opening.send_request(opening.connect())
+    frames = [Frame(Opcode.BINARY, msgspec.msgpack.encode(message)).serialize(mask=True) for message in messages]
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(b"".join([*opening.data_to_send(), *frames]))
+        while b"another site" not in answer and (more := connection.recv(2**16)):
+            answer += more
+    return answer
+
+
+def test_nothing_is_heard_of_what_a_page_of_another_site_sends_with_its_handshake(screen: Page) -> None:
+    forward, lateral = (screen.drive.sliders[axis]._impl.uuid for axis in ("forward", "lateral"))
+
+    def want(uuid: str) -> dict[str, object]:
+        return {"type": "GuiUpdateMessage", "uuid": uuid, "updates": {"value": 0.4}}
+
+    assert b"another site" in at_once(screen, "http://evil.example", camera(), want(forward))
+    with talk(screen, address(screen.server)) as friend:
+        hello(screen, friend)
+        say(friend, want(lateral))
+        wait_until("a page of this site is heard", lambda: screen.session.wish.lateral == 0.4)
+    assert screen.session.wish.forward == 0.0
+    screen.session.wish.stop()
 
 
 def test_origin_is_compared_with_the_host_that_was_asked() -> None:

@@ -62,12 +62,36 @@ def lock_up(server: infra.WebsockServer, bound: str) -> None:
         server._incoming_handlers.pop(message, None)
     handlers = server._incoming_handlers
     handlers[_messages.GuiUpdateMessage] = [only_values(handle) for handle in handlers[_messages.GuiUpdateMessage]]
+    admit_own(server, bound)
 
-    @server.on_client_connect
-    async def _(client: infra.WebsockClientConnection) -> None:
+
+def admit_own(server: infra.WebsockServer, bound: str) -> None:
+    """Hear those alone whom this server has sent its page; who came before they could be told apart comes again.
+
+    viser answers every handshake. A stranger is judged before anything that it has sent is looked at, and what it
+    sends while its connection closes reaches nobody.
+    """
+    admitted, hear = set[int](), server._handle_incoming_message
+
+    async def judge(client: infra.WebsockClientConnection) -> None:
         connection = server._live_connections[client.client_id]
-        if connection.request is None or not comes_from_here(connection.request.headers, bound):
-            await connection.close(1008, "This page belongs to another site.")
+        if connection.request is not None and comes_from_here(connection.request.headers, bound):
+            admitted.add(client.client_id)
+            return
+        client._handle_incoming_message = ignore
+        await connection.close(1008, "This page belongs to another site.")
+
+    async def hear_own(client_id: infra.ClientId, message: infra.Message) -> None:
+        if client_id in admitted:
+            await hear(client_id, message)
+
+    server._handle_incoming_message = hear_own
+    server._client_connect_cb = [*server._client_connect_cb, judge]
+    server.disconnect_all_clients()
+
+
+async def ignore(client_id: infra.ClientId, message: infra.Message) -> None:
+    """Do nothing."""
 
 
 def take_files(
