@@ -253,6 +253,15 @@ def test_policies_are_those_given_the_pretrained_the_runs_and_the_controls(proje
     assert load_agent(found["runs/mine"]).env.noisy_groups
 
 
+def test_the_pretrained_policy_can_be_chosen_again_from_another_folder(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_student(project / "pretrained" / "student.pt", EnvConfig())
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    name = load_agent().name
+    assert load_agent(find_policies((name,))[name]).env.noisy_groups
+
+
 def test_a_training_is_followed_when_it_writes_a_policy(project: Path) -> None:
     run = project / "runs" / "mine"
     write_policy(run / "policy.pt", EnvConfig())

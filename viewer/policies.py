@@ -13,13 +13,18 @@ RUNS, PRETRAINED = "runs", "pretrained"
 
 def find_policies(given: tuple[str, ...] = ()) -> dict[str, str]:
     """Name -> file or folder of all that can be chosen: those given, the pretrained, the runs, and the controls."""
-    found = {name: name for name in given}
+    found = {name: place_of(name) for name in given}
     for path in sorted((agents.ROOT / PRETRAINED).glob("*.pt")):
         found.setdefault(f"{PRETRAINED}/{path.name}", str(path))
     for folder in sorted(Path(RUNS).glob("*")):
         if newest(folder) is not None:
             found.setdefault(str(folder), str(folder))
     return found | {name: name for name in CONTROLS}
+
+
+def place_of(name: str) -> str:
+    """Where a policy lies that walks under this name: the pretrained ones have theirs within the project."""
+    return str(agents.ROOT / name) if name in agents.PRETRAINED and not Path(name).exists() else name
 
 
 def newest(run: Path) -> Path | None:
