@@ -207,13 +207,19 @@ def open_page(args: Args) -> Walk:
         seconds=args.seconds,
         follow=args.checkpoint[0] if args.follow else None,
         belief=args.belief,
+        task=task_of(args),
     )
     return visit(request)
 
 
+def task_of(args: Args) -> EnvConfig:
+    """The configuration of the task whose world it is."""
+    return EnvConfig() if args.task is None else task_config(args.task)
+
+
 def choose_agent(args: Args) -> Agent:
     """Who walks: a control, the policy that was named, or the pretrained one."""
-    task = EnvConfig() if args.task is None else task_config(args.task)
+    task = task_of(args)
     if args.agent != "policy":
         if args.checkpoint:
             raise ValueError(f"--agent {args.agent} takes no checkpoint; leave out {args.checkpoint[0]}.")

@@ -16,7 +16,7 @@ from websockets.typing import Origin, Subprotocol
 from evaluation.agents import Agent, load_agent
 from viewer.driving import Wish
 from viewer.page import Page
-from viewer.policies import Follower
+from viewer.policies import Follower, Load
 from viewer.server import open_server
 from viewer.session import Session
 from viewer.world import World
@@ -28,12 +28,14 @@ BROKEN: list[Exception] = []
 
 
 @contextmanager
-def opened(*agents: Agent, terrain: str | World = "flat", follower: Follower | None = None) -> Iterator[Page]:
+def opened(
+    *agents: Agent, terrain: str | World = "flat", follower: Follower | None = None, load: Load = load_agent
+) -> Iterator[Page]:
     """A page with these robots, or one with the gait alone, which walk when the test says so."""
     agents = agents or (load_agent("zero"),)
     world = World(terrain) if isinstance(terrain, str) else terrain
     session = Session(agents, world, Wish(), {})
-    page = Page(open_server(port=0), session, tuple(dict.fromkeys(agent.name for agent in agents)), follower)
+    page = Page(open_server(port=0), session, tuple(dict.fromkeys(agent.name for agent in agents)), follower, load)
     try:
         yield page
     finally:

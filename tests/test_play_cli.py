@@ -245,6 +245,13 @@ def test_a_page_shows_several_policies_and_follows_a_training(visitor: list[Visi
     assert (visit.follow, visit.noise) == (Path("runs/mine"), "covered")
 
 
+@pytest.mark.usefixtures("marks")
+def test_a_page_knows_the_task(visitor: list[Visit]) -> None:
+    Path("mine.py").write_text("from envs.config import EnvConfig\n\nMINE = EnvConfig(fall_penalty=7.0)\n")
+    assert play.main(["--agent", "zero", "--task", "mine.py:MINE"]) == 0
+    assert visitor[0].task.fall_penalty == visitor[0].agents[0].env.fall_penalty == 7.0
+
+
 def test_several_policies_have_the_page_also_where_there_is_a_screen(
     visitor: list[Visit], monkeypatch: pytest.MonkeyPatch
 ) -> None:

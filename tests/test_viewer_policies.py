@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,20 @@ def test_a_page_lasts_until_nobody_looks_any_more(page: Page, monkeypatch: pytes
     assert walk.steps * walk.dt > evening
     env = page.session.focused.env
     assert env.max_episode_length * env.cfg.dt > evening
+
+
+def test_a_policy_that_is_chosen_or_followed_walks_in_the_world_of_the_task(project: Path) -> None:
+    write_student(RUN / "policy.pt", EnvConfig())
+    load = partial(load_agent, task=EnvConfig(fall_penalty=7.0))
+    with opened(load("zero"), follower=Follower(RUN, 0, load), load=load) as page:
+        page.policy._swap(str(RUN))
+        assert page.session.focused.env.cfg.fall_penalty == 7.0
+        os.utime(RUN / "policy.pt", (2e9, 2e9))
+        before = page.session.focused.agent
+        page.follow()
+        page.wishes.grant()
+        assert page.session.focused.agent is not before
+        assert page.session.focused.env.cfg.fall_penalty == 7.0
 
 
 @pytest.mark.parametrize(("terrain", "parameter"), [("rough", {"amplitude": 0.3}), ("stairs_up", {"height": 0.45})])

@@ -8,6 +8,7 @@ import viser
 
 from agents.interrupt import StopRequest
 from envs.threads import one_torch_thread
+from evaluation.agents import load_agent
 from viewer.clock import Clock
 from viewer.panels.drive import DrivePanel
 from viewer.panels.policy import PolicyPanel
@@ -15,7 +16,7 @@ from viewer.panels.record import RecordPanel
 from viewer.panels.state import StatePanel
 from viewer.panels.thoughts import ThoughtsPanel
 from viewer.panels.world import WorldPanel
-from viewer.policies import Follower
+from viewer.policies import Follower, Load
 from viewer.session import Session
 from viewer.stage import Stage
 from viewer.wishes import Wishes
@@ -32,10 +33,15 @@ class Page:
     """A session that browsers look at and drive."""
 
     def __init__(
-        self, server: viser.ViserServer, session: Session, given: tuple[str, ...], follower: Follower | None = None
+        self,
+        server: viser.ViserServer,
+        session: Session,
+        given: tuple[str, ...],
+        follower: Follower | None = None,
+        load: Load = load_agent,
     ) -> None:
-        """Fill the page; `given` are the policies that play was started with."""
-        self.server, self.session, self.follower = server, session, follower
+        """Fill the page; `given` are the policies that play was started with, and `load` gets more of them."""
+        self.server, self.session, self.follower, self.load = server, session, follower, load
         self.clock, self.wishes = Clock(session.dt), Wishes(self.tell)
         self.stage = Stage(server, session)
         tabs = server.gui.add_tab_group()

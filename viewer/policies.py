@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from agents.checkpoint import POLICY_FILE, STAGES
@@ -9,6 +10,8 @@ from evaluation import agents
 from evaluation.agents import CONTROLS, Agent, load_agent
 
 RUNS, PRETRAINED = "runs", "pretrained"
+Load = Callable[[str | Path], Agent]
+"""What makes an agent of a policy's file or folder: `load_agent` for the task that play was given."""
 
 
 def find_policies(given: tuple[str, ...] = ()) -> dict[str, str]:
@@ -38,9 +41,9 @@ def newest(run: Path) -> Path | None:
 class Follower:
     """Loads the policy of a training again whenever it has been written anew, for one robot."""
 
-    def __init__(self, run: Path, row: int) -> None:
+    def __init__(self, run: Path, row: int, load: Load = load_agent) -> None:
         """Watch a run directory or a policy file, whose present policy is known, for the robot in this row."""
-        self.run, self.row = run, row
+        self.run, self.row, self.load = run, row, load
         self.known = self._written()
 
     def _written(self) -> tuple[Path, int] | None:
@@ -54,4 +57,4 @@ class Follower:
         if written is None or written == self.known:
             return None
         self.known = written
-        return load_agent(written[0])
+        return self.load(written[0])

@@ -8,11 +8,13 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from envs.config import EnvConfig
 from envs.terrains import Tile
 from envs.terrains.tile import WALLS
-from evaluation.agents import Agent
+from evaluation.agents import DEFAULT, Agent, load_agent
 from evaluation.playing import Walk
 from viewer.driving import AXES, REACH, Wish
 from viewer.page import Page
@@ -48,6 +50,8 @@ class Visit:
     """Run whose newest policy the first robot shall have."""
     belief: bool = False
     """Show the height samples from the start."""
+    task: EnvConfig = DEFAULT
+    """World of the policies that are chosen there."""
 
 
 def visit(request: Visit) -> Walk:
@@ -58,8 +62,9 @@ def visit(request: Visit) -> Walk:
     session = Session(request.agents, world, wish_of(request.command), given)
     names = tuple(dict.fromkeys(agent.name for agent in request.agents))
     server = open_server(request.host, request.port)
-    follower = None if request.follow is None else Follower(request.follow, row=0)
-    with closing(Page(server, session, names, follower)) as page:
+    load = partial(load_agent, task=request.task)
+    follower = None if request.follow is None else Follower(request.follow, 0, load)
+    with closing(Page(server, session, names, follower, load)) as page:
         page.stage.shown = dict.fromkeys(page.stage.shown, request.belief)
         print(f"Drive it in a browser: {address(server)} (Ctrl-C, or closing the last page, ends it)", flush=True)
         if has_screen():
