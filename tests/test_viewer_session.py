@@ -20,6 +20,7 @@ from envs.drives import PD
 from envs.height_noise import LEVELS
 from envs.terrains import FAMILIES, load_heightmap, make_tile, parameters
 from envs.terrains.tile import put_between_walls
+from evaluation.acting import NotFiniteError
 from evaluation.agents import TrainedAgent, load_agent
 from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
 from viewer.driving import ARRIVED, Wish
@@ -209,6 +210,21 @@ def test_a_policy_of_other_drives_takes_over_where_the_robot_is_and_brings_its_o
     session.swap(0, load_agent("zero"))
     np.testing.assert_array_equal(session.focused.env.simulation.qpos, before)
     advance(session, 3)
+
+
+def test_a_policy_that_gives_no_numbers_is_refused_and_the_one_before_walks_on(student: TrainedAgent) -> None:
+    assert isinstance(student.policy, StudentPolicy)
+    with torch.no_grad():
+        for parameter in student.policy.network.parameters():
+            parameter.fill_(torch.nan)
+    session = zeros(forward=0.3)
+    advance(session, 3)
+    before = session.focused.agent, session.focused.env
+    with pytest.raises(NotFiniteError, match="not finite"):
+        session.swap(0, student, "student.pt")
+    assert (session.focused.agent, session.focused.env) == before
+    assert session.focused.chosen == "zero"
+    advance(session, 2)
 
 
 def test_a_push_adds_its_speed_along_its_direction_from_the_heading() -> None:

@@ -34,12 +34,11 @@ class Walker:
         self.take(agent, env)
 
     def take(self, agent: Agent, env: AnymalEnv) -> None:
-        """Go on with this policy in this environment."""
-        changed = agent is not self.agent or self.walk.steps == 0
-        self.agent, self.env = agent, env
-        if changed:
+        """Go on with this policy in this environment; a NotFiniteError of one that cannot act leaves all as it was."""
+        if agent is not self.agent or self.walk.steps == 0:
             agent.start(1, env.cfg.seed)
-        self._think()
+        actions = agent.act(env.get_observations())
+        self.agent, self.env, self.actions = agent, env, actions
 
     def _think(self) -> None:
         """Choose what to do in the present state."""
