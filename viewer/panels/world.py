@@ -67,7 +67,7 @@ class WorldPanel:
         with self.folder:
             self.controls = {name: self._control(gui, *offered[name], values[name]) for name in offered}
         for control in self.controls.values():
-            self.page.wishes.when_changed(control, self._shape)
+            self.page.wishes.when_reshaped(control, self._shape)
 
     @staticmethod
     def _control(gui: Any, parameter: Any, low: float, high: float, value: float) -> Any:
@@ -88,7 +88,7 @@ class WorldPanel:
         self.page.session.rebuild(name, parameters(name) if name in FAMILIES else {}, self.page.session.world.seed)
         self.take()
 
-    def _shape(self, _: float) -> None:
+    def _shape(self) -> None:
         """The same kind of ground as the sliders say."""
         self._rebuild(self.page.session.world.seed)
 
