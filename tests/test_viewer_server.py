@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ from websockets.uri import parse_uri
 from viewer.page import Page
 from viewer.panels.drive import NO_LINE
 from viewer.saved import LARGEST, NOT_OURS, write
-from viewer.server import UNWANTED, address, comes_from_here, open_server, require_free
+from viewer.server import UNWANTED, address, arrives, comes_from_here, open_server, require_free
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +196,20 @@ def test_a_malformed_click_ends_no_page(screen: Page, monkeypatch: pytest.Monkey
             say(page, {**click, "ray_origin": origin, "ray_direction": [0.0, 0.0, -1.0]})
         wait_until("all clicks are refused", lambda: said == [NO_LINE] * 4)
     assert screen.session.wish.goal_w is None
+
+
+def test_it_is_known_whether_a_browser_has_taken_a_file(screen: Page) -> None:
+    with talk(screen) as page:
+        hello(screen, page)
+        (client,) = screen.server.get_clients().values()
+        client.send_file_download("anymal.mp4", bytes(32 * 2**20))
+        assert not arrives(screen.server, client, 0.2)  # nobody reads
+        reader = threading.Thread(target=lambda: [None for _ in page])
+        reader.start()
+        assert arrives(screen.server, client, 60.0)
+    reader.join()
+    wait_until("the browser has gone", lambda: not screen.server.get_clients())
+    assert not arrives(screen.server, client, 60.0)
 
 
 def test_requests_outside_the_page_find_nothing(screen: Page) -> None:
