@@ -15,9 +15,13 @@ from policy_files import write_policy, write_student
 
 from agents.archive import CheckpointError
 from agents.policies import StudentPolicy
+from envs import own
+from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.drives import PD
 from envs.height_noise import LEVELS
+from envs.own import OwnTerms
+from envs.randomization import NONE
 from envs.terrains import FAMILIES, load_heightmap, make_tile, parameters
 from envs.terrains.tile import put_between_walls
 from evaluation.acting import NotFiniteError
@@ -29,7 +33,7 @@ from viewer.policies import Follower, find_policies
 from viewer.session import Session
 from viewer.web import Visit, wish_of, world_of
 from viewer.wishes import Wishes
-from viewer.world import World, choices, equip
+from viewer.world import World, body_of, choices, equip
 
 STAIRS = World("stairs_up", {"height": 0.1, "depth": 0.4})
 
@@ -176,10 +180,45 @@ def test_friction_and_payload_change_the_body_but_not_where_it_is() -> None:
 def test_a_body_that_is_the_same_walks_to_the_same_bits() -> None:
     plain, equipped = zeros(forward=0.4), zeros(forward=0.4)
     for _ in range(10):
-        equip(equipped.focused.env, equipped.world)
+        equip(equipped.focused.env, replace(equipped.world, friction=NONE.friction[0], payload=0.0))
         plain.step()
         equipped.step()
     np.testing.assert_array_equal(equipped.focused.env.simulation.qpos, plain.focused.env.simulation.qpos)
+
+
+@pytest.mark.usefixtures("marks")
+def test_the_feet_and_the_load_of_an_own_event_stay_until_the_user_changes_them(tmp_path: Path) -> None:
+    @own.event("reset")
+    def one_foot_on_ice(env: AnymalEnv, robots: torch.Tensor) -> None:
+        env.state.friction[robots, 1] = 0.2
+        env.simulation.set_friction(robots, env.state.friction[robots])
+        env.simulation.set_mass(robots, torch.full((len(robots),), 4.0), torch.full((len(robots), 12), 1.5))
+
+    task = EnvConfig(own=OwnTerms(events=("one_foot_on_ice",)))
+    session = Session([load_agent("zero", task)], STAIRS, Wish(), {})
+
+    def feet() -> list[float]:
+        env = session.focused.env
+        assert env.simulation.friction[0, env.simulation.feet, 0] == pytest.approx(env.state.friction[0].numpy())
+        return env.state.friction[0].tolist()
+
+    usual = NONE.friction[0]
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    assert body_of(session.focused.env) == pytest.approx(((3 * usual + 0.2) / 4, 4.0))
+    session.focused.env.simulation.qpos[0, 2:7] = 3.0, 0.0, 1.0, 0.0, 0.0
+    session.step()
+    assert session.focused.walk.falls == 1
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    write_student(tmp_path / "pd.pt", EnvConfig(drive=PD))
+    session.swap(0, load_agent(tmp_path / "pd.pt"))
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    session.change(payload=6.0)
+    simulation = session.focused.env.simulation
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    assert body_of(session.focused.env)[1] == pytest.approx(6.0)
+    assert simulation.mass[0, simulation.links] == pytest.approx(1.5 * simulation.model.body_mass[simulation.links])
+    session.change(friction=0.4)
+    assert feet() == pytest.approx([0.4] * 4)
 
 
 def test_another_policy_goes_on_where_the_robot_is(student: TrainedAgent) -> None:

@@ -137,7 +137,7 @@ class Session:
         self.wish.goal_w = None
         self.restart()
 
-    def change(self, **changes: float | str) -> None:
+    def change(self, **changes: float | str | None) -> None:
         """Another map, friction or payload while the robots walk on."""
         before, self.world = self.world, self.world.changed(**changes)
         for row, walker in enumerate(self.walkers):
