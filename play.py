@@ -30,7 +30,7 @@ from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import MAPPED, SENSED, require_sensors, with_map, with_noise
-from evaluation.playing import ENDLESS, Walk, play
+from evaluation.playing import ENDLESS, Walk, ground_line, play
 from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
 from system.console import show, tell
@@ -137,10 +137,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         belief = BeliefView(env, student, args.noise or NOMINAL) if student else None
         with ExitStack() as stack:
             screen, seconds, written = open_screen(args, env, belief, stack)
-            ground = ", ".join([args.terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
             view = f"; noise {args.noise or NOMINAL}" if agent.env.noisy_groups else ""
             command = " ".join(f"{part:g}" for part in args.command)
-            tell(f"{agent.name} on {ground}; command {command}{view}")
+            tell(f"{agent.name} on {ground_line(args.terrain, tile)}; command {command}{view}")
             steps = None if seconds is None else max(1, round(seconds / env.cfg.dt))
             walk = play(env, agent, screen, steps, args.seed)
     except (ValueError, OSError) as error:

@@ -12,6 +12,7 @@ from torch import Tensor
 from agents.interrupt import StopRequest
 from envs.anymal import AnymalEnv
 from envs.state import State
+from envs.terrains import Tile
 from evaluation.agents import Agent
 from evaluation.recording import Screen
 from system.console import say
@@ -90,6 +91,11 @@ def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int | None, seed: 
             progress.tell(walk.steps, steps)
     progress.end()
     return walk
+
+
+def ground_line(terrain: str, tile: Tile) -> str:
+    """What the robot walks on, as it was asked for, with all its numbers."""
+    return ", ".join([terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
 
 
 class Progress:

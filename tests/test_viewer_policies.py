@@ -92,6 +92,17 @@ def test_a_ground_beyond_what_the_sliders_go_to_opens_the_page_and_is_restored(
         assert page.session.world.parameters[name] == page.world.controls[name].value == value
 
 
+def test_a_crossed_border_is_said_once_whichever_robot_is_looked_at(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(page, "tell", lambda message, title: said.append(message))
+    page.show_numbers()
+    page.session.walkers[0].env.simulation.qpos[0, 0] = 50.0
+    page.session.step()
+    page.show_numbers()
+    page.show_numbers()
+    assert said == ["Robot 1 has crossed it, and is at the start again."]
+
+
 def test_what_is_chosen_for_another_robot_leaves_the_one_that_follows_alone(page: Page) -> None:
     page.policy._swap("random")
     page.policy._follow(False)

@@ -57,13 +57,14 @@ class Page:
             self.record = RecordPanel(self)
             self.state = StatePanel(self)
         self.visited, self.left = False, 0.0
+        self.crossings = [0] * len(session.walkers)
         self.due = {self.show_picture: 0.0, self.show_numbers: 0.0, self.follow: 0.0}
         self.every = {self.show_picture: 1 / PICTURES, self.show_numbers: 1 / TABLES, self.follow: LOOKS}
 
-    def tell(self, message: str) -> None:
-        """Say to everybody who looks why something cannot be done."""
+    def tell(self, message: str, title: str = "Not possible") -> None:
+        """Say to everybody who looks why something cannot be done, or what has happened."""
         for client in self.server.get_clients().values():
-            client.add_notification("Not possible", message, auto_close_seconds=8.0)
+            client.add_notification(title, message, auto_close_seconds=8.0)
 
     def advance(self) -> None:
         """Do what was asked for and what is due, and wait for what comes next."""
@@ -88,6 +89,16 @@ class Page:
         self.wishes.grant()
         for panel in (self.drive, self.world, self.policy, self.thoughts):
             panel.show()
+        self._tell_crossings()
+
+    def _tell_crossings(self) -> None:
+        """Say which robots have crossed the ground's border since the last time."""
+        crossings = [walker.walk.crossings for walker in self.session.walkers]
+        for row, (now, before) in enumerate(zip(crossings, self.crossings, strict=True)):
+            if now > before:
+                name = f"Robot {row + 1}" if len(crossings) > 1 else "The robot"
+                self.tell(f"{name} has crossed it, and is at the start again.", "The ground's border")
+        self.crossings = crossings
 
     def follow(self) -> None:
         """Take the newest policy of a training that is followed, or say why it cannot be taken."""

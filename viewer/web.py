@@ -15,7 +15,8 @@ from envs.config import EnvConfig
 from envs.terrains import Tile
 from envs.terrains.tile import WALLS
 from evaluation.agents import DEFAULT, Agent, load_agent
-from evaluation.playing import Walk
+from evaluation.playing import Walk, ground_line
+from system.console import tell
 from viewer.driving import AXES, REACH, Wish
 from viewer.page import Page
 from viewer.policies import Follower
@@ -66,6 +67,7 @@ def visit(request: Visit) -> Walk:
     follower = None if request.follow is None else Follower(request.follow, 0, load)
     with closing(Page(server, session, names, follower, load)) as page:
         page.stage.shown = dict.fromkeys(page.stage.shown, request.belief)
+        tell(f"{', '.join(names)} on {ground_line(request.terrain, request.ground)}")
         print(f"Drive it in a browser: {address(server)} (Ctrl-C, or closing the last page, ends it)", flush=True)
         if has_screen():
             webbrowser.open(address(server))
