@@ -96,7 +96,7 @@ class Args:
     noise: Level | None = None
     """Errors of the elevation map that a Student gets, or how it fails; mapped: a map of its own; default nominal."""
     map: DepthConfig = SENSED
-    """Depth sensors and odometry under noise mapped, for window and video."""
+    """Depth sensors and odometry under noise mapped."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
@@ -117,7 +117,8 @@ class Args:
     frames: Path | None = None
     """Folder to write every picture to as a PNG."""
     belief: bool = False
-    """Dots at the height samples around the feet as they are, as a Student sees and as it reconstructs them."""
+    """Dots at the height samples around the feet as they are, as a Student sees and as it reconstructs them, and, under
+    noise mapped, at what its own map knows."""
     size: tuple[int, int] = SIZE
     """Pixels, width and height of the pictures."""
 
@@ -186,8 +187,6 @@ def open_page(args: Args) -> Walk:
         raise ValueError(
             f"The page needs {error.name}: `pip install -r requirements.txt` in the clone, or choose --viewer video."
         ) from error
-    if args.map != SENSED:
-        raise ValueError("--map.* is for a window or a video: leave it out, or choose --viewer video.")
     agents = [choose_agent(replace(args, checkpoint=(path,))) for path in args.checkpoint] or [choose_agent(args)]
     if args.follow and not args.checkpoint:
         raise ValueError("--follow needs the folder of a run that trains: name it with --checkpoint.")
@@ -206,6 +205,7 @@ def open_page(args: Args) -> Walk:
         seconds=args.seconds,
         follow=args.checkpoint[0] if args.follow else None,
         belief=args.belief,
+        depth=args.map,
         task=task_of(args),
     )
     return visit(request)

@@ -17,6 +17,7 @@ from evaluation.agents import load_agent
 from viewer.page import Page
 from viewer.policies import Follower
 from viewer.saved import write
+from viewer.stage import MAP
 from viewer.world import World
 
 RUN = Path("runs/mine")
@@ -92,7 +93,7 @@ def test_a_ground_beyond_what_the_sliders_go_to_opens_the_page_and_is_restored(
         assert page.session.world.parameters[name] == page.world.controls[name].value == value
 
 
-def test_a_crossed_border_is_said_once_whichever_robot_is_looked_at(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crossed_border_is_said_once_whoever_is_looked_at(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(page, "tell", lambda message, title: said.append(message))
     page.show_numbers()
@@ -101,6 +102,19 @@ def test_a_crossed_border_is_said_once_whichever_robot_is_looked_at(page: Page, 
     page.show_numbers()
     page.show_numbers()
     assert said == ["Robot 1 has crossed it, and is at the start again."]
+
+
+def test_the_map_of_the_robot_in_focus_is_drawn_while_it_has_one_and_is_asked_for(page: Page) -> None:
+    page.session.focus = 0
+    page.session.change(noise="mapped")
+    page.show_map()
+    assert not page.stage.map.visible
+    page.thoughts._show(MAP, True)
+    page.show_map()
+    assert page.stage.map.visible and len(page.stage.map.points) > 100
+    page.session.focus = 1
+    page.show_map()
+    assert not page.stage.map.visible
 
 
 def test_what_is_chosen_for_another_robot_leaves_the_one_that_follows_alone(page: Page) -> None:

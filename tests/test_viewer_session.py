@@ -27,6 +27,7 @@ from envs.terrains.tile import put_between_walls
 from evaluation.acting import NotFiniteError
 from evaluation.agents import TrainedAgent, load_agent
 from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
+from evaluation.noise import SENSED
 from viewer.driving import ARRIVED, Wish
 from viewer.page import Page
 from viewer.policies import Follower, find_policies
@@ -147,6 +148,16 @@ def test_every_map_can_be_put_before_a_student_that_walks(student: TrainedAgent,
     hidden = student.policy.hidden if isinstance(student.policy, StudentPolicy) else None
     assert hidden is not None and bool(hidden.any())
     advance(session, 3)
+
+
+def test_a_page_takes_the_sensors_of_a_map_and_draws_it(student: TrainedAgent) -> None:
+    depth = replace(SENSED, covered=("front",))
+    session = Session([student], replace(STAIRS, noise="mapped"), Wish(), {}, depth)
+    assert session.focused.env.cfg.depth == depth
+    session.change(noise="nominal")
+    assert session.focused.env.cfg.depth == EnvConfig().depth
+    session.change(noise="mapped")
+    assert session.focused.env.cfg.depth == depth
 
 
 def test_covering_the_sensors_hides_the_stairs_from_the_student_alone(student: TrainedAgent) -> None:

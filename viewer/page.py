@@ -21,8 +21,8 @@ from viewer.session import Session
 from viewer.stage import Stage
 from viewer.wishes import Wishes
 
-PICTURES, TABLES = 25.0, 4.0
-"""Pictures, and updates of plots and controls, per second."""
+PICTURES, MAPS, TABLES = 25.0, 2.0, 4.0
+"""Pictures, updates of the robot's own map, and of plots and controls, per second."""
 LOOKS = 1.0
 """s between two looks for a newer policy."""
 PATIENCE = 5.0
@@ -58,8 +58,10 @@ class Page:
             self.state = StatePanel(self)
         self.visited, self.left = False, 0.0
         self.crossings = [0] * len(session.walkers)
-        self.due = {self.show_picture: 0.0, self.show_numbers: 0.0, self.follow: 0.0}
-        self.every = {self.show_picture: 1 / PICTURES, self.show_numbers: 1 / TABLES, self.follow: LOOKS}
+        self.every = {
+            self.show_picture: 1 / PICTURES, self.show_map: 1 / MAPS, self.show_numbers: 1 / TABLES, self.follow: LOOKS,
+        }  # fmt: skip
+        self.due = dict.fromkeys(self.every, 0.0)
 
     def tell(self, message: str, title: str = "Not possible") -> None:
         """Say to everybody who looks why something cannot be done, or what has happened."""
@@ -83,6 +85,10 @@ class Page:
     def show_picture(self) -> None:
         """Draw the scene."""
         self.stage.draw()
+
+    def show_map(self) -> None:
+        """Draw the map that the robot in focus makes by itself."""
+        self.stage.draw_map()
 
     def show_numbers(self) -> None:
         """Bring the controls and plots up to date, with what was asked for since the last step."""

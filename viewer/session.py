@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from envs.anymal import AnymalEnv
+from envs.depth import DepthConfig
 from envs.rewards import term_names, weighted_terms
 from envs.terrains import Tile
 from evaluation.agents import Agent
 from evaluation.belief import SEEN, TRUE, read_belief
+from evaluation.noise import SENSED
 from evaluation.playing import Walk
 from evaluation.reconstruction import student_in
 from viewer.driving import AXES, Helm, Wish, has_arrived
@@ -74,8 +76,16 @@ class Walker:
 class Session:
     """All robots, the ground under them and what the user wants of them."""
 
-    def __init__(self, agents: Sequence[Agent], world: World, wish: Wish, heightmaps: Mapping[str, Tile]) -> None:
-        """Robots side by side, one for each agent."""
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        world: World,
+        wish: Wish,
+        heightmaps: Mapping[str, Tile],
+        depth: DepthConfig = SENSED,
+    ) -> None:
+        """Robots side by side, one for each agent, with the sensors of `depth` where they make their own maps."""
+        self.depth = depth
         self.ground = make_ground(world, heightmaps)
         self.world = replace(world, parameters=self.ground.parameters)
         self.wish, self.heightmaps, self.focus = wish, heightmaps, 0
@@ -93,7 +103,7 @@ class Session:
 
     def _env(self, agent: Agent, row: int, count: int) -> AnymalEnv:
         """The environment of a robot."""
-        return make_env(agent, self.world, beside(self.ground, row, count))
+        return make_env(agent, self.world, beside(self.ground, row, count), self.depth)
 
     def step(self) -> None:
         """Let 20 ms pass for all robots; a goal that the focused one has reached is none any more."""

@@ -12,9 +12,11 @@ from functools import partial
 from pathlib import Path
 
 from envs.config import EnvConfig
+from envs.depth import DepthConfig
 from envs.terrains import Tile
 from envs.terrains.tile import WALLS
 from evaluation.agents import DEFAULT, Agent, load_agent
+from evaluation.noise import SENSED
 from evaluation.playing import Walk, ground_line
 from system.console import tell
 from viewer.driving import AXES, REACH, Wish
@@ -51,6 +53,8 @@ class Visit:
     """Run whose newest policy the first robot shall have."""
     belief: bool = False
     """Show the height samples from the start."""
+    depth: DepthConfig = SENSED
+    """Sensors of robots that make their maps by themselves."""
     task: EnvConfig = DEFAULT
     """World of the policies that are chosen there."""
 
@@ -60,7 +64,7 @@ def visit(request: Visit) -> Walk:
     if len(request.agents) > MOST:
         raise ValueError(f"A page shows at most {MOST} robots side by side, not {len(request.agents)}.")
     world, given = world_of(request)
-    session = Session(request.agents, world, wish_of(request.command), given)
+    session = Session(request.agents, world, wish_of(request.command), given, request.depth)
     names = tuple(dict.fromkeys(agent.name for agent in request.agents))
     server = open_server(request.host, request.port)
     load = partial(load_agent, task=request.task)

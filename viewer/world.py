@@ -10,13 +10,14 @@ import torch
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import EnvConfig
+from envs.depth import DepthConfig
 from envs.height_noise import LEVELS
 from envs.randomization import NONE
 from envs.state import State
 from envs.terrains import FAMILIES, Parameter, Tile, make_tile
 from envs.terrains.table import family_named
 from evaluation.agents import Agent
-from evaluation.noise import with_noise
+from evaluation.noise import SENSED, with_map, with_noise
 from evaluation.playing import ENDLESS
 from viewer.driving import within
 
@@ -91,9 +92,12 @@ def beside(tile: Tile, row: int, count: int) -> Tile:
     return replace(tile, start=(x, y + gap * ((count - 1) / 2 - row)))
 
 
-def make_env(agent: Agent, world: World, tile: Tile) -> AnymalEnv:
-    """An environment of one robot that does what the agent needs, without randomisation."""
-    robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=world.seed), world.noise)
+def make_env(agent: Agent, world: World, tile: Tile, depth: DepthConfig = SENSED) -> AnymalEnv:
+    """An environment of one robot that does what the agent needs, without randomisation.
+
+    If it makes its map by itself, it does so with the sensors of `depth`.
+    """
+    robot = with_map(with_noise(replace(agent.env, num_envs=1, threads=1, seed=world.seed), world.noise), depth)
     cfg: EnvConfig = replace(
         robot, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)), randomization=NONE, episode_seconds=ENDLESS
     )
