@@ -125,10 +125,10 @@ def equip(env: AnymalEnv, world: World) -> None:
 
 
 def body_of(env: AnymalEnv) -> tuple[float, float]:
-    """Sliding friction of the robot's feet, their mean, and kg on its base."""
+    """Sliding friction of the robot's feet, their mean, and kg on its base, to two places."""
     base = env.simulation.base
     payload = float(env.simulation.mass[0, base] - env.simulation.model.body_mass[base])
-    return float(env.state.friction[0].mean()), payload
+    return round(float(env.state.friction[0].mean()), 2), round(payload, 2)
 
 
 def driven(env: AnymalEnv) -> tuple[object, ...]:
