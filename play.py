@@ -30,15 +30,15 @@ from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
 from evaluation.noise import MAPPED, SENSED, require_sensors, with_map, with_noise
-from evaluation.playing import Walk, play
+from evaluation.playing import ENDLESS, Walk, ground_line, play
 from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
 from system.console import show, tell
 from system.files import free_file
 from system.shell import quoted
 
-RECORDING_SECONDS, LONGEST = 10.0, 3600.0
-"""s, length of a recording by default, and of the longest play."""
+RECORDING_SECONDS, LONGEST = 10.0, 86_400.0
+"""s, length of a recording by default, and of the longest play that can be asked for."""
 NOMINAL = "nominal"
 ON_MAC = ", or run play.py with mjpython instead of python." if sys.platform == "darwin" else "."
 """MuJoCo's window on macOS opens for its own interpreter alone."""
@@ -96,11 +96,11 @@ class Args:
     noise: Level | None = None
     """Errors of the elevation map that a Student gets, or how it fails; mapped: a map of its own; default nominal."""
     map: DepthConfig = SENSED
-    """Depth sensors and odometry under noise mapped, for window and video."""
+    """Depth sensors and odometry under noise mapped."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
-    """s to play; default 10 for a recording, an hour, or until it is closed, for a window."""
+    """s to play; default 10 for a recording, until it is closed for a window or a page."""
     seed: int = 0
     """Seed of terrain, start and the random agent."""
     viewer: Literal["web", "window", "video"] | None = None
@@ -117,7 +117,8 @@ class Args:
     frames: Path | None = None
     """Folder to write every picture to as a PNG."""
     belief: bool = False
-    """Dots at the height samples around the feet as they are, as a Student sees and as it reconstructs them."""
+    """Dots at the height samples around the feet as they are, as a Student sees and as it reconstructs them, and, under
+    noise mapped, at what its own map knows."""
     size: tuple[int, int] = SIZE
     """Pixels, width and height of the pictures."""
 
@@ -137,11 +138,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         belief = BeliefView(env, student, args.noise or NOMINAL) if student else None
         with ExitStack() as stack:
             screen, seconds, written = open_screen(args, env, belief, stack)
-            ground = ", ".join([args.terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
             view = f"; noise {args.noise or NOMINAL}" if agent.env.noisy_groups else ""
             command = " ".join(f"{part:g}" for part in args.command)
-            tell(f"{agent.name} on {ground}; command {command}{view}")
-            walk = play(env, agent, screen, max(1, round(seconds / env.cfg.dt)), args.seed)
+            tell(f"{agent.name} on {ground_line(args.terrain, tile)}; command {command}{view}")
+            steps = None if seconds is None else max(1, round(seconds / env.cfg.dt))
+            walk = play(env, agent, screen, steps, args.seed)
     except (ValueError, OSError) as error:
         print(f"play.py: {error}", file=sys.stderr)
         return 2
@@ -186,8 +187,6 @@ def open_page(args: Args) -> Walk:
         raise ValueError(
             f"The page needs {error.name}: `pip install -r requirements.txt` in the clone, or choose --viewer video."
         ) from error
-    if args.map != SENSED:
-        raise ValueError("--map.* is for a window or a video: leave it out, or choose --viewer video.")
     agents = [choose_agent(replace(args, checkpoint=(path,))) for path in args.checkpoint] or [choose_agent(args)]
     if args.follow and not args.checkpoint:
         raise ValueError("--follow needs the folder of a run that trains: name it with --checkpoint.")
@@ -203,16 +202,23 @@ def open_page(args: Args) -> Walk:
         seed=args.seed,
         host=args.host,
         port=args.port,
-        seconds=args.seconds or LONGEST,
+        seconds=args.seconds,
         follow=args.checkpoint[0] if args.follow else None,
         belief=args.belief,
+        depth=args.map,
+        task=task_of(args),
     )
     return visit(request)
 
 
+def task_of(args: Args) -> EnvConfig:
+    """The configuration of the task whose world it is."""
+    return EnvConfig() if args.task is None else task_config(args.task)
+
+
 def choose_agent(args: Args) -> Agent:
     """Who walks: a control, the policy that was named, or the pretrained one."""
-    task = EnvConfig() if args.task is None else task_config(args.task)
+    task = task_of(args)
     if args.agent != "policy":
         if args.checkpoint:
             raise ValueError(f"--agent {args.agent} takes no checkpoint; leave out {args.checkpoint[0]}.")
@@ -252,15 +258,15 @@ def make_config(args: Args, agent: Agent) -> EnvConfig:
         raise ValueError(f"--noise is for Students; leave it out for {agent.name}.")
     robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=args.seed), args.noise or NOMINAL)
     robot = with_map(robot, args.map)
-    return replace(robot, commands=commands, randomization=NONE, episode_seconds=2 * LONGEST)
+    return replace(robot, commands=commands, randomization=NONE, episode_seconds=ENDLESS)
 
 
 def open_screen(
     args: Args, env: AnymalEnv, belief: BeliefView | None, stack: ExitStack
-) -> tuple[Screen, float, list[Path]]:
-    """Where to look at it, for how many s, and the files that this writes; `stack` closes it."""
+) -> tuple[Screen, float | None, list[Path]]:
+    """Where to look at it, for how many s if it ends, and the files that this writes; `stack` closes it."""
     if choose_viewer(args) == "window" and (viewer := find_viewer()) is not None:
-        return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds or LONGEST, []
+        return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds, []
     video = args.video
     if video is None and args.frames is None:
         video = free_file(Path(f"play_{Path(args.terrain).stem}.mp4"))

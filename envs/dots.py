@@ -19,18 +19,21 @@ EMISSION = 0.7
 
 
 class Dots(NamedTuple):
-    """Points of one colour."""
+    """Points of one colour and size."""
 
     points_w: NDArray[np.float64]
     """(k, 3) m."""
     colour: Colour
     """Of all of them."""
+    radius: float = RADIUS
+    """m."""
 
 
 def add_dots(scene: mujoco.MjvScene, dots: Sequence[Dots]) -> None:
-    """Add a sphere of `RADIUS` at each point, without gloss."""
-    sphere, size, upright = mujoco.mjtGeom.mjGEOM_SPHERE.value, np.full(3, RADIUS), np.eye(3).ravel()
-    for points_w, colour in dots:
+    """Add a sphere at each point, without gloss."""
+    sphere, upright = mujoco.mjtGeom.mjGEOM_SPHERE.value, np.eye(3).ravel()
+    for points_w, colour, radius in dots:
+        size = np.full(3, radius)
         rgba = np.array([*colour, 255], np.float32) / 255
         for point_w in points_w:
             geom = scene.geoms[scene.ngeom]

@@ -43,7 +43,7 @@ FLOOR_TINT = np.array([0.62, 0.68, 0.78, 1.0], np.float32)
 """Colour by which the floor's texture is multiplied: bluer and darker than any terrain, which is thus seen to end."""
 FLOOR_SIZE = np.array([300.0, 300.0, 1.0])
 """m, half sides of the floor along x and y: as far as the camera can see; the third is not used."""
-SPARE_GEOMS = 1000
+SPARE_GEOMS = 2000
 """Shapes in a picture beyond the model's."""
 BURIED = 0.35
 """Opacity of a dot where something is in front of it."""

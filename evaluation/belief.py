@@ -17,7 +17,7 @@ from envs.anymal import AnymalEnv
 from envs.dots import Colour, Dots
 from envs.rendering import Image
 from envs.robot import FOOT_RADIUS
-from envs.sensors import ring_points
+from envs.sensors import NoisySensors, ring_points
 from envs.state import State
 from evaluation.agents import Agent
 from evaluation.legend import Strip, paint_legend
@@ -26,6 +26,10 @@ from evaluation.reconstruction import student_in
 TRUE, SEEN, RECONSTRUCTED = "true", "seen", "reconstructed"
 COLOURS: dict[str, Colour] = {TRUE: (255, 255, 255), SEEN: (230, 159, 0), RECONSTRUCTED: (0, 114, 255)}
 """Of the heights of each kind; apart in hue and lightness, for those who see no red, no green or no blue, too."""
+MAP_COLOUR: Colour = (90, 0, 40)
+"""Of the elevation map that a robot makes by itself."""
+NEAR, EVERY, SMALL = 1.2, 2, 0.006
+"""m from the base, every so many cells of a side, and m, radius of a dot: of the map in a picture."""
 STRIP_SECONDS = 5.0
 """s of the gate's past in the legend."""
 
@@ -57,7 +61,12 @@ class BeliefView:
     def look(self, height: int) -> tuple[list[Dots], Image]:
         """Dots at every height sample, and the legend of a picture of `height` pixels, for what was noted last."""
         belief = read_belief(self.env, self.policy)
-        dots = [Dots(sample_points(self.env.state, heights), COLOURS[kind]) for kind, heights in belief.heights.items()]
+        dots = [
+            Dots(known(sample_points(self.env.state, each)), COLOURS[kind]) for kind, each in belief.heights.items()
+        ]
+        if (points := map_points(self.env, EVERY)) is not None:
+            base = self.env.state.base_position_w[0, :2].numpy()
+            dots.append(Dots(points[(np.abs(points[:, :2] - base) < NEAR).all(1)], MAP_COLOUR, SMALL))
         return dots, paint_legend(self._key(belief), self._strip(), height)
 
     def _key(self, belief: Belief) -> list[tuple[Colour, str]]:
@@ -65,8 +74,10 @@ class BeliefView:
         meanings = {TRUE: "true height", SEEN: f"seen, noise {self.noise}", RECONSTRUCTED: "reconstructed"}
         truth, key = belief.heights[TRUE], []
         for kind, heights in belief.heights.items():
-            error = f": {100 * float((heights - truth).abs().mean()):.1f} cm off" if kind != TRUE else ""
+            error = f": {100 * float((heights - truth).abs().nanmean()):.1f} cm off" if kind != TRUE else ""
             key.append((COLOURS[kind], meanings[kind] + error))
+        if has_map(self.env):
+            key.append((MAP_COLOUR, "map of its own"))
         return key
 
     def _strip(self) -> Strip | None:
@@ -93,6 +104,36 @@ def read_belief(env: AnymalEnv, policy: StudentPolicy) -> Belief:
     if cfg.reconstruct:
         heights[RECONSTRUCTED] = policy.normalizer.inverse(output.heights[0], policy.places["extero"])
     return Belief(heights, float(output.gate[0].mean()) if cfg.gate else None)
+
+
+def has_map(env: AnymalEnv) -> bool:
+    """Whether the robots make their maps by themselves."""
+    return isinstance(env.sensors, NoisySensors) and env.sensors.sensed is not None
+
+
+def map_points(env: AnymalEnv, every: int = 1) -> NDArray[np.float64] | None:
+    """What the first robot's own map knows, at every so many cells of a side, (k, 3) m in the world; None without one.
+
+    The map is in the frame of the odometry: what the robot takes its place to be comes to where it is.
+    """
+    if not isinstance(env.sensors, NoisySensors) or env.sensors.sensed is None:
+        return None
+    sensed = env.sensors.sensed
+    elevation, frame = sensed.maps[0], sensed.odometry.frames()[0].numpy()
+    place, believed, angle = frame[:3], frame[3:6], float(frame[6])
+    heights, corner = elevation.grid()
+    rows, columns = np.nonzero(np.isfinite(heights))
+    chosen = (rows % every == 0) & (columns % every == 0)
+    rows, columns = rows[chosen], columns[chosen]
+    middle = corner + (np.stack([columns, rows], axis=-1) + 0.5) * elevation.cfg.resolution
+    x, y, z = (np.column_stack([middle, heights[rows, columns]]) - believed).T
+    c, s = np.cos(angle), np.sin(angle)
+    return np.stack([c * x + s * y, c * y - s * x, z], axis=-1) + place
+
+
+def known(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Those of points (k, 3) m that a map knows: unknown ones have no height."""
+    return points[np.isfinite(points).all(1)]
 
 
 def sample_points(s: State, heights: Tensor) -> NDArray[np.float64]:

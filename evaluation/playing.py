@@ -12,12 +12,15 @@ from torch import Tensor
 from agents.interrupt import StopRequest
 from envs.anymal import AnymalEnv
 from envs.state import State
+from envs.terrains import Tile
 from evaluation.agents import Agent
 from evaluation.recording import Screen
 from system.console import say
 
 SAID_EVERY = 5.0
 """s between two lines of progress where no terminal shows them."""
+ENDLESS = 1e9
+"""s, an episode that no play outlasts: it ends by a fall, or at the ground's border."""
 
 
 @dataclass
@@ -69,15 +72,16 @@ class Walk:
         )
 
 
-def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) -> Walk:
-    """Let the agent control the environment's first robot until `steps` are over, nobody looks any more, or Ctrl-C.
+def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int | None, seed: int) -> Walk:
+    """Let the agent control the environment's first robot until `steps` are over, if they end, nobody looks any more,
+    or Ctrl-C.
 
     Each state is shown once the agent has chosen what to do in it, so that the screen may show what it makes of it.
     """
     walk, obs, progress = Walk(env.cfg.dt), env.get_observations(), Progress(env.cfg.dt)
     agent.start(env.num_envs, seed)
     with StopRequest(abort=False, notice="ending the walk") as stop:  # an exception within a picture breaks the video
-        while walk.steps < steps and not stop.requested:
+        while (steps is None or walk.steps < steps) and not stop.requested:
             actions, command = agent.act(obs), env.state.command[0]
             if not screen.show():
                 break
@@ -89,23 +93,31 @@ def play(env: AnymalEnv, agent: Agent, screen: Screen, steps: int, seed: int) ->
     return walk
 
 
+def ground_line(terrain: str, tile: Tile) -> str:
+    """What the robot walks on, as it was asked for, with all its numbers."""
+    return ", ".join([terrain, *(f"{name} {value:g}" for name, value in tile.parameters.items())])
+
+
 class Progress:
     """Tells somebody who waits how far a walk is and how long it still takes, at a terminal in one line."""
 
     def __init__(self, dt: float, now: Callable[[], float] = time.monotonic) -> None:
         """Steps of `dt` s."""
-        self.dt, self.now, self.terminal = dt, now, sys.stderr.isatty()
+        self.dt, self.now = dt, now
+        self.terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed: `2>&-`
         self.every = 0.2 if self.terminal else SAID_EVERY
         self.begin = self.said = now()
 
-    def tell(self, steps: int, of: int) -> None:
-        """Say it if it is time to."""
+    def tell(self, steps: int, of: int | None) -> None:
+        """Say it if it is time to; None: the walk has no end."""
         now = self.now()
         if now - self.said < self.every:
             return
         self.said = now
-        left = (now - self.begin) / steps * (of - steps)
-        line = f"{steps * self.dt:.2f} s of {of * self.dt:.2f} s, {left:.0f} s left"
+        line = f"{steps * self.dt:.2f} s"
+        if of is not None:
+            left = (now - self.begin) / steps * (of - steps)
+            line += f" of {of * self.dt:.2f} s, {left:.0f} s left"
         say(f"\r{line} " if self.terminal else line, end="" if self.terminal else "\n")
 
     def end(self) -> None:

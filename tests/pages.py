@@ -16,7 +16,7 @@ from websockets.typing import Origin, Subprotocol
 from evaluation.agents import Agent, load_agent
 from viewer.driving import Wish
 from viewer.page import Page
-from viewer.policies import Follower
+from viewer.policies import Follower, Load
 from viewer.server import open_server
 from viewer.session import Session
 from viewer.world import World
@@ -28,11 +28,14 @@ BROKEN: list[Exception] = []
 
 
 @contextmanager
-def opened(*agents: Agent, terrain: str = "flat", follower: Follower | None = None) -> Iterator[Page]:
+def opened(
+    *agents: Agent, terrain: str | World = "flat", follower: Follower | None = None, load: Load = load_agent
+) -> Iterator[Page]:
     """A page with these robots, or one with the gait alone, which walk when the test says so."""
     agents = agents or (load_agent("zero"),)
-    session = Session(agents, World(terrain), Wish(), {})
-    page = Page(open_server(port=0), session, tuple(dict.fromkeys(agent.name for agent in agents)), follower)
+    world = World(terrain) if isinstance(terrain, str) else terrain
+    session = Session(agents, world, Wish(), {})
+    page = Page(open_server(port=0), session, tuple(dict.fromkeys(agent.name for agent in agents)), follower, load)
     try:
         yield page
     finally:
@@ -95,10 +98,16 @@ def say(connection: ClientConnection, *messages: dict[str, object]) -> None:
         connection.send(msgspec.msgpack.encode(message))
 
 
+def camera() -> dict[str, object]:
+    """What a browser says of its camera."""
+    nothing, turn = [0.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]
+    place = {"wxyz": turn, "position": nothing, "look_at": nothing, "up_direction": [0.0, 0.0, 1.0]}
+    lens = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 10, "image_width": 10}
+    return {"type": "ViewerCameraMessage", **place, **lens}
+
+
 def hello(page: Page, connection: ClientConnection) -> None:
     """Be known as a browser: viser counts one when it has told where its camera is."""
-    before, nothing = set(page.server.get_clients()), [0.0, 0.0, 0.0]
-    camera = {"wxyz": [1.0, 0.0, 0.0, 0.0], "position": nothing, "look_at": nothing, "up_direction": [0.0, 0.0, 1.0]}
-    lens = {"fov": 1.0, "near": 0.1, "far": 10.0, "image_height": 10, "image_width": 10}
-    say(connection, {"type": "ViewerCameraMessage", **camera, **lens})
+    before = set(page.server.get_clients())
+    say(connection, camera())
     wait_until("the page knows another browser", lambda: set(page.server.get_clients()) - before)

@@ -17,20 +17,23 @@ from anymal_policy.normalizer import Normalizer
 from anymal_policy.student import StudentConfig
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
+from envs.sensors import NoisySensors
 from envs.terrains import make_tile
 from evaluation.agents import load_agent
 from evaluation.belief import (
     COLOURS,
+    MAP_COLOUR,
     RECONSTRUCTED,
     SEEN,
     TRUE,
     BeliefView,
+    map_points,
     read_belief,
     require_student,
     sample_points,
 )
 from evaluation.legend import BACKGROUND, INK, Strip, inset, paint_legend
-from evaluation.noise import with_noise
+from evaluation.noise import SENSED, with_map, with_noise
 
 DEFICIENCIES = {
     "none": np.eye(3),
@@ -73,7 +76,7 @@ def lab(colour: Any, deficiency: Any) -> np.ndarray:
 
 @pytest.mark.parametrize("deficiency", DEFICIENCIES)
 def test_colours_are_far_apart_for_the_colour_blind_too(deficiency: str) -> None:
-    seen = [lab(colour, DEFICIENCIES[deficiency]) for colour in COLOURS.values()]
+    seen = [lab(colour, DEFICIENCIES[deficiency]) for colour in (*COLOURS.values(), MAP_COLOUR)]
     assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 50
 
 
@@ -91,6 +94,27 @@ def test_true_samples_lie_on_the_ground(env: AnymalEnv) -> None:
     assert np.ptp(points_w[:, 2]) > 0.1
     on_ground = np.isclose(points_w[:, 2], env.surface.height(points_w[:, :2]), atol=1e-4)
     assert on_ground.mean() > 0.98  # float32 moves points across risers
+
+
+def test_the_map_of_a_robot_is_drawn_where_it_says_the_ground_is_however_its_odometry_has_drifted() -> None:
+    """The points against what the map answers to somebody who asks at their places in the world."""
+    cfg = with_map(with_noise(EnvConfig(num_envs=1, threads=1, noisy_groups=True), "mapped"), SENSED)
+    env = AnymalEnv(cfg, [make_tile("step_up", 0.5)])
+    assert isinstance(env.sensors, NoisySensors) and (sensed := env.sensors.sensed) is not None
+    odometry, row = sensed.odometry, torch.zeros(1, dtype=torch.long)
+    odometry.error[0], odometry.turned[0] = torch.tensor([0.3, -0.2, 0.15]), 0.4
+    elevation = sensed.maps[0]
+    elevation.reset()
+    elevation.heights[:] = torch.rand(elevation.heights.shape, generator=torch.Generator().manual_seed(0)).numpy()
+    points = map_points(env)
+    assert points is not None and len(points) == elevation.heights.size
+    said = sensed.query(row)(torch.from_numpy(points[:, :2])).numpy()
+    assert said == pytest.approx(points[:, 2], abs=1e-5)
+    elevation.heights[:] = np.nan
+    elevation.heights[3, 5] = 0.1
+    points = map_points(env)
+    assert points is not None and len(points) == 1
+    assert map_points(AnymalEnv(EnvConfig(num_envs=1, threads=1), [make_tile("flat")])) is None
 
 
 def test_samples_turn_with_the_robot_and_start_from_the_sole() -> None:

@@ -74,6 +74,19 @@ def test_progress_says_what_is_left_every_few_seconds_without_a_terminal(capsys:
     assert capsys.readouterr().err.splitlines() == ["0.84 s of 4.00 s, 19 s left", "1.68 s of 4.00 s, 14 s left"]
 
 
+def test_a_closed_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    assert not Progress(0.02).terminal
+
+
+def test_progress_of_a_walk_without_an_end_says_how_long_it_has_lasted(capsys: pytest.CaptureFixture[str]) -> None:
+    time = [0.0]
+    progress = Progress(0.02, lambda: time[0])
+    time[0] = 6.0
+    progress.tell(100, None)
+    assert capsys.readouterr().err == "2.00 s\n"
+
+
 def test_a_full_disk_leaves_the_picture_that_was_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

@@ -232,6 +232,7 @@ def test_without_a_screen_a_page_for_this_computer_alone_is_the_default(visitor:
     (visit,) = visitor
     assert (visit.host, visit.port, visit.terrain, visit.command) == ("127.0.0.1", 8080, "stairs_up", (1.0, 0.0, 0.0))
     assert visit.ground.parameters["height"] == 0.1
+    assert visit.seconds is None
     assert not list(Path().glob("*.mp4"))
 
 
@@ -242,6 +243,13 @@ def test_a_page_shows_several_policies_and_follows_a_training(visitor: list[Visi
     (visit,) = visitor
     assert [agent.name for agent in visit.agents] == ["runs/mine", "teacher.pt", "zero"]
     assert (visit.follow, visit.noise) == (Path("runs/mine"), "covered")
+
+
+@pytest.mark.usefixtures("marks")
+def test_a_page_knows_the_task(visitor: list[Visit]) -> None:
+    Path("mine.py").write_text("from envs.config import EnvConfig\n\nMINE = EnvConfig(fall_penalty=7.0)\n")
+    assert play.main(["--agent", "zero", "--task", "mine.py:MINE"]) == 0
+    assert visitor[0].task.fall_penalty == visitor[0].agents[0].env.fall_penalty == 7.0
 
 
 def test_several_policies_have_the_page_also_where_there_is_a_screen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,14 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from pages import opened
 from policy_files import write_student
 
 from agents.policies import StudentPolicy
 from envs.config import EnvConfig
 from evaluation.agents import TrainedAgent, load_agent
 from viewer.driving import Wish
+from viewer.panels import record
 from viewer.panels.record import film, video_size
 from viewer.panels.thoughts import bars, decoded, table
 from viewer.session import Session
@@ -45,6 +48,44 @@ def test_a_slow_browser_is_filmed_at_its_pace_and_the_video_lasts_as_long_as_it_
     assert pictures == [(48, 64)] * 4
     assert frames >= 12
     assert seconds == pytest.approx(frames / 25, abs=0.05)
+
+
+def test_a_video_that_is_cut_off_is_not_given_to_a_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ffmpeg leaves it on a disk that is full."""
+
+    def cut_off(path: Path, size: tuple[int, int], rate: int) -> Any:
+        def write() -> Iterator[None]:
+            try:
+                while True:
+                    yield
+            finally:
+                path.write_bytes((32).to_bytes(4) + b"ftypisom" + (1000).to_bytes(4) + b"mdat")
+
+        writer: Any = write()
+        writer.send(None)
+        return writer
+
+    monkeypatch.setattr(record, "open_video", cut_off)
+    stop = threading.Event()
+
+    def get_render(height: int, width: int, timeout: float) -> np.ndarray:
+        stop.set()
+        return np.zeros((height, width, 3), np.uint8)
+
+    client: Any = SimpleNamespace(camera=SimpleNamespace(image_width=64, image_height=48), get_render=get_render)
+    with pytest.raises(ValueError, match="space"):
+        film(client, stop)
+
+
+def test_a_recording_that_its_browser_does_not_take_is_said_to_be_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(record, "film", lambda client, stop: b"video")
+    monkeypatch.setattr(record, "arrives", lambda server, client, seconds: False)
+    client: Any = SimpleNamespace(send_file_download=lambda *file, save_immediately: None)
+    with opened() as page:
+        page.record._toggle(client)
+    assert capsys.readouterr().err == "There is no recording: its browser has not taken it.\n"
 
 
 def test_bars_reach_to_the_right_for_what_is_given_and_to_the_left_for_what_is_taken() -> None:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
-from pages import hello, say, shown, talk, wait_until
+from pages import camera, hello, say, shown, talk, wait_until
+from viser import __version__
+from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.typing import Origin, Subprotocol
+from websockets.uri import parse_uri
 
 from viewer.page import Page
+from viewer.panels.drive import NO_LINE
 from viewer.saved import LARGEST, NOT_OURS, write
-from viewer.server import UNWANTED, address, comes_from_here, open_server, require_free
+from viewer.server import UNWANTED, address, arrives, comes_from_here, open_server, require_free
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +75,37 @@ def test_pages_of_other_sites_are_turned_away_also_if_their_name_leads_here(
             stranger.recv(timeout=60)
     with talk(screen, address(screen.server)) as friend:
         assert friend.recv(timeout=60)
+
+
+def at_once(page: Page, origin: str, *messages: dict[str, object]) -> bytes:
+    """What a page answers to a handshake of this origin with which messages come along, until it turns them away."""
+    port = page.server.get_port()
+    opening = ClientProtocol(
+        parse_uri(f"ws://127.0.0.1:{port}"), origin=Origin(origin), subprotocols=[Subprotocol(f"viser-v{__version__}")]
+    )
+    opening.send_request(opening.connect())
+    frames = [Frame(Opcode.BINARY, msgspec.msgpack.encode(message)).serialize(mask=True) for message in messages]
+    answer = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(b"".join([*opening.data_to_send(), *frames]))
+        while b"another site" not in answer and (more := connection.recv(2**16)):
+            answer += more
+    return answer
+
+
+def test_nothing_is_heard_of_what_a_page_of_another_site_sends_with_its_handshake(screen: Page) -> None:
+    forward, lateral = (screen.drive.sliders[axis]._impl.uuid for axis in ("forward", "lateral"))
+
+    def want(uuid: str) -> dict[str, object]:
+        return {"type": "GuiUpdateMessage", "uuid": uuid, "updates": {"value": 0.4}}
+
+    assert b"another site" in at_once(screen, "http://evil.example", camera(), want(forward))
+    with talk(screen, address(screen.server)) as friend:
+        hello(screen, friend)
+        say(friend, want(lateral))
+        wait_until("a page of this site is heard", lambda: screen.session.wish.lateral == 0.4)
+    assert screen.session.wish.forward == 0.0
+    screen.session.wish.stop()
 
 
 def test_origin_is_compared_with_the_host_that_was_asked() -> None:
@@ -145,6 +184,32 @@ def test_a_page_chooses_from_the_lists_and_changes_values_alone(screen: Page) ->
     assert policy.update_cb
     assert screen.session.wish.forward == 1.6
     screen.session.wish.stop()
+
+
+def test_a_malformed_click_ends_no_page(screen: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(screen.wishes, "refuse", said.append)
+    click = {"type": "ScenePointerMessage", "event_type": "click", "screen_pos": [[0.0, 0.0]], "modifier": "shift"}
+    with talk(screen) as page:
+        hello(screen, page)
+        for origin in ("here", [0.0, 0.0], [0.0, 0.0, float("nan")]):
+            say(page, {**click, "ray_origin": origin, "ray_direction": [0.0, 0.0, -1.0]})
+        wait_until("all clicks are refused", lambda: said == [NO_LINE] * 3)
+    assert screen.session.wish.goal_w is None
+
+
+def test_it_is_known_whether_a_browser_has_taken_a_file(screen: Page) -> None:
+    with talk(screen) as page:
+        hello(screen, page)
+        (client,) = screen.server.get_clients().values()
+        client.send_file_download("anymal.mp4", bytes(32 * 2**20))
+        assert not arrives(screen.server, client, 0.0)
+        reader = threading.Thread(target=lambda: [None for _ in page])
+        reader.start()
+        assert arrives(screen.server, client, 60.0)
+    reader.join()
+    wait_until("the browser has gone", lambda: not screen.server.get_clients())
+    assert not arrives(screen.server, client, 60.0)
 
 
 def test_requests_outside_the_page_find_nothing(screen: Page) -> None:

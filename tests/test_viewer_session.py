@@ -15,20 +15,26 @@ from policy_files import write_policy, write_student
 
 from agents.archive import CheckpointError
 from agents.policies import StudentPolicy
+from envs import own
+from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
 from envs.drives import PD
 from envs.height_noise import LEVELS
+from envs.own import OwnTerms
+from envs.randomization import NONE
 from envs.terrains import FAMILIES, load_heightmap, make_tile, parameters
 from envs.terrains.tile import put_between_walls
+from evaluation.acting import NotFiniteError
 from evaluation.agents import TrainedAgent, load_agent
 from evaluation.belief import RECONSTRUCTED, SEEN, TRUE
+from evaluation.noise import SENSED
 from viewer.driving import ARRIVED, Wish
 from viewer.page import Page
 from viewer.policies import Follower, find_policies
 from viewer.session import Session
-from viewer.web import Visit, world_of
+from viewer.web import Visit, wish_of, world_of
 from viewer.wishes import Wishes
-from viewer.world import World, choices, equip
+from viewer.world import World, body_of, choices, equip
 
 STAIRS = World("stairs_up", {"height": 0.1, "depth": 0.4})
 
@@ -144,6 +150,16 @@ def test_every_map_can_be_put_before_a_student_that_walks(student: TrainedAgent,
     advance(session, 3)
 
 
+def test_a_page_takes_the_sensors_of_a_map_and_draws_it(student: TrainedAgent) -> None:
+    depth = replace(SENSED, covered=("front",))
+    session = Session([student], replace(STAIRS, noise="mapped"), Wish(), {}, depth)
+    assert session.focused.env.cfg.depth == depth
+    session.change(noise="nominal")
+    assert session.focused.env.cfg.depth == EnvConfig().depth
+    session.change(noise="mapped")
+    assert session.focused.env.cfg.depth == depth
+
+
 def test_covering_the_sensors_hides_the_stairs_from_the_student_alone(student: TrainedAgent) -> None:
     session = Session([student], replace(STAIRS, noise="none"), Wish(), {})
     session.step()
@@ -175,10 +191,45 @@ def test_friction_and_payload_change_the_body_but_not_where_it_is() -> None:
 def test_a_body_that_is_the_same_walks_to_the_same_bits() -> None:
     plain, equipped = zeros(forward=0.4), zeros(forward=0.4)
     for _ in range(10):
-        equip(equipped.focused.env, equipped.world)
+        equip(equipped.focused.env, replace(equipped.world, friction=NONE.friction[0], payload=0.0))
         plain.step()
         equipped.step()
     np.testing.assert_array_equal(equipped.focused.env.simulation.qpos, plain.focused.env.simulation.qpos)
+
+
+@pytest.mark.usefixtures("marks")
+def test_the_feet_and_the_load_of_an_own_event_stay_until_the_user_changes_them(tmp_path: Path) -> None:
+    @own.event("reset")
+    def one_foot_on_ice(env: AnymalEnv, robots: torch.Tensor) -> None:
+        env.state.friction[robots, 1] = 0.2
+        env.simulation.set_friction(robots, env.state.friction[robots])
+        env.simulation.set_mass(robots, torch.full((len(robots),), 4.0), torch.full((len(robots), 12), 1.5))
+
+    task = EnvConfig(own=OwnTerms(events=("one_foot_on_ice",)))
+    session = Session([load_agent("zero", task)], STAIRS, Wish(), {})
+
+    def feet() -> list[float]:
+        env = session.focused.env
+        assert env.simulation.friction[0, env.simulation.feet, 0] == pytest.approx(env.state.friction[0].numpy())
+        return env.state.friction[0].tolist()
+
+    usual = NONE.friction[0]
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    assert body_of(session.focused.env) == pytest.approx(((3 * usual + 0.2) / 4, 4.0), abs=0.005)
+    session.focused.env.simulation.qpos[0, 2:7] = 3.0, 0.0, 1.0, 0.0, 0.0
+    session.step()
+    assert session.focused.walk.falls == 1
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    write_student(tmp_path / "pd.pt", EnvConfig(drive=PD))
+    session.swap(0, load_agent(tmp_path / "pd.pt"))
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    session.change(payload=6.0)
+    simulation = session.focused.env.simulation
+    assert feet() == pytest.approx([usual, 0.2, usual, usual])
+    assert body_of(session.focused.env)[1] == pytest.approx(6.0)
+    assert simulation.mass[0, simulation.links] == pytest.approx(1.5 * simulation.model.body_mass[simulation.links])
+    session.change(friction=0.4)
+    assert feet() == pytest.approx([0.4] * 4)
 
 
 def test_another_policy_goes_on_where_the_robot_is(student: TrainedAgent) -> None:
@@ -211,6 +262,21 @@ def test_a_policy_of_other_drives_takes_over_where_the_robot_is_and_brings_its_o
     advance(session, 3)
 
 
+def test_a_policy_that_gives_no_numbers_is_refused_and_the_one_before_walks_on(student: TrainedAgent) -> None:
+    assert isinstance(student.policy, StudentPolicy)
+    with torch.no_grad():
+        for parameter in student.policy.network.parameters():
+            parameter.fill_(torch.nan)
+    session = zeros(forward=0.3)
+    advance(session, 3)
+    before = session.focused.agent, session.focused.env
+    with pytest.raises(NotFiniteError, match="not finite"):
+        session.swap(0, student, "student.pt")
+    assert (session.focused.agent, session.focused.env) == before
+    assert session.focused.chosen == "zero"
+    advance(session, 2)
+
+
 def test_a_push_adds_its_speed_along_its_direction_from_the_heading() -> None:
     session = zeros()
     velocity = session.focused.env.simulation.qvel
@@ -221,12 +287,27 @@ def test_a_push_adds_its_speed_along_its_direction_from_the_heading() -> None:
 
 def test_every_parameter_of_every_family_is_offered_within_its_limits() -> None:
     for family in FAMILIES:
-        for name, (parameter, low, high) in choices(family).items():
+        for name, (parameter, low, high) in choices(family, parameters(family)).items():
             assert parameter.name == name
             assert low < high
             assert low <= parameters(family)[name] <= high
             for value in (low, high) if not parameter.choices else parameter.choices:
                 assert parameter.check(family, value) == value
+
+
+def test_what_a_parameter_is_now_is_offered_too_as_far_as_its_limits() -> None:
+    for family, kind in FAMILIES.items():
+        for at in (0, 1):
+            values = {parameter.name: parameter.limits[at] for parameter in kind.parameters}
+            for name, (_, low, high) in choices(family, values).items():
+                assert low <= values[name] <= high
+
+
+def test_a_page_refuses_a_command_that_it_would_not_walk() -> None:
+    assert wish_of((1.6, -1.0, 2.0)) == Wish(1.6, -1.0, 2.0)
+    for command in ((3.0, 0.0, 0.0), (0.0, -1.5, 0.0), (0.0, 0.0, 2.5)):
+        with pytest.raises(ValueError, match="--command reaches to 1.6 1 2"):
+            wish_of(command)
 
 
 def test_policies_are_those_given_the_pretrained_the_runs_and_the_controls(project: Path) -> None:
@@ -236,6 +317,15 @@ def test_policies_are_those_given_the_pretrained_the_runs_and_the_controls(proje
     found = find_policies(("elsewhere/policy.pt",))
     assert list(found) == ["elsewhere/policy.pt", "pretrained/teacher.pt", "runs/mine", "zero", "random"]
     assert load_agent(found["runs/mine"]).env.noisy_groups
+
+
+def test_the_pretrained_policy_can_be_chosen_again_from_another_folder(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_student(project / "pretrained" / "student.pt", EnvConfig())
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    name = load_agent().name
+    assert load_agent(find_policies((name,))[name]).env.noisy_groups
 
 
 def test_a_training_is_followed_when_it_writes_a_policy(project: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pages import hello, opened, say, shown, talk, wait_until
 
 from viewer.page import Page
+from viewer.wishes import Wishes
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,36 @@ def test_uncovered_sensors_see_as_before(page: Page) -> None:
     page.world.show()
     give(page, page.world.cover, False)
     assert page.session.world.noise == "large"
+
+
+def test_whatever_a_wish_raises_is_said_and_the_others_are_granted(capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    done: list[int] = []
+    wishes = Wishes(told.append)
+    wishes.ask(lambda: done.append({}["moon"]))
+    wishes.ask(lambda: done.append(1))
+    assert wishes.grant()
+    assert done == [1] and len(told) == 1
+    assert capsys.readouterr().err == "A wish of a page has failed: KeyError('moon')\n"
+
+
+def test_a_slider_that_is_dragged_rebuilds_the_ground_once_as_it_came_to_rest(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.world._take_terrain("stairs_up")
+    height, made = page.world.controls["height"]._impl, []
+    monkeypatch.setattr(page.session, "rebuild", lambda terrain, values, seed: made.append(values["height"]))
+    with talk(page) as browser:
+        hello(page, browser)
+        for value in (0.1, 0.12, 0.14, 0.16):
+            say(browser, {"type": "GuiUpdateMessage", "uuid": height.uuid, "updates": {"value": value}})
+        wait_until("the last value is heard", lambda: height.value == 0.16)
+    wait_until("a rebuild is asked for", lambda: not page.wishes.queue.empty())
+    page.wishes.grant()
+    assert made == [0.16]
+    page.wishes.ask_once(page.world._shape)
+    page.wishes.grant()
+    assert made == [0.16, 0.16]
 
 
 def test_a_page_that_breaks_fails_the_test_that_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:

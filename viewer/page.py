@@ -8,6 +8,7 @@ import viser
 
 from agents.interrupt import StopRequest
 from envs.threads import one_torch_thread
+from evaluation.agents import load_agent
 from viewer.clock import Clock
 from viewer.panels.drive import DrivePanel
 from viewer.panels.policy import PolicyPanel
@@ -15,13 +16,13 @@ from viewer.panels.record import RecordPanel
 from viewer.panels.state import StatePanel
 from viewer.panels.thoughts import ThoughtsPanel
 from viewer.panels.world import WorldPanel
-from viewer.policies import Follower
+from viewer.policies import Follower, Load
 from viewer.session import Session
 from viewer.stage import Stage
 from viewer.wishes import Wishes
 
-PICTURES, TABLES = 25.0, 4.0
-"""Pictures, and updates of plots and controls, per second."""
+PICTURES, MAPS, TABLES = 25.0, 2.0, 4.0
+"""Pictures, updates of the robot's own map, and of plots and controls, per second."""
 LOOKS = 1.0
 """s between two looks for a newer policy."""
 PATIENCE = 5.0
@@ -32,10 +33,15 @@ class Page:
     """A session that browsers look at and drive."""
 
     def __init__(
-        self, server: viser.ViserServer, session: Session, given: tuple[str, ...], follower: Follower | None = None
+        self,
+        server: viser.ViserServer,
+        session: Session,
+        given: tuple[str, ...],
+        follower: Follower | None = None,
+        load: Load = load_agent,
     ) -> None:
-        """Fill the page; `given` are the policies that play was started with."""
-        self.server, self.session, self.follower = server, session, follower
+        """Fill the page; `given` are the policies that play was started with, and `load` gets more of them."""
+        self.server, self.session, self.follower, self.load = server, session, follower, load
         self.clock, self.wishes = Clock(session.dt), Wishes(self.tell)
         self.stage = Stage(server, session)
         tabs = server.gui.add_tab_group()
@@ -51,13 +57,16 @@ class Page:
             self.record = RecordPanel(self)
             self.state = StatePanel(self)
         self.visited, self.left = False, 0.0
-        self.due = {self.show_picture: 0.0, self.show_numbers: 0.0, self.follow: 0.0}
-        self.every = {self.show_picture: 1 / PICTURES, self.show_numbers: 1 / TABLES, self.follow: LOOKS}
+        self.crossings = [0] * len(session.walkers)
+        self.every = {
+            self.show_picture: 1 / PICTURES, self.show_map: 1 / MAPS, self.show_numbers: 1 / TABLES, self.follow: LOOKS,
+        }  # fmt: skip
+        self.due = dict.fromkeys(self.every, 0.0)
 
-    def tell(self, message: str) -> None:
-        """Say to everybody who looks why something cannot be done."""
+    def tell(self, message: str, title: str = "Not possible") -> None:
+        """Say to everybody who looks why something cannot be done, or what has happened."""
         for client in self.server.get_clients().values():
-            client.add_notification("Not possible", message, auto_close_seconds=8.0)
+            client.add_notification(title, message, auto_close_seconds=8.0)
 
     def advance(self) -> None:
         """Do what was asked for and what is due, and wait for what comes next."""
@@ -77,11 +86,25 @@ class Page:
         """Draw the scene."""
         self.stage.draw()
 
+    def show_map(self) -> None:
+        """Draw the map that the robot in focus makes by itself."""
+        self.stage.draw_map()
+
     def show_numbers(self) -> None:
         """Bring the controls and plots up to date, with what was asked for since the last step."""
         self.wishes.grant()
         for panel in (self.drive, self.world, self.policy, self.thoughts):
             panel.show()
+        self._tell_crossings()
+
+    def _tell_crossings(self) -> None:
+        """Say which robots have crossed the ground's border since the last time."""
+        crossings = [walker.walk.crossings for walker in self.session.walkers]
+        for row, (now, before) in enumerate(zip(crossings, self.crossings, strict=True)):
+            if now > before:
+                name = f"Robot {row + 1}" if len(crossings) > 1 else "The robot"
+                self.tell(f"{name} has crossed it, and is at the start again.", "The ground's border")
+        self.crossings = crossings
 
     def follow(self) -> None:
         """Take the newest policy of a training that is followed, or say why it cannot be taken."""
@@ -101,13 +124,13 @@ class Page:
             self.visited, self.left = self.visited or looked_at, now
         return now - self.left > PATIENCE
 
-    def run(self, seconds: float) -> None:
-        """Let the robots walk for so many simulated s, until nobody looks any more, or Ctrl-C."""
+    def run(self, seconds: float | None) -> None:
+        """Let the robots walk for so many simulated s, if they end, until nobody looks any more, or Ctrl-C."""
         with one_torch_thread(), StopRequest(abort=False, notice="closing the page") as stop:
             while not stop.requested and not self.abandoned():
                 self.advance()
                 walk = self.session.focused.walk
-                if walk.steps * walk.dt >= seconds:
+                if seconds is not None and walk.steps * walk.dt >= seconds:
                     break
 
     def close(self) -> None:

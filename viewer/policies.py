@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from agents.checkpoint import POLICY_FILE, STAGES
@@ -9,17 +10,24 @@ from evaluation import agents
 from evaluation.agents import CONTROLS, Agent, load_agent
 
 RUNS, PRETRAINED = "runs", "pretrained"
+Load = Callable[[str | Path], Agent]
+"""What makes an agent of a policy's file or folder: `load_agent` for the task that play was given."""
 
 
 def find_policies(given: tuple[str, ...] = ()) -> dict[str, str]:
     """Name -> file or folder of all that can be chosen: those given, the pretrained, the runs, and the controls."""
-    found = {name: name for name in given}
+    found = {name: place_of(name) for name in given}
     for path in sorted((agents.ROOT / PRETRAINED).glob("*.pt")):
         found.setdefault(f"{PRETRAINED}/{path.name}", str(path))
     for folder in sorted(Path(RUNS).glob("*")):
         if newest(folder) is not None:
             found.setdefault(str(folder), str(folder))
     return found | {name: name for name in CONTROLS}
+
+
+def place_of(name: str) -> str:
+    """Where a policy lies that walks under this name: the pretrained ones have theirs within the project."""
+    return str(agents.ROOT / name) if name in agents.PRETRAINED and not Path(name).exists() else name
 
 
 def newest(run: Path) -> Path | None:
@@ -33,9 +41,9 @@ def newest(run: Path) -> Path | None:
 class Follower:
     """Loads the policy of a training again whenever it has been written anew, for one robot."""
 
-    def __init__(self, run: Path, row: int) -> None:
+    def __init__(self, run: Path, row: int, load: Load = load_agent) -> None:
         """Watch a run directory or a policy file, whose present policy is known, for the robot in this row."""
-        self.run, self.row = run, row
+        self.run, self.row, self.load = run, row, load
         self.known = self._written()
 
     def _written(self) -> tuple[Path, int] | None:
@@ -49,4 +57,4 @@ class Follower:
         if written is None or written == self.known:
             return None
         self.known = written
-        return load_agent(written[0])
+        return self.load(written[0])

@@ -90,9 +90,10 @@ def read_world(said: Any) -> World:
     require(terrain.isprintable() and noise.isprintable())
     require(terrain not in FAMILIES or set(parameters) == {each.name for each in FAMILIES[terrain].parameters})
     require(type(seed) is int and 0 <= seed < LARGEST_SEED)
-    values = numbers([*parameters.values(), friction, payload], len(parameters) + 2, LARGEST_PARAMETER)
-    world = World(terrain, dict(zip(parameters, values, strict=False)), seed=seed)
-    return world.changed(noise=noise, friction=values[-2], payload=values[-1])
+    values = numbers([*parameters.values()], len(parameters), LARGEST_PARAMETER)
+    body = {"friction": friction, "payload": payload}
+    chosen = {name: numbers([said], 1, LARGEST_PARAMETER)[0] for name, said in body.items() if said is not None}
+    return World(terrain, dict(zip(parameters, values, strict=True)), seed=seed).changed(noise=noise, **chosen)
 
 
 def read_pose(said: Any) -> Pose:

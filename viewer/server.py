@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import socket
+import time
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 import viser
 from viser import _messages, infra
+from websockets.exceptions import ConnectionClosed
 
 HOST, PORT = "127.0.0.1", 8080
 """Where the page is, unless another place is asked for."""
@@ -62,12 +65,36 @@ def lock_up(server: infra.WebsockServer, bound: str) -> None:
         server._incoming_handlers.pop(message, None)
     handlers = server._incoming_handlers
     handlers[_messages.GuiUpdateMessage] = [only_values(handle) for handle in handlers[_messages.GuiUpdateMessage]]
+    admit_own(server, bound)
 
-    @server.on_client_connect
-    async def _(client: infra.WebsockClientConnection) -> None:
+
+def admit_own(server: infra.WebsockServer, bound: str) -> None:
+    """Hear those alone whom this server has sent its page; who came before they could be told apart comes again.
+
+    viser answers every handshake. A stranger is judged before anything that it has sent is looked at, and what it
+    sends while its connection closes reaches nobody.
+    """
+    admitted, hear = set[int](), server._handle_incoming_message
+
+    async def judge(client: infra.WebsockClientConnection) -> None:
         connection = server._live_connections[client.client_id]
-        if connection.request is None or not comes_from_here(connection.request.headers, bound):
-            await connection.close(1008, "This page belongs to another site.")
+        if connection.request is not None and comes_from_here(connection.request.headers, bound):
+            admitted.add(client.client_id)
+            return
+        client._handle_incoming_message = ignore
+        await connection.close(1008, "This page belongs to another site.")
+
+    async def hear_own(client_id: infra.ClientId, message: infra.Message) -> None:
+        if client_id in admitted:
+            await hear(client_id, message)
+
+    server._handle_incoming_message = hear_own
+    server._client_connect_cb = [*server._client_connect_cb, judge]
+    server.disconnect_all_clients()
+
+
+async def ignore(client_id: infra.ClientId, message: infra.Message) -> None:
+    """Do nothing."""
 
 
 def take_files(
@@ -90,6 +117,30 @@ def take_files(
 
     server._websock_server.register_handler(_messages.FileTransferStartUpload, start)
     server._websock_server.register_handler(_messages.FileTransferPart, go_on)
+
+
+def arrives(server: viser.ViserServer, client: viser.ClientHandle, seconds: float) -> bool:
+    """Whether a browser has taken all that was sent to it by now, which may last so many s."""
+    sockets, until = server._websock_server, time.monotonic() + seconds
+    state = sockets._client_state_from_id.get(client.client_id)
+    connection = sockets._live_connections.get(client.client_id)
+    if state is None or connection is None:
+        return False
+    while state.message_buffer.message_from_id:
+        if time.monotonic() > until or client.client_id not in sockets._live_connections:
+            return False
+        time.sleep(0.05)
+
+    async def answer() -> None:
+        await (await connection.ping())  # which comes after all that was sent
+
+    asked = asyncio.run_coroutine_threadsafe(answer(), server.get_event_loop())
+    try:
+        asked.result(max(0.0, until - time.monotonic()))
+    except (TimeoutError, ConnectionClosed):
+        asked.cancel()
+        return False
+    return True
 
 
 def only_values(handle: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:

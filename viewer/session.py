@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from envs.anymal import AnymalEnv
+from envs.depth import DepthConfig
 from envs.rewards import term_names, weighted_terms
 from envs.terrains import Tile
 from evaluation.agents import Agent
 from evaluation.belief import SEEN, TRUE, read_belief
+from evaluation.noise import SENSED
 from evaluation.playing import Walk
 from evaluation.reconstruction import student_in
 from viewer.driving import AXES, Helm, Wish, has_arrived
@@ -34,12 +36,11 @@ class Walker:
         self.take(agent, env)
 
     def take(self, agent: Agent, env: AnymalEnv) -> None:
-        """Go on with this policy in this environment."""
-        changed = agent is not self.agent or self.walk.steps == 0
-        self.agent, self.env = agent, env
-        if changed:
+        """Go on with this policy in this environment; a NotFiniteError of one that cannot act leaves all as it was."""
+        if agent is not self.agent or self.walk.steps == 0:
             agent.start(1, env.cfg.seed)
-        self._think()
+        actions = agent.act(env.get_observations())
+        self.agent, self.env, self.actions = agent, env, actions
 
     def _think(self) -> None:
         """Choose what to do in the present state."""
@@ -75,8 +76,16 @@ class Walker:
 class Session:
     """All robots, the ground under them and what the user wants of them."""
 
-    def __init__(self, agents: Sequence[Agent], world: World, wish: Wish, heightmaps: Mapping[str, Tile]) -> None:
-        """Robots side by side, one for each agent."""
+    def __init__(
+        self,
+        agents: Sequence[Agent],
+        world: World,
+        wish: Wish,
+        heightmaps: Mapping[str, Tile],
+        depth: DepthConfig = SENSED,
+    ) -> None:
+        """Robots side by side, one for each agent, with the sensors of `depth` where they make their own maps."""
+        self.depth = depth
         self.ground = make_ground(world, heightmaps)
         self.world = replace(world, parameters=self.ground.parameters)
         self.wish, self.heightmaps, self.focus = wish, heightmaps, 0
@@ -94,7 +103,7 @@ class Session:
 
     def _env(self, agent: Agent, row: int, count: int) -> AnymalEnv:
         """The environment of a robot."""
-        return make_env(agent, self.world, beside(self.ground, row, count))
+        return make_env(agent, self.world, beside(self.ground, row, count), self.depth)
 
     def step(self) -> None:
         """Let 20 ms pass for all robots; a goal that the focused one has reached is none any more."""
@@ -138,7 +147,7 @@ class Session:
         self.wish.goal_w = None
         self.restart()
 
-    def change(self, **changes: float | str) -> None:
+    def change(self, **changes: float | str | None) -> None:
         """Another map, friction or payload while the robots walk on."""
         before, self.world = self.world, self.world.changed(**changes)
         for row, walker in enumerate(self.walkers):

@@ -14,7 +14,7 @@ from envs.robot import robot_spec
 from envs.terrains import Surface, build_map
 from envs.terrains.grid import RESOLUTION
 from envs.terrains.mesh import SQUARE, Mesh, Triangles, ground_mesh
-from evaluation.belief import COLOURS, sample_points
+from evaluation.belief import COLOURS, EVERY, MAP_COLOUR, known, map_points, sample_points
 from viewer.session import Session
 
 WORLD = "/world"
@@ -23,6 +23,8 @@ FOLLOWING, JUMP = 0.25, 1.0
 """s, time constant with which the view follows the robot, and m in one step from which it jumps after it."""
 EYE, FIELD = (-2.1, -2.0, 1.1), 42.0
 """m from the robot from where a page first looks at it, and its field of view in degrees."""
+MAP = "map"
+"""What the map is called that a robot makes by itself."""
 DOT = 0.016
 """m, a dot."""
 SUN = np.array([0.35, -0.45, 0.82])
@@ -44,12 +46,13 @@ class Stage:
         self.model = robot_spec(visual=True).compile()
         self.data = mujoco.MjData(self.model)
         self.centre_w: NDArray[np.float64] | None = None
-        self.followed, self.shown = True, dict.fromkeys(COLOURS, False)
+        self.followed, self.shown = True, dict.fromkeys((*COLOURS, MAP), False)
         self._look()
         self.robots = ViserMujocoScene(server, self.model, num_envs=len(session.walkers))
         self.robots.camera_tracking_enabled = False
         self.world = server.scene.add_frame(WORLD, show_axes=False)
         self.dots = {kind: self._add_dots(kind, colour) for kind, colour in COLOURS.items()}
+        self.map = self._add_dots(MAP, MAP_COLOUR)
         self.goal = server.scene.add_icosphere(f"{WORLD}/goal", radius=0.06, color=(220, 40, 40), visible=False)
         self.names = [self._add_name(row) for row in range(len(session.walkers))]
         self.show_ground()
@@ -111,16 +114,23 @@ class Stage:
 
     def _draw_marks(self) -> None:
         """Dots at the height samples that shall be seen, and the goal."""
-        heights = self.session.focused.heights() if any(self.shown.values()) else {}
+        heights = self.session.focused.heights() if any(self.shown[kind] for kind in COLOURS) else {}
         for kind, handle in self.dots.items():
             handle.visible = self.shown[kind] and kind in heights
             if handle.visible:
                 points = sample_points(self.session.focused.env.state, heights[kind])
-                handle.points = points[np.isfinite(points).all(1)].astype(np.float32)  # unknown ones have no height
+                handle.points = known(points).astype(np.float32)
         goal = self.session.wish.goal_w
         self.goal.visible = goal is not None
         if goal is not None:
             self.goal.position = (*goal, float(self.surface.height([goal])[0]))
+
+    def draw_map(self) -> None:
+        """The map that the robot in focus makes by itself, if it shall be seen and there is one."""
+        points = map_points(self.session.focused.env, EVERY) if self.shown[MAP] else None
+        self.map.visible = points is not None
+        if points is not None:
+            self.map.points = points.astype(np.float32)
 
     def ground_at(self, origin: NDArray[np.float64], direction: NDArray[np.float64]) -> tuple[float, float] | None:
         """Where a line of sight in the page's coordinates first meets the ground, m in the world; None if nowhere."""

@@ -8,13 +8,18 @@ import webbrowser
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from envs.config import EnvConfig
+from envs.depth import DepthConfig
 from envs.terrains import Tile
 from envs.terrains.tile import WALLS
-from evaluation.agents import Agent
-from evaluation.playing import Walk
-from viewer.driving import Wish
+from evaluation.agents import DEFAULT, Agent, load_agent
+from evaluation.noise import SENSED
+from evaluation.playing import Walk, ground_line
+from system.console import tell
+from viewer.driving import AXES, REACH, Wish
 from viewer.page import Page
 from viewer.policies import Follower
 from viewer.server import address, open_server
@@ -42,12 +47,16 @@ class Visit:
     seed: int
     host: str
     port: int
-    seconds: float
-    """s to walk at most."""
+    seconds: float | None
+    """s to walk at most; None: until nobody looks any more."""
     follow: Path | None = None
     """Run whose newest policy the first robot shall have."""
     belief: bool = False
     """Show the height samples from the start."""
+    depth: DepthConfig = SENSED
+    """Sensors of robots that make their maps by themselves."""
+    task: EnvConfig = DEFAULT
+    """World of the policies that are chosen there."""
 
 
 def visit(request: Visit) -> Walk:
@@ -55,12 +64,14 @@ def visit(request: Visit) -> Walk:
     if len(request.agents) > MOST:
         raise ValueError(f"A page shows at most {MOST} robots side by side, not {len(request.agents)}.")
     world, given = world_of(request)
-    session = Session(request.agents, world, wish_of(request.command), given)
+    session = Session(request.agents, world, wish_of(request.command), given, request.depth)
     names = tuple(dict.fromkeys(agent.name for agent in request.agents))
     server = open_server(request.host, request.port)
-    follower = None if request.follow is None else Follower(request.follow, row=0)
-    with closing(Page(server, session, names, follower)) as page:
+    load = partial(load_agent, task=request.task)
+    follower = None if request.follow is None else Follower(request.follow, 0, load)
+    with closing(Page(server, session, names, follower, load)) as page:
         page.stage.shown = dict.fromkeys(page.stage.shown, request.belief)
+        tell(f"{', '.join(names)} on {ground_line(request.terrain, request.ground)}")
         print(f"Drive it in a browser: {address(server)} (Ctrl-C, or closing the last page, ends it)", flush=True)
         if has_screen():
             webbrowser.open(address(server))
@@ -78,9 +89,12 @@ def world_of(request: Visit) -> tuple[World, dict[str, Tile]]:
 
 
 def wish_of(command: tuple[float, float, float]) -> Wish:
-    """To begin with, what the command line says."""
+    """To begin with, what the command line says; a ValueError for what cannot be asked for on a page."""
     wish = Wish()
-    for axis, value in zip(("forward", "lateral", "turn"), command, strict=True):
+    for axis, value in zip(AXES, command, strict=True):
+        if abs(value) > REACH[axis]:
+            reach = " ".join(f"{bound:g}" for bound in REACH.values())
+            raise ValueError(f"On a page --command reaches to {reach} (m/s, m/s, rad/s), not {value:g}: see --viewer.")
         wish.set(axis, value)
     return wish
 

@@ -7,6 +7,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from system.console import say
 from viewer.driving import within
 
 Action = Callable[[], None]
@@ -18,11 +19,18 @@ class Wishes:
     def __init__(self, refuse: Callable[[str], None]) -> None:
         """`refuse` tells the pages why something cannot be done."""
         self.queue: SimpleQueue[Action] = SimpleQueue()
+        self.pending: set[Action] = set()
         self.refuse = refuse
 
     def ask(self, action: Action) -> None:
         """Do this between two steps."""
         self.queue.put(action)
+
+    def ask_once(self, action: Action) -> None:
+        """Do this between two steps, once however often it is asked for until then: it looks by itself what to do."""
+        if action not in self.pending:
+            self.pending.add(action)
+            self.queue.put(action)
 
     def grant(self) -> bool:
         """Do all that was asked for; whether there was anything."""
@@ -33,10 +41,14 @@ class Wishes:
             except Empty:
                 return asked
             asked = True
+            self.pending.discard(action)  # before it looks: what changes from here on asks for it again
             try:
                 action()
             except (ValueError, OSError) as error:
                 self.refuse(str(error))
+            except Exception as error:  # of what a page has sent: it may be anything, and ends the page for nobody else
+                say(f"A wish of a page has failed: {error!r}")
+                self.refuse("That went wrong here; where the page was started, it says why.")
 
     def when_pressed(self, handle: Any, action: Action) -> None:
         """Do this when a page presses a button or triggers a command."""
@@ -44,6 +56,14 @@ class Wishes:
         @(handle.on_trigger if hasattr(handle, "on_trigger") else handle.on_click)
         async def _(event: Any) -> None:
             self.ask(action)
+
+    def when_reshaped(self, control: Any, action: Action) -> None:
+        """Do this once for all that pages have done to controls with this action since the last time."""
+
+        @control.on_update
+        async def _(event: Any) -> None:
+            if event.client_id is not None:
+                self.ask_once(action)
 
     def when_changed(self, control: Any, action: Callable[[Any], None]) -> None:
         """Do this with the value that a page has given a control; nothing when the program gives it one.

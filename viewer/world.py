@@ -10,19 +10,21 @@ import torch
 from envs.anymal import AnymalEnv
 from envs.commands import CommandConfig
 from envs.config import EnvConfig
+from envs.depth import DepthConfig
 from envs.height_noise import LEVELS
 from envs.randomization import NONE
 from envs.state import State
 from envs.terrains import FAMILIES, Parameter, Tile, make_tile
 from envs.terrains.table import family_named
 from evaluation.agents import Agent
-from evaluation.noise import with_noise
+from evaluation.noise import SENSED, with_map, with_noise
+from evaluation.playing import ENDLESS
 from viewer.driving import within
 
-EPISODE_SECONDS = 7200.0
-"""s until a robot starts anew though it has not fallen; longer than a page may run."""
 FRICTION, PAYLOAD = (0.1, 1.5), (-5.0, 20.0)
 """Sliding friction of the feet, and kg on the base, that can be chosen."""
+BODY = ("friction", "mass", "inertia")
+"""What of the physics is the robot's, whatever its drives are."""
 COVERED = "covered"
 """Map of which nothing is known: the sensors are covered."""
 APART = 1.2
@@ -41,18 +43,21 @@ class World:
     """Of the family."""
     noise: str = "nominal"
     """Errors of the elevation map that Students get."""
-    friction: float = NONE.friction[0]
-    """Sliding friction of the feet."""
-    payload: float = 0.0
-    """kg on the base."""
+    friction: float | None = None
+    """Sliding friction of the feet; None: as the task has it."""
+    payload: float | None = None
+    """kg on the base; None: as the task has it."""
     seed: int = 0
     """Of terrain and noise."""
 
-    def changed(self, **changes: float | str) -> World:
+    def changed(self, **changes: float | str | None) -> World:
         """The world with another map, friction, payload or seed, each within what can be chosen."""
         world = replace(self, **changes)
         require_noise(world.noise)
-        return replace(world, friction=within(world.friction, *FRICTION), payload=within(world.payload, *PAYLOAD))
+        friction = None if world.friction is None else within(world.friction, *FRICTION)
+        return replace(
+            world, friction=friction, payload=None if world.payload is None else within(world.payload, *PAYLOAD)
+        )
 
 
 def require_noise(name: str) -> None:
@@ -69,10 +74,14 @@ def make_ground(world: World, heightmaps: Mapping[str, Tile]) -> Tile:
     return make_tile(world.terrain, None, world.seed, None, **world.parameters)
 
 
-def choices(family: str) -> dict[str, tuple[Parameter, float, float]]:
-    """Parameters of a family with the smallest and largest value to offer, by name; none for a heightmap."""
+def choices(family: str, values: Mapping[str, float]) -> dict[str, tuple[Parameter, float, float]]:
+    """Parameters of a family with the smallest and largest value to offer, by name; none for a heightmap.
+
+    Up to twice the training range, and what they are now: `values` may go as far as the parameter's limits.
+    """
     parameters = FAMILIES[family].parameters if family in FAMILIES else ()
-    return {p.name: (p, p.limits[0], min(p.limits[1], max(2 * p.low, 2 * p.high, p.at(0.5)))) for p in parameters}
+    largest = {p.name: max(2 * p.low, 2 * p.high, p.at(0.5)) for p in parameters}
+    return {p.name: (p, p.limits[0], max(values[p.name], min(p.limits[1], largest[p.name]))) for p in parameters}
 
 
 def beside(tile: Tile, row: int, count: int) -> Tile:
@@ -83,11 +92,14 @@ def beside(tile: Tile, row: int, count: int) -> Tile:
     return replace(tile, start=(x, y + gap * ((count - 1) / 2 - row)))
 
 
-def make_env(agent: Agent, world: World, tile: Tile) -> AnymalEnv:
-    """An environment of one robot that does what the agent needs, without randomisation."""
-    robot = with_noise(replace(agent.env, num_envs=1, threads=1, seed=world.seed), world.noise)
+def make_env(agent: Agent, world: World, tile: Tile, depth: DepthConfig = SENSED) -> AnymalEnv:
+    """An environment of one robot that does what the agent needs, without randomisation.
+
+    If it makes its map by itself, it does so with the sensors of `depth`.
+    """
+    robot = with_map(with_noise(replace(agent.env, num_envs=1, threads=1, seed=world.seed), world.noise), depth)
     cfg: EnvConfig = replace(
-        robot, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)), randomization=NONE, episode_seconds=EPISODE_SECONDS
+        robot, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)), randomization=NONE, episode_seconds=ENDLESS
     )
     env = agent.world(cfg, [tile])
     equip(env, world)
@@ -95,13 +107,28 @@ def make_env(agent: Agent, world: World, tile: Tile) -> AnymalEnv:
 
 
 def equip(env: AnymalEnv, world: World) -> None:
-    """Give the robot its feet and its load: at the start, when they change, and after every fall."""
-    row, physics = torch.zeros(1, dtype=torch.long), env.simulation.batch.state.copy()
-    env.state.friction = torch.full_like(env.state.friction, world.friction)
-    env.simulation.set_friction(row, env.state.friction)
-    env.simulation.set_mass(row, torch.tensor([world.payload]), torch.ones(1, 12))
-    env.simulation.batch.state[:] = physics  # new masses take the robot to its reference pose
-    env.simulation.settle(row)
+    """Give the robot the feet and the load that the user has chosen: at once, and after every fall.
+
+    What the user has left alone is what the task's events have made of it.
+    """
+    row, simulation = torch.zeros(1, dtype=torch.long), env.simulation
+    if world.friction is not None:
+        env.state.friction = torch.full_like(env.state.friction, world.friction)
+        simulation.set_friction(row, env.state.friction)
+    if world.payload is not None:
+        physics = simulation.batch.state.copy()
+        legs = simulation.mass[:, simulation.links] / simulation.model.body_mass[simulation.links]
+        simulation.set_mass(row, torch.tensor([world.payload]), torch.from_numpy(legs))
+        simulation.batch.state[:] = physics  # new masses take the robot to its reference pose
+    if world.friction is not None or world.payload is not None:
+        simulation.settle(row)
+
+
+def body_of(env: AnymalEnv) -> tuple[float, float]:
+    """Sliding friction of the robot's feet, their mean, and kg on its base, to two places."""
+    base = env.simulation.base
+    payload = float(env.simulation.mass[0, base] - env.simulation.model.body_mass[base])
+    return round(float(env.state.friction[0].mean()), 2), round(payload, 2)
 
 
 def driven(env: AnymalEnv) -> tuple[object, ...]:
@@ -118,6 +145,9 @@ def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
     if driven(old) == driven(new):
         new.simulation.load_state_dict(old.simulation.state_dict())
     else:
+        for name in BODY:
+            getattr(new.simulation, name)[:] = getattr(old.simulation, name)
+        new.simulation.batch.set_const()
         row, pose = torch.zeros(1, dtype=torch.long), (old.simulation.qpos, old.simulation.qvel)
         new.simulation.reset(row, *(torch.from_numpy(part.copy()) for part in pose))
         new.simulation.settle(row)

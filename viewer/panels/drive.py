@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import viser
+from numpy.typing import NDArray
 
 from viewer.clock import SPEEDS
 from viewer.driving import AROUND, ASIDE, AXES, FASTER, REACH
@@ -31,6 +32,7 @@ STEERING = {"A": ("turn", AROUND), "D": ("turn", -AROUND), "Q": ("lateral", ASID
 """Key -> what it makes the robot do while it is held."""
 RELEASED = "cmd/ctrl+alt+shift"
 """With these, a steering key says that it is let go of (keys.js)."""
+NO_LINE = "A page has sent a click without a line of sight."
 STRONGEST = 2.0
 """m/s, largest push."""
 
@@ -131,8 +133,7 @@ class DrivePanel:
 
     def _clicked(self, event: viser.SceneClickEvent) -> None:
         """Send the robots to where the ground is under the pointer."""
-        origin, direction = np.array(event.ray_origin), np.array(event.ray_direction)
-        self.page.wishes.ask(lambda: self._go(origin, direction))
+        self.page.wishes.ask(lambda: self._go(vector_of(event.ray_origin), vector_of(event.ray_direction)))
 
     def _go(self, origin: np.ndarray, direction: np.ndarray) -> None:
         goal = self.page.stage.ground_at(origin, direction)
@@ -144,3 +145,14 @@ class DrivePanel:
         for axis, slider in self.sliders.items():
             slider.value = getattr(self.page.session.wish, axis)
         self.paused.value = self.page.clock.paused
+
+
+def vector_of(sent: Any) -> NDArray[np.float64]:
+    """Three finite numbers (3,), or a ValueError: viser hands on whatever a page has sent."""
+    try:
+        vector = np.array([float(part) for part in sent])
+    except (TypeError, ValueError) as error:
+        raise ValueError(NO_LINE) from error
+    if vector.shape != (3,) or not np.isfinite(vector).all():
+        raise ValueError(NO_LINE)
+    return vector

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.agents import load_agent
 from viewer.policies import Follower, find_policies
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ class PolicyPanel:
         path = self.paths.get(name)
         if path is None:
             raise ValueError(f"There is no policy '{name}' in the list.")
-        self.page.session.swap(self.page.session.focus, load_agent(path), name)
+        self.page.session.swap(self.page.session.focus, self.page.load(path), name)
         if self._follows():
             self._follow(True)
 
@@ -61,7 +60,7 @@ class PolicyPanel:
         """Have the robot in focus, and no other, take the newest policy of its training from now on, or no more."""
         session = self.page.session
         if on:
-            self.page.follower = Follower(Path(self.paths[session.focused.chosen]), session.focus)
+            self.page.follower = Follower(Path(self.paths[session.focused.chosen]), session.focus, self.page.load)
         elif self._follows():
             self.page.follower = None
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import viser
 
-from evaluation.recording import open_video
+from evaluation.recording import is_complete, open_video
+from system.console import say
 from system.files import scratch
+from viewer.server import arrives
 
 if TYPE_CHECKING:
     from viewer.page import Page
@@ -21,7 +23,7 @@ RATE = 25
 LONGEST = 120.0
 """s after which a recording ends by itself."""
 PATIENCE = 20.0
-"""s that a browser may take for a picture."""
+"""s that a browser may take for a picture, and for the video."""
 LARGEST = (1280, 720)
 """Pixels, width and height that a video has at most."""
 
@@ -58,17 +60,22 @@ class RecordPanel:
         try:
             video = film(client, self.stop)
             client.send_file_download("anymal.mp4", video, save_immediately=True)
+            if not arrives(self.page.server, client, PATIENCE):
+                raise TimeoutError("its browser has not taken it.")
         except (RuntimeError, TimeoutError, ValueError, OSError) as error:
-            reason = str(error)
-            self.page.wishes.ask(lambda: self.page.tell(f"There is no recording: {reason}"))
+            reason = f"There is no recording: {error}"
+            say(reason)  # at the end of the page nobody else hears it
+            self.page.wishes.ask(lambda: self.page.tell(reason))
         finally:
             self.button.label = "Record"
 
     def close(self) -> None:
-        """End a recording that runs."""
+        """End a recording that runs, and wait until its browser has it."""
         self.stop.set()
         if self.thread is not None:
-            self.thread.join(timeout=5.0)
+            self.thread.join(timeout=3 * PATIENCE)
+            if self.thread.is_alive():
+                say("The recording is lost: its browser takes too long.")
 
 
 def film(client: viser.ClientHandle, stop: threading.Event) -> bytes:
@@ -85,6 +92,8 @@ def film(client: viser.ClientHandle, stop: threading.Event) -> bytes:
                     video.send(picture)
                 written += due
                 stop.wait(max(0.0, begin + written / RATE - time.monotonic()))
+        if not is_complete(path):
+            raise ValueError("ffmpeg could not write it to the end: see whether there is space for temporary files.")
         return path.read_bytes()
 
 

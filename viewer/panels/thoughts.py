@@ -27,6 +27,8 @@ COLOUR = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#666666")
 CONTACT, FRICTION = (layout.slices(layout.PRIVILEGED)[name] for name in ("contact_state", "friction"))
 DOTS = {TRUE: "white", SEEN: "orange", RECONSTRUCTED: "blue"}
 """Colours of the dots of each kind in words."""
+MAP_LABEL = "Map of its own (dark red), with errors: mapped"
+"""Of the switch of the map that a robot makes by itself."""
 FEET = (
     "Feet: left or right (L, R), fore or hind (F, H). Gate: 1 lets all pass that the map says, 0 nothing. "
     "Joints: hip aside (HAA), hip ahead (HFE), knee (KFE)."
@@ -69,9 +71,9 @@ class ThoughtsPanel:
         """Add switches and plots to the present tab."""
         self.page = page
         gui, dt = page.server.gui, EVERY * page.session.dt
-        for kind in DOTS:
-            switch = gui.add_checkbox(f"Heights, {kind} ({DOTS[kind]})", initial_value=page.stage.shown[kind])
-            page.wishes.when_changed(switch, partial(self._show, kind))
+        for kind, shown in page.stage.shown.items():
+            label = f"Heights, {kind} ({DOTS[kind]})" if kind in DOTS else MAP_LABEL
+            page.wishes.when_changed(gui.add_checkbox(label, initial_value=shown), partial(self._show, kind))
         gui.add_markdown(FEET)
         self.belief = gui.add_html("")
         self.speed = Plot(gui, "forward velocity, m/s", ("commanded", "achieved"), dt)
@@ -81,7 +83,7 @@ class ThoughtsPanel:
         self.steps = 0
 
     def _show(self, kind: str, on: bool) -> None:
-        self.page.stage.shown[kind] = on
+        self.page.stage.shown[kind] = bool(on)
 
     def note(self) -> None:
         """Remember what the robot in focus does, after a step."""

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from envs.height_noise import LEVELS
 from envs.terrains import FAMILIES, parameters
+from viewer.driving import within
 from viewer.wishes import value_of
-from viewer.world import COVERED, FRICTION, PAYLOAD, choices
+from viewer.world import COVERED, FRICTION, PAYLOAD, body_of, choices
 
 if TYPE_CHECKING:
     from viewer.page import Page
@@ -49,25 +50,29 @@ class WorldPanel:
             changed(self.noise, self._see)
             changed(self.cover, lambda on: self._see(COVERED if on else self.uncovered))
         with gui.add_folder("Body"):
-            low, high = FRICTION
-            self.friction = gui.add_slider(
-                "Friction of the feet", min=low, max=high, step=0.05, initial_value=world.friction
-            )
-            low, high = PAYLOAD
-            self.payload = gui.add_slider("Payload, kg", min=low, max=high, step=0.5, initial_value=world.payload)
+            friction, payload = body_of(page.session.focused.env)
+            self.friction = self._body(gui, "Friction of the feet", 0.05, FRICTION, friction)
+            self.payload = self._body(gui, "Payload, kg", 0.5, PAYLOAD, payload)
             changed(self.friction, lambda value: page.session.change(friction=value))
             changed(self.payload, lambda value: page.session.change(payload=value))
+
+    @staticmethod
+    def _body(gui: Any, label: str, step: float, bounds: tuple[float, float], value: float) -> Any:
+        """A slider for what the robots are like."""
+        low, high = bounds
+        hint = "As the task has it, until it is moved."
+        return gui.add_slider(label, min=low, max=high, step=step, initial_value=within(value, low, high), hint=hint)
 
     def _offer(self, terrain: str, values: Mapping[str, float]) -> None:
         """Sliders for the parameters of this kind of ground, at these values."""
         for control in self.controls.values():
             control.remove()
-        gui, offered = self.page.server.gui, choices(terrain)
+        gui, offered = self.page.server.gui, choices(terrain, values)
         self.folder.visible = bool(offered)
         with self.folder:
             self.controls = {name: self._control(gui, *offered[name], values[name]) for name in offered}
         for control in self.controls.values():
-            self.page.wishes.when_changed(control, self._shape)
+            self.page.wishes.when_reshaped(control, self._shape)
 
     @staticmethod
     def _control(gui: Any, parameter: Any, low: float, high: float, value: float) -> Any:
@@ -88,7 +93,7 @@ class WorldPanel:
         self.page.session.rebuild(name, parameters(name) if name in FAMILIES else {}, self.page.session.world.seed)
         self.take()
 
-    def _shape(self, _: float) -> None:
+    def _shape(self) -> None:
         """The same kind of ground as the sliders say."""
         self._rebuild(self.page.session.world.seed)
 
@@ -117,5 +122,7 @@ class WorldPanel:
     def show(self) -> None:
         """What ground, map and body are now."""
         world = self.page.session.world
-        self.terrain.value, self.friction.value, self.payload.value = world.terrain, world.friction, world.payload
+        friction, payload = body_of(self.page.session.focused.env)
+        self.terrain.value = world.terrain
+        self.friction.value, self.payload.value = within(friction, *FRICTION), within(payload, *PAYLOAD)
         self.noise.value, self.cover.value = world.noise, world.noise == COVERED
