@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anymal_policy import layout
+from anymal_policy.kinematics import rotation_matrix
 
 FASTEST = 5.0
 """m/s of the base: more than twice what any ANYmal runs."""
@@ -29,6 +31,10 @@ LEAST_BENT = 0.1
 """rad of a knee at the start of an episode, to the side to which it bends by default."""
 ASTRAY, ASTRAY_SHARE = 0.2, 0.5
 """m, and a share of the way, by which the base may be elsewhere than its velocity has led."""
+TURNED_ASTRAY, JOINTS_ASTRAY = 0.3, 0.5
+"""rad, the same for the base's attitude and for a joint, beside that share; training's noise leads a joint 0.4 astray."""
+LONGER = 0.05
+"""Share by which a quaternion's length may differ from 1."""
 FASTEST_COMMAND = 5.0
 """m/s and rad/s."""
 
@@ -51,6 +57,8 @@ def refuse_implausible(values: Mapping[str, NDArray[np.float64]], rotation: NDAr
         raise ValueError(
             f"joint_position has {joint} {beyond.max():.3g} rad beyond its range: see its unit, signs and order."
         )
+    if abs((length := float(np.linalg.norm(values["base_quaternion"]))) - 1) > LONGER:
+        raise ValueError(f"base_quaternion has a length of {length:.3g} instead of 1: it is no attitude.")
     down = -rotation[2]
     if (tilt := angle(-down[2])) > STEEPEST:
         raise ValueError(
@@ -82,35 +90,81 @@ def refuse_no_stance(joint_position: NDArray[np.float64]) -> None:
             )
 
 
+class Poses(NamedTuple):
+    """Where base and joints of a robot are."""
+
+    position_w: NDArray[np.float64]
+    """(3,) m."""
+    rotation: NDArray[np.float64]
+    """(3, 3), base to world."""
+    joints: NDArray[np.float64]
+    """(12,) rad."""
+
+
+class Speeds(NamedTuple):
+    """Their derivatives."""
+
+    linear_w: NDArray[np.float64]
+    """(3,) m/s."""
+    angular_b: NDArray[np.float64]
+    """(3,) rad/s."""
+    joints: NDArray[np.float64]
+    """(12,) rad/s."""
+
+
 @dataclass(frozen=True)
 class Course:
-    """Where the base of a robot began its episode, and where its velocities have led it since; (3,) each, world."""
+    """Where a robot began its episode, and where its speeds have led it since."""
 
-    start: NDArray[np.float64]
-    """m."""
-    led: NDArray[np.float64]
-    """m from there."""
-    velocity: NDArray[np.float64]
-    """m/s, as measured last."""
+    start: Poses
+    led: Poses
+    speeds: Speeds
+    """As measured last."""
 
 
 def follow(course: Course | None, values: Mapping[str, NDArray[np.float64]], rotation: NDArray[np.float64]) -> Course:
     """The course up to these measurements, one policy step after the last; None for an episode that begins."""
-    velocity = rotation @ values["linear_velocity_b"]
+    speeds = Speeds(rotation @ values["linear_velocity_b"], values["angular_velocity_b"], values["joint_velocity"])
     if course is None:
-        return Course(values["base_position_w"].copy(), np.zeros(3), velocity)
-    return Course(course.start, course.led + layout.POLICY_DT * (course.velocity + velocity) / 2, velocity)
+        start = Poses(values["base_position_w"].copy(), rotation, values["joint_position"].copy())
+        return Course(start, start, speeds)
+    mean = Speeds(*((old + new) / 2 for old, new in zip(course.speeds, speeds, strict=True)))
+    led, dt = course.led, layout.POLICY_DT
+    turned = led.rotation @ rotation_by(dt * mean.angular_b)
+    there = Poses(led.position_w + dt * mean.linear_w, turned, led.joints + dt * mean.joints)
+    return Course(course.start, there, Speeds(*(each.copy() for each in speeds)))
 
 
-def refuse_astray(course: Course, position_w: NDArray[np.float64]) -> None:
-    """Raise a ValueError if the base is elsewhere than its velocities, turned by its quaternions, have led it."""
-    moved, led = position_w - course.start, course.led
-    apart, way = np.linalg.norm(moved - led), max(np.linalg.norm(moved), np.linalg.norm(led))
-    if apart > ASTRAY + ASTRAY_SHARE * way:
+def refuse_astray(course: Course, position_w: NDArray[np.float64], rotation: NDArray, joints: NDArray) -> None:
+    """Raise a ValueError if base or joints are elsewhere than their measured speeds have led them."""
+    moved, led = position_w - course.start.position_w, course.led.position_w - course.start.position_w
+    if (apart := np.linalg.norm(moved - led)) > ASTRAY + ASTRAY_SHARE * max(np.linalg.norm(moved), np.linalg.norm(led)):
         raise ValueError(
             f"base_position_w is {apart:.2g} m from where linear_velocity_b, turned by base_quaternion, has led: "
             "the velocity is in the base frame, the quaternion w, x, y, z, from base to world."
         )
+    way = max(between(course.start.rotation, each) for each in (rotation, course.led.rotation))
+    if (apart := between(course.led.rotation, rotation)) > TURNED_ASTRAY + ASTRAY_SHARE * way:
+        raise ValueError(
+            f"base_quaternion is {math.degrees(apart):.0f} degrees from where angular_velocity_b has led: "
+            "see its unit and signs, and that it is in the base frame."
+        )
+    moved, led = joints - course.start.joints, course.led.joints - course.start.joints
+    beyond = np.abs(moved - led) - ASTRAY_SHARE * np.maximum(np.abs(moved), np.abs(led))
+    if beyond.max() > JOINTS_ASTRAY:
+        joint = layout.JOINTS[int(beyond.argmax())]
+        raise ValueError(f"joint_position of {joint} is not where joint_velocity has led: see unit, signs and order.")
+
+
+def rotation_by(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rotation (3, 3) about a vector (3,) by its length in rad, which is less than pi."""
+    half = float(np.linalg.norm(vector)) / 2
+    return rotation_matrix(np.array([math.cos(half), *(np.sinc(half / np.pi) / 2 * vector)]))
+
+
+def between(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """rad of the rotation that leads from one attitude (3, 3) to another."""
+    return angle((np.trace(one.T @ other) - 1) / 2)
 
 
 def angle(cosine: float) -> float:

@@ -70,7 +70,8 @@ class Runner:
         """Load an exported policy, its .json or its .onnx (ContractError if anything is wrong); begins an episode.
 
         `check` refuses measurements that contradict each other or that no ANYmal has (anymal_policy/plausible.py):
-        always, never, or, by default, in the first second of an episode, when nothing has gone wrong yet.
+        always, never, or, by default, in the first second of an episode, when nothing has gone wrong yet. Whether
+        places and velocities agree, and whether it stands at the start, is asked in that second alone.
         """
         self.check, self.steps = check, 0
         self.contract, self.session = load(Path(path), threads)
@@ -134,7 +135,7 @@ class Runner:
             if self.steps == 0:
                 refuse_no_stance(values["joint_position"])
             if begins:
-                refuse_astray(course, values["base_position_w"])
+                refuse_astray(course, values["base_position_w"], rotation, values["joint_position"])
 
     def _heights(self, m: Mapping[str, NDArray], rotation: NDArray, height: HeightQuery) -> NDArray[np.float64]:
         """Heights of the ground (208,) m relative to the soles; NaN where the map knows none."""

@@ -5,15 +5,16 @@ Only what is printed as a result and written nowhere else must arrive (`show`).
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
 
 
 def say(text: str, end: str = "\n") -> None:
-    """A line on stderr."""
+    """A line on stderr, if there is one (`2>&-`)."""
     with suppress(OSError):
-        print(text, end=end, file=sys.stderr, flush=True)
+        print(text, end=end, file=sys.stderr or io.StringIO(), flush=True)
 
 
 def show(result: str) -> None:
@@ -28,7 +29,7 @@ def show(result: str) -> None:
 
 def flush() -> None:
     """Write what is still to be written; what nobody takes is dropped, since Python would complain of it at its end."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except OSError:

@@ -32,6 +32,7 @@ WRONG = {
     "gravity that points up": (replace(STANDING, gravity_b=(0, 0, 1)), "gravity_b and base_quaternion are 180 degrees"),
     "gravity of another attitude": (replace(STANDING, gravity_b=(0.5, 0, -0.8)), "gravity_b and base_quaternion"),
     "x, y, z, w": (replace(STANDING, base_quaternion=(0.0, 0.0, 0.841, 0.54)), "w, x, y, z"),
+    "no attitude": (replace(STANDING, base_quaternion=(2.0, 0.0, 0.0, 0.0)), "a length of 2 instead of 1"),
     "lying": (replace(STANDING, base_quaternion=SIDEWAYS), "tilts the robot by 90 degrees"),
     "degrees": (replace(STANDING, joint_position=np.degrees(layout.DEFAULT_JOINT_POSITION)), "rad beyond its range"),
     "another order": (
@@ -99,7 +100,8 @@ def test_joints_that_are_no_stance_are_refused_at_the_start_alone(exported: Path
     runner, mixed = Runner(exported / "student.json", check=True), replace(STANDING, joint_position=MIXED_UP[what])
     with pytest.raises(ValueError, match="order of legs and joints, signs"):
         runner.step(mixed, AHEAD, flat)
-    runner.step(STANDING, AHEAD, flat)
+    for _ in range(50):
+        runner.step(STANDING, AHEAD, flat)
     runner.step(mixed, AHEAD, flat)
 
 
@@ -146,6 +148,38 @@ def test_a_base_that_is_not_where_its_velocity_leads_is_refused(
     with pytest.raises(ValueError, match="from where linear_velocity_b, turned by base_quaternion, has led"):
         walk(runner, quaternion, velocity, along)
     assert 5 < runner.steps < 30
+
+
+def turn_and_swing(runner: Runner, angular: float, joints: float) -> None:
+    """A second in which the base turns left at 1 rad/s and the LF knee swings by 0.5 rad, and speeds that are these
+    times as large are measured."""
+    for step in range(50):
+        now, knee = layout.POLICY_DT * step, np.arange(12) == 2
+        moving = {
+            "base_quaternion": (np.cos(now / 2), 0.0, 0.0, np.sin(now / 2)),
+            "angular_velocity_b": (0.0, 0.0, angular),
+            "joint_position": layout.DEFAULT_JOINT_POSITION + 0.5 * np.sin(2 * np.pi * now) * knee,
+            "joint_velocity": joints * np.pi * np.cos(2 * np.pi * now) * knee,
+        }
+        runner.step(replace(STANDING, **moving), AHEAD, flat)
+
+
+def test_turns_and_swings_as_their_speeds_say_are_no_contradiction(exported: Path) -> None:
+    turn_and_swing(Runner(exported / "student.json"), 1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("angular", "joints", "reason"),
+    [
+        (-1.0, 1.0, "base_quaternion is .* degrees from where angular_velocity_b has led"),
+        (57.3 / 5, 1.0, "from where angular_velocity_b has led"),
+        (1.0, -1.0, "joint_position of LF_KFE is not where joint_velocity has led"),
+    ],
+    ids=["a gyroscope of the other sign", "of another unit", "joints' speeds of the other sign"],
+)
+def test_speeds_that_lead_elsewhere_are_refused(exported: Path, angular: float, joints: float, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        turn_and_swing(Runner(exported / "student.json"), angular, joints)
 
 
 def test_targets_that_are_no_numbers_are_not_given(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
