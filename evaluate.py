@@ -63,11 +63,13 @@ class Plan:
         args, progress = self.args, Progress(self)
         crowd = Crowd(args.episodes or EPISODES, args.seed, threads=args.threads)
         results = evaluate(self.agents, self.cells, self.noises, crowd, progress, self.world)
-        if args.json is not None:
-            write(args.json, json.dumps(results, indent=2, allow_nan=False) + "\n")
-        if args.markdown is not None:
-            write(args.markdown, markdown_table(results["cells"]) + "\n")
-        show(console_table(results["cells"]))
+        try:
+            show(console_table(results["cells"]))
+        finally:  # each is worth having where the other cannot be written
+            if args.json is not None:
+                write(args.json, json.dumps(results, indent=2, allow_nan=False) + "\n")
+            if args.markdown is not None:
+                write(args.markdown, markdown_table(results["cells"]) + "\n")
 
     def world(self, cfg: EnvConfig) -> EnvConfig:
         """An environment with the physics, and where robots make maps with the sensors, that were asked for."""

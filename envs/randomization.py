@@ -12,7 +12,10 @@ from envs.per_episode import require_range
 
 @dataclass(frozen=True)
 class RandomizationConfig:
-    """Ranges at the curriculum's end; until then c_k multiplies all but friction, chances, payload, times and start."""
+    """Ranges at the curriculum's end.
+
+    Until then c_k multiplies all but friction, probabilities, payload, the time between pushes and `start_offset`.
+    """
 
     friction: tuple[float, float] = (0.5, 1.25)
     """Sliding friction of the feet, uniform per robot (legged_gym)."""

@@ -160,4 +160,5 @@ def drive_of(name: str, said: dict[str, Any]) -> DriveConfig:
         raise ValueError(
             f"{name} expects drives of a file that it does not hold: name the policy's checkpoint instead."
         )
-    return DriveConfig(said["model"], strength=said["torque_limit_n_m"] / TORQUE_LIMIT)
+    strength = {"strength": said["torque_limit_n_m"] / TORQUE_LIMIT}  # all that older contracts tell
+    return DriveConfig(said["model"], **said.get("factors", strength))

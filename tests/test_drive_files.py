@@ -24,6 +24,22 @@ class Clamped(ActuatorNetwork):
         return torch.tanh(self.out_scale * self.linear(seen[-1]).squeeze(1)), state
 
 
+class Halved(ActuatorNetwork):
+    """Half the torque of its numbers."""
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        seen, state = self.lstm((x * self.in_scale).permute(1, 0, 2), state)
+        return 0.5 * self.out_scale * self.linear(seen[-1]).squeeze(1), state
+
+
+class Unscaled(ActuatorNetwork):
+    """Sees radians as they are."""
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        seen, state = self.lstm((x * 1.0).permute(1, 0, 2), state)
+        return self.out_scale * self.linear(seen[-1]).squeeze(1), state
+
+
 class Stateless(nn.Module):
     """A network without memory."""
 
@@ -60,7 +76,12 @@ def test_reading_torchscript_runs_nothing_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("network", "message"),
-    [(Clamped(), "another graph than LSTM and linear readout: it calls tanh"), (Stateless(), "not made of one lstm")],
+    [
+        (Clamped(), "another graph than LSTM and linear readout: it calls tanh"),
+        (Stateless(), "not made of one lstm"),
+        (Halved(), "does not scale its inputs by in_scale"),
+        (Unscaled(), "does not scale its inputs by in_scale"),
+    ],
 )
 def test_other_graphs_are_refused(network: nn.Module, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +18,15 @@ from torch.testing import assert_close
 from worlds import DEFAULT, environment, plane_tile, pose, put, simulation
 
 from envs.config import as_recorded
-from envs.drives import ANYDRIVE, PD, DriveConfig
+from envs.drives import ANYDRIVE, PD, DriveConfig, native
+from envs.drives.description import describe
 from envs.drives.network import PERIOD, load
+from envs.library import library
 from envs.randomization import Drives
 from envs.robot import TORQUE_LIMIT
 from envs.simulation import Simulation
 from envs.terrains import Surface, build_map
+from evaluation.exported import drive_of
 
 TOLERANCE = 1e-3
 """N m."""
@@ -295,3 +300,33 @@ def test_anydrive_answers_a_step_as_the_published_network_does(error: float) -> 
 @pytest.mark.parametrize("velocity", HELD)
 def test_anydrive_damps_as_the_published_network_does(velocity: int) -> None:
     assert answer(0.3, velocity, 200)[-1] == pytest.approx(HELD[velocity], abs=3.0)
+
+
+@pytest.mark.parametrize("missing", ["mj_readCtrl", "envs.drives.native", "mjModel"])
+def test_another_mujoco_is_one_sentence_that_names_pd(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Without(ctypes.CDLL):
+        def __getattr__(self, name: str) -> object:
+            if name == missing:
+                raise AttributeError(f"undefined symbol: {name}")
+            return super().__getattr__(name)
+
+    monkeypatch.setattr(native, "_installed", {})
+    if missing == "mj_readCtrl":
+        monkeypatch.setattr(native, "library", lambda: Without(library()._name))
+    elif missing == "mjModel":
+        monkeypatch.setattr(native, "struct_type", {}.__getitem__)
+    else:
+        monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ValueError, match=r"choose `--env.drive.model pd`\.$"):
+        hanging(DriveConfig())
+
+
+def test_what_a_contract_says_of_drives_has_their_factors_in_it() -> None:
+    plain = describe(DriveConfig())
+    said = describe(DriveConfig(strength=0.5, position_gain=1.2, velocity_gain=0.8, lag=0.03))
+    assert said["kp_n_m_per_rad"] == pytest.approx(0.6 * plain["kp_n_m_per_rad"], rel=0.05)
+    assert said["kd_n_m_s_per_rad"] == pytest.approx(0.4 * plain["kd_n_m_s_per_rad"], rel=0.05)
+    assert plain["rise_time_s"] + 0.01 < said["rise_time_s"] < plain["rise_time_s"] + 0.06
+    assert drive_of("x", said) == DriveConfig(strength=0.5, position_gain=1.2, velocity_gain=0.8, lag=0.03)
+    del plain["factors"]
+    assert drive_of("x", plain) == DriveConfig()

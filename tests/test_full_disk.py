@@ -15,6 +15,7 @@ from fake_run import resume, rows, start, training_hash
 from full_disk import FULL, full_disk, needs_full_device
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+import evaluate
 import train
 from agents import archive
 from agents.checkpoint import WEIGHTS, read_resume
@@ -22,6 +23,9 @@ from agents.curves import Curves
 from agents.curves import read as read_rows
 from agents.interrupt import StopRequest
 from agents.saves import Saves
+from evaluation import conditions
+from evaluation.experiments.experiment import Experiment, Request
+from evaluation.experiments.suite import make
 from system.files import Troubles, append, whole, write
 
 ROOT = Path(train.__file__).parent
@@ -203,3 +207,24 @@ def test_a_full_disk_behind_the_console_is_no_traceback(line: str, code: int, li
             [sys.executable, "-c", program], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert (result.returncode, result.stderr.count("\n")) == (code, lines), result.stderr
+
+
+def test_a_table_is_shown_although_its_files_cannot_be_written(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conditions, "SECONDS", 0.06)
+    few = ["--checkpoint", "zero", "--episodes", "2", "--threads", "1"]
+    with full_disk():
+        assert evaluate.main([*few, "--terrains", "flat", "--json", "out.json"]) == 2
+    shown = capsys.readouterr()
+    assert "zero" in shown.out and "No space left" in shown.err.splitlines()[-1] and not Path("out.json").exists()
+
+
+def test_a_suite_tells_its_table_although_its_results_cannot_be_written(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = Experiment("small", lambda _: {"versions": {}}, lambda _: [{"a": 1}], lambda _: "| the table |", Any)
+    (project / "out").mkdir()
+    with full_disk(), pytest.raises(OSError, match="No space left"):
+        make(experiment, Request([]), project / "out")
+    assert "| the table |" in capsys.readouterr().out

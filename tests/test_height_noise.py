@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from envs.height_noise import CONDITIONS, LEVELS, HeightNoise, HeightNoiseConfig, MapCondition, noise_factor
+from envs.height_noise import __main__ as drawing
 from envs.height_noise.__main__ import main
+from envs.terrains import Surface, build_map, make_tile
 
 ROBOTS, LOOKS = 400, 4
 SILENT = MapCondition(0, 0, 0, 0, 0, 0, 0, 0)
@@ -290,3 +292,11 @@ def test_the_picture_of_all_levels_is_drawn(tmp_path: Path, capsys: pytest.Captu
     assert (tmp_path / "noise.png").stat().st_size > 20_000
     assert main(tmp_path / "nowhere" / "noise.png") == 2
     assert np.char.startswith(capsys.readouterr().err, "Cannot write")
+
+
+def test_the_panel_of_dropout_has_looks_before_during_and_after_it() -> None:
+    surface = Surface(build_map([make_tile("stairs_up", height=0.17, depth=0.3)]))
+    start = torch.from_numpy(surface.map.tile_corner_w[0]) + torch.tensor([2.0, 1.5])
+    seen, _ = drawing.looks(surface, start.float(), "dropout", seed=0)
+    assert "dropout" in drawing.PANELS
+    assert [bool(look.isnan().all()) for look in seen] == [False, True, False] and not seen[[0, 2]].isnan().any()

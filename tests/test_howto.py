@@ -69,6 +69,13 @@ def test_each_section_works_as_it_is_printed(title: str) -> None:
             assert LOGGED[title] in next(csv.DictReader(file))
 
 
+@pytest.mark.parametrize("step", [code for _, code in SECTIONS["As a library"].steps if "load_agent" in code])
+def test_a_policy_is_stepped_and_evaluated_as_the_page_says(step: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The parts of the slow section that need no bank of tiles, with two robots."""
+    exec(compile(step.replace("Crowd(20", "Crowd(2"), "As a library", "exec"), {"__name__": "library"})  # noqa: S102
+    assert capsys.readouterr().out
+
+
 LOGGED = {
     "Own reward": "reward/calm",
     "Own termination": "falls_per_minute/kneels",

@@ -8,7 +8,7 @@ import pytest
 import torch
 from failing_maps import DT, REDRAW, ROBOTS, ROWS, Maps, at, hills
 
-from envs.height_noise import COVERED, FAILURES, LEVELS, NEVER, FailureConfig
+from envs.height_noise import COVERED, FAILURES, LEVELS, NEVER, FailureConfig, HeightNoise, MapFailures
 from envs.height_noise.failures import FailureWeights
 
 
@@ -155,3 +155,18 @@ def test_failing_and_sound_maps_do_not_mix() -> None:
     fails = some.failures.active()
     assert torch.equal(seen[~fails], truth[~fails]) and 0.4 < fails.float().mean() < 0.6
     assert ((seen != truth).flatten(1).any(dim=1) | ~fails).float().mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["frozen", "plane", "drift"])
+def test_a_map_that_fails_in_play_does_so_to_the_end_of_a_long_episode(name: str) -> None:
+    level, pose = LEVELS[name], at()
+    noise = HeightNoise(level, ROBOTS, DT, torch.Generator())
+    failures = MapFailures(level.failures, noise.redraw_steps, ROBOTS, DT, torch.Generator().manual_seed(0))
+    failures.reset(ROWS, pose, 1.0)
+    for _ in range(round(3.1 / DT)):
+        failures.advance(pose)
+    sizes = failures.sizes.clone()
+    for _ in range(round(70.0 / DT)):
+        failures.advance(pose)
+        assert failures.active().all()
+    assert torch.equal(failures.sizes, sizes)

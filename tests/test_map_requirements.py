@@ -59,6 +59,12 @@ def test_speeds_have_no_interval() -> None:
     assert verdict(speed, [row("nominal", "corridor 1.2", speed=0.6)])["value"] == "0.600"
 
 
+def test_a_corridor_is_to_be_crossed_every_time() -> None:
+    always = next(each for each in REQUIREMENTS if each.words == "between walls")
+    assert verdict(always, [row("nominal", "corridor 1.2", 300)])["met"] == "yes"
+    assert verdict(always, [row("nominal", "corridor 1.2", 299)])["below"] == "1"
+
+
 def test_requirements_are_about_grounds_and_conditions_that_there_are() -> None:
     for each in REQUIREMENTS:
         assert set(each.grounds) <= {ground.name for ground in GROUNDS}

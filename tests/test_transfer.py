@@ -11,21 +11,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from drive_worlds import ActuatorNetwork, numbers
 from policy_files import write_policy, write_student
 from urdf_files import TAIL, write_urdf
 
 import evaluate
-from anymal_policy.contract import digest
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs.config import EnvConfig
 from envs.drives import ANYDRIVE, PD, DriveConfig
+from envs.drives.network import load
 from evaluation import agents, conditions
 from evaluation.agents import ROOT, ZeroAgent, load_agent
 from evaluation.cells import make_cells
 from evaluation.conditions import CONDITIONS, Crowd, environment, masses
 from evaluation.deployment import CONTRACT, deploy
 from evaluation.experiments import transfer
-from evaluation.experiments.worlds import PAYLOAD, WORLDS, with_network
+from evaluation.experiments.worlds import OF_DRIVES, PAYLOAD, WORLDS, with_network
 from evaluation.protocol import evaluate_cells
 from evaluation.reconstruction import student_in
 from evaluation.urdf import walk
@@ -38,7 +39,7 @@ FLAT = make_cells(["flat"], [0.0], {})
 class Standing:
     """In place of a runner: holds the default pose, and notes what it was told."""
 
-    def __init__(self, contract: Path) -> None:
+    def __init__(self, contract: Path, check: bool) -> None:
         self.outputs = {"action": np.zeros(16, np.float32)}
         self.heard: list[tuple[Any, np.ndarray, np.ndarray]] = []
 
@@ -147,6 +148,8 @@ def test_worlds_differ_from_the_conditions_of_evaluation_in_one_thing() -> None:
     changed = {world.name: world.difference() for world in WORLDS}
     assert changed.pop("as evaluated") == {} and len(changed) == len(WORLDS) - 1
     together = {**changed}
+    drives = together.pop("drives: as fitted")
+    assert set(drives) == {f"randomization.{name}" for name in OF_DRIVES} and not any(drives.values())
     physics = together.pop("2.5 ms, elliptic cone, soft contacts")
     assert physics == {"decimation": 8, "solver.cone": "elliptic", "solver.contacts": "default", "solver.impratio": 1.0}
     late = {name: together.pop(name) for name in ("10 ms late", "20 ms late", "40 ms late")}
@@ -167,9 +170,33 @@ def test_ideal_drives_cannot_be_slower() -> None:
 
 
 def test_a_network_is_known_by_its_content(tmp_path: Path) -> None:
-    (tmp_path / "drive.npz").write_bytes(ANYDRIVE.read_bytes())
-    settings = with_network(tmp_path / "drive.npz").difference()
-    assert settings == {"drive.model": "network", "drive.network": digest(ANYDRIVE)}
+    for name in ("drive.npz", "moved.npz"):
+        (tmp_path / name).write_bytes(ANYDRIVE.read_bytes())
+    world = with_network(tmp_path / "drive.npz")
+    assert world.difference() == {"drive.model": "network", "drive.network": load(ANYDRIVE).digest}
+    trained = replace(CONDITIONS, drive=DriveConfig("network", str(tmp_path / "moved.npz")))
+    assert world.unfit and not world.fits(trained)
+    other = numbers(ActuatorNetwork(), tmp_path)
+    assert world.fits(replace(CONDITIONS, drive=DriveConfig("network", str(other))))
+
+
+def test_robots_of_the_world_as_fitted_have_drives_like_the_model() -> None:
+    world = next(each for each in WORLDS if each.name == "drives: as fitted")
+    assert world.unfit and not world.fits(replace(CONDITIONS, drive=PD))
+    tiles = FLAT[0].tiles(0)[:1]
+    ours, exact = (environment(ZeroAgent(), tiles, None, Crowd(4), each.change) for each in (WORLDS[0], world))
+    assert np.ptp(ours.simulation.dynamics, axis=0).any() and not np.ptp(exact.simulation.dynamics, axis=0).any()
+
+
+def test_a_policy_that_cannot_go_on_in_the_urdf_is_one_sentence(short: None, monkeypatch: Any, capsys: Any) -> None:
+    def refuse(self: Standing, *_: Any) -> np.ndarray:
+        raise ValueError("joint_target is not finite")
+
+    monkeypatch.setattr(Standing, "step", refuse)
+    monkeypatch.setattr(transfer, "WORLDS", ())
+    assert run("--robot-urdf", "robot.urdf") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith("evaluate.py: The exported policy cannot go on as the robot of robot.urdf: joint_target")
 
 
 def test_a_world_replaces_what_belongs_to_the_policy() -> None:

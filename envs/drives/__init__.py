@@ -27,13 +27,15 @@ from envs.drives.marks import (
     VELOCITY_GAIN,
     size_code,
 )
-from envs.drives.native import install
 from envs.drives.network import DriveNetwork, load
 
-__all__ = ["ANYDRIVE", "PD", "DriveConfig", "drive_network", "equip", "torque_gains"]
+__all__ = ["ANYDRIVE", "PD", "DriveConfig", "drive_digest", "drive_network", "equip", "torque_gains"]
 
 ANYDRIVE = Path(__file__).parent / "anydrive.npz"
 """The numbers of the model anydrive; anydrive.md beside it says where they come from."""
+
+UNREACHABLE = (ImportError, OSError, ValueError, LookupError, AttributeError)
+"""How it shows that the functions and structs of the installed MuJoCo are not where they are looked for."""
 
 
 def drive_network(cfg: DriveConfig) -> DriveNetwork | None:
@@ -41,6 +43,12 @@ def drive_network(cfg: DriveConfig) -> DriveNetwork | None:
     if cfg.model == "pd":
         return None
     return load(ANYDRIVE if cfg.network is None else Path(cfg.network))
+
+
+def drive_digest(cfg: DriveConfig) -> str | None:
+    """What is in the file of these drives, as a hash; None for those that come with the project."""
+    network = drive_network(cfg) if cfg.model == "network" else None
+    return None if network is None else network.digest
 
 
 def torque_gains(cfg: DriveConfig) -> NDArray[np.int64]:
@@ -64,7 +72,14 @@ def _equip_network(spec: mujoco.MjSpec, cfg: DriveConfig, network: DriveNetwork)
 
     Its torque is measured behind the gear's spring, so that the link does not feel the rotor's inertia.
     """
-    install(network.sizes)
+    try:
+        from envs.drives.native import install
+
+        install(network.sizes)
+    except UNREACHABLE as error:
+        raise ValueError(
+            f"Drives with dynamics need numba and MuJoCo's shared library ({error}); choose `--env.drive.model pd`."
+        ) from error
     numbers = network.packed()
     numbers = np.pad(numbers, (0, numbers.size % 2)).view(np.float64)
     spec.add_numeric(name="drives", size=numbers.size, data=numbers)

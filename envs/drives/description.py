@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from envs.robot import STALL_TORQUE, TORQUE_LIMIT, VELOCITY_LIMIT, robot_spec
 
 SMALL_ERROR, SMALL_VELOCITY = 0.1, 1.0
 """rad and rad/s at which a network's gains are told."""
+FACTORS = ("strength", "position_gain", "velocity_gain", "lag")
+"""Settings of the drives beside model and network."""
 LONG = 200
 """Updates, 1 s, after which a network has settled."""
 
@@ -21,8 +24,10 @@ LONG = 200
 def describe(cfg: DriveConfig) -> dict[str, Any]:
     """Law, gains in N m/rad and N m s/rad, and limits in N m and rad/s of these drives."""
     network = drive_network(cfg)
-    own = _pd(cfg) if network is None else _network(network)
-    return {"model": cfg.model, **own, "torque_limit_n_m": cfg.strength * TORQUE_LIMIT}
+    own = _pd(cfg) if network is None else _network(cfg, network)
+    said = {"model": cfg.model, **own, "torque_limit_n_m": cfg.strength * TORQUE_LIMIT}
+    said["factors"] = {name: getattr(cfg, name) for name in FACTORS}
+    return said if cfg.model != "network" or network is None else {**said, "network_sha256": network.digest}
 
 
 def _pd(cfg: DriveConfig) -> dict[str, Any]:
@@ -37,11 +42,13 @@ def _pd(cfg: DriveConfig) -> dict[str, Any]:
     }
 
 
-def _network(network: DriveNetwork) -> dict[str, Any]:
+def _network(cfg: DriveConfig, network: DriveNetwork) -> dict[str, Any]:
     """Of drives with dynamics: how they answer small errors and velocities in the end, and how fast."""
-    steady = torques(network, SMALL_ERROR, 0.0) - torques(network, 0.0, 0.0)[-1]
-    damping = torques(network, 0.0, -SMALL_VELOCITY)[-1] - torques(network, 0.0, SMALL_VELOCITY)[-1]
-    reached = int(np.argmax(steady >= (1 - np.exp(-1.0)) * steady[-1])) + 1
+    error, velocity = cfg.position_gain * SMALL_ERROR, cfg.velocity_gain * SMALL_VELOCITY
+    answer = torques(network, error, 0.0) - torques(network, 0.0, 0.0)[-1]
+    steady = cfg.strength * answer
+    damping = cfg.strength * (torques(network, 0.0, -velocity)[-1] - torques(network, 0.0, velocity)[-1])
+    reached = int(np.argmax(lagging(answer, cfg.lag) >= (1 - np.exp(-1.0)) * answer[-1])) + 1
     return {
         "law": "a drive with dynamics of its own, in position mode; its torque follows joint_target - joint_position "
         "and joint_velocity with a delay, with about these gains for small errors",
@@ -50,6 +57,18 @@ def _network(network: DriveNetwork) -> dict[str, Any]:
         "rise_time_s": reached * PERIOD,
         "update_hz": 1 / PERIOD,
     }
+
+
+def lagging(torque: np.ndarray, lag: float) -> np.ndarray:
+    """A torque by update behind a first-order lag of `lag` s, in the end held until it has got through."""
+    if lag == 0.0:
+        return torque
+    held = np.pad(torque, (0, math.ceil(10 * lag / PERIOD)), mode="edge")
+    follows, behind, given = 1.0 - math.exp(-PERIOD / lag), 0.0, []
+    for each in held:
+        behind += follows * (each - behind)
+        given.append(behind)
+    return np.array(given)
 
 
 def torques(network: DriveNetwork, error: float, velocity: float) -> np.ndarray:

@@ -60,15 +60,10 @@ def install(sizes: tuple[int, int]) -> None:
     """Let MuJoCo drive actuators with networks of these many layers and cells, from now on, in this process."""
     if sizes in _installed:
         return
-    try:
-        address = ctypes.c_void_p.in_dll(library(), "mjcb_act_dyn")
-        before = ctypes.cast(address.value, ACTIVATION) if address.value else ACTIVATION(lambda *_: 0.0)
-        ours = build(sizes, before)
-        address.value = ours.address
-    except (ImportError, OSError, ValueError, IndexError) as error:
-        raise ValueError(
-            f"Drives with dynamics need numba and MuJoCo's shared library ({error}); choose `--env.drive.model pd`."
-        ) from error
+    address = ctypes.c_void_p.in_dll(library(), "mjcb_act_dyn")
+    before = ctypes.cast(address.value, ACTIVATION) if address.value else ACTIVATION(lambda *_: 0.0)
+    ours = build(sizes, before)
+    address.value = ours.address
     _installed[sizes] = ours, before
 
 

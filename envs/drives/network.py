@@ -6,6 +6,7 @@ memory is zero at the start (Hwangbo et al. 2019; legged_gym and Isaac Lab simul
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,11 @@ class DriveNetwork:
     def memory_size(self) -> int:
         """Numbers that the network keeps per joint: output and cell of each cell of each layer."""
         return 2 * len(self.layers) * len(self.readout)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its sizes and numbers, the same in whatever form and file they are."""
+        return hashlib.sha256(np.array(self.sizes, "<i8").tobytes() + self.packed().astype("<f4").tobytes()).hexdigest()
 
     def packed(self) -> NDArray[np.float32]:
         """All its numbers in the order in which the compiled cell reads them.

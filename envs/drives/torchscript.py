@@ -16,6 +16,8 @@ STORAGES = {"FloatStorage": np.float32, "DoubleStorage": np.float64}
 """torch's storages that may hold a network's numbers -> their type."""
 MODULES = {"lstm": ".LSTM", "linear": ".Linear"}
 """Parts of an actuator network and how the names of their classes in torch.nn.modules end."""
+SCALES = ("in_scale", "out_scale")
+"""Factors of what a network sees and of what it gives."""
 HARMLESS = {"permute", "transpose", "select", "squeeze", "unsqueeze", "slice", "reshape", "view", "size", "mul"}
 """What the network's own code may call besides its parts: views of arrays, and products with the scales."""
 
@@ -82,8 +84,32 @@ def tensors_of(path: Path) -> dict[str, NDArray]:
     other = set(re.findall(r"torch\.(\w+)\(", code)) - HARMLESS
     parts = {name: part for name, part in vars(network).items() if isinstance(part, Module)}
     right = all(name in parts and parts[name].kind.endswith(end) for name, end in MODULES.items())
-    if other or not right or len(parts) != len(MODULES):
-        what = f"calls {', '.join(sorted(other))}" if other else "is not made of one lstm and one linear"
+    if other or not right or len(parts) != len(MODULES) or not scaled_once(code):
+        what = "does not scale its inputs by in_scale and its output by out_scale, once each and by nothing else"
+        what = what if right and len(parts) == len(MODULES) else "is not made of one lstm and one linear"
+        what = f"calls {', '.join(sorted(other))}" if other else what
         raise ValueError(f"{path} is another graph than LSTM and linear readout: it {what}. Choose another file.")
     named = {f"{name}.{key}": value for name, part in parts.items() for key, value in vars(part).items()}
     return {name: value for name, value in {**vars(network), **named}.items() if isinstance(value, np.ndarray)}
+
+
+def scaled_once(code: str) -> bool:
+    """Whether a network's own code has just two products, one with each scale, and calls each of its parts once."""
+    factors = [operands(code[found.end() :]) for found in re.finditer(r"torch\.mul\(", code)]
+    with_scale = [[scale for scale in SCALES if {scale, f"self.{scale}"} & set(each)] for each in factors]
+    parts = re.findall(r"\.forward\w*\(", code)
+    return sorted(with_scale) == [[scale] for scale in SCALES] and len(parts) == len(MODULES)
+
+
+def operands(code: str) -> list[str]:
+    """The arguments of a call whose parenthesis has just been opened."""
+    found, depth = [""], 0
+    for letter in code:
+        depth += (letter in "([") - (letter in ")]")
+        if depth < 0:
+            break
+        if letter == "," and depth == 0:
+            found.append("")
+        else:
+            found[-1] += letter
+    return [each.strip() for each in found]

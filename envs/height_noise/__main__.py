@@ -44,8 +44,13 @@ PANELS = {
     "late": "late by 0.2 to 0.4 s",
     "drift": "drift with the odometry",
     "shadow": "shadow of a low eye",
+    "dropout": "dropout: before, while nothing is known (x), after",
 }
 """Noise level -> title of its panel."""
+DROPOUT = "dropout"
+"""Level whose failure comes and goes."""
+BRIEF = (0.2, 0.2)
+"""s until it does so in its panel, and for how long."""
 COLUMNS = 4
 FEET = torch.tensor([[1.15, 0.2], [1.15, -0.2], [0.35, 0.2], [0.35, -0.2]])
 """m from the stairs' start, (4, 2)."""
@@ -59,7 +64,10 @@ def noise_of(level: str) -> HeightNoiseConfig:
     """Noise of one panel; failures begin at once."""
     if level == "training":
         return HeightNoiseConfig(condition="nominal", factor=1.0, failures=NEVER)
-    return replace(LEVELS[level], failures=replace(LEVELS[level].failures, sudden=0.0))
+    failures = LEVELS[level].failures
+    if level == DROPOUT:
+        return replace(LEVELS[level], failures=replace(failures, begins=BRIEF, lasts=BRIEF))
+    return replace(LEVELS[level], failures=replace(failures, sudden=0.0))
 
 
 def standing(surface: Surface, start: Tensor, back: float) -> Pose:
@@ -85,9 +93,16 @@ def looks(surface: Surface, start: Tensor, level: str, seed: int) -> tuple[Tenso
         points, holes = ring_points(*failures.looks_from(row), OFFSETS), failures.holes(row, maps.holes(1, factor))
         return maps.sample(row, points, pose.soles, failures.shown(row, pose, query), factor, holes)[0]
 
-    pose = standing(surface, start, SPEED * layout.POLICY_DT * STEPS)
+    pose = standing(surface, start, 0.0 if level == DROPOUT else SPEED * layout.POLICY_DT * STEPS)
     maps.reset(row)
     failures.reset(row, pose, factor)
+    if level == DROPOUT:  # before it, in its middle, and after it
+        seen = [look(pose)]
+        for _ in range(2):
+            for _ in range(round(0.75 * sum(BRIEF) / layout.POLICY_DT)):
+                failures.advance(pose)
+            seen.append(look(pose))
+        return torch.stack(seen), pose
     first = look(pose) - pose.soles[0].unsqueeze(-1)
     for step in reversed(range(STEPS)):
         pose = standing(surface, start, SPEED * layout.POLICY_DT * step)
@@ -107,7 +122,7 @@ def draw_level(axes: Axes, surface: Surface, start: Tensor, level: str, seed: in
         sole = float(pose.soles[0, foot])
         for look, opacity in zip(heights[:, foot].numpy(), (0.15, 0.3, 0.9), strict=True):
             axes.plot(along[foot], look, ".", color=colour, markersize=5, alpha=opacity, markeredgewidth=0)
-        unknown = np.isnan(look)
+        unknown = heights[:, foot].isnan().any(dim=0).numpy()
         axes.plot(along[foot][unknown], np.full(unknown.sum(), sole), "x", color=colour, markersize=4)
         axes.plot(FEET[foot, 0], sole, "+", color=colour, markersize=9, label=layout.LEGS[foot])
     axes.set_title(PANELS[level], fontsize=9)

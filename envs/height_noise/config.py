@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -107,10 +107,15 @@ def held(condition: Condition, failures: FailureConfig = NEVER, missing_fraction
     )
 
 
+EVER = 86_400.0
+"""s, a day: longer than any play."""
+
+
 def failing(name: FailureName) -> HeightNoiseConfig:
-    """Maps of nominal noise that fail so, from the start or, where the moment matters, from 0.5 to 3 s on."""
+    """Maps of nominal noise that fail so for a whole episode, or, where the moment matters, from 0.5 to 3 s on."""
     sudden = float(name in ("frozen", "stuck"))
-    return held("nominal", FailureConfig(1.0, name, sudden, begins=(0.5, 3.0), lasts=(60.0, 60.0)))
+    failures = FailureConfig(1.0, name, sudden, begins=(0.5, 3.0), lasts=(EVER, EVER))
+    return replace(held("nominal", failures), redraw_seconds=EVER)
 
 
 DROPOUT = FailureConfig(1.0, "blank", sudden=1.0, begins=(2.0, 4.0), lasts=(1.5, 3.0))

@@ -42,6 +42,8 @@ MEAN = "mean"
 NOISES = ("small", "large")
 EPISODES = 100
 STEPS = 300
+OTHER = {"gait": "another gait", "action_limit": "another limit of the actions", "drive": "other drives"}
+"""Setting that gives actions their meaning -> how it differs."""
 ACTION, HEIGHTS = "action_distance", "height_error"
 
 
@@ -126,9 +128,10 @@ def lacks(request: Request) -> str | None:
     if (words := no_students(request)) is not None or request.teacher is None:
         return words or "name a Teacher with --teacher"
     for agent in request.agents:
-        differ = any(getattr(agent.env, name) != getattr(request.teacher.env, name) for name in ACTS_THROUGH)
-        if student_in(agent) and differ:
-            return f"{agent.name} acts through another gait than {request.teacher.name}: name its --teacher"
+        own, teachers = agent.env, request.teacher.env
+        others = [OTHER[name] for name in ACTS_THROUGH if getattr(own, name) != getattr(teachers, name)]
+        if student_in(agent) and others:
+            return f"{agent.name} acts through {' and '.join(others)} than {request.teacher.name}: name its --teacher"
     return None
 
 

@@ -89,15 +89,17 @@ def run_suite(experiments: Sequence[Experiment], request: Request, out: Path) ->
 
 
 def make(experiment: Experiment, request: Request, out: Path) -> None:
-    """Write one experiment's results when it is complete, the JSON last."""
+    """Write one experiment's results when it is complete, the JSON last; the table is told even if nothing can be."""
     settings, versions = split(experiment.settings(request))
     parts = parts_of(experiment, request, out)
     rows = experiment.run(replace(request, parts=parts))
     results = {"experiment": experiment.name, "settings": settings, "versions": versions, "cells": rows}
     text = f"# {experiment.name}\n\n{experiment.markdown(rows)}\n"
-    write(out / f"{experiment.name}.md", text)
-    with whole(out / f"{experiment.name}.png") as part:
-        experiment.draw(rows).savefig(part, dpi=100)
-    write(out / f"{experiment.name}.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
-    parts.remove()
-    tell(text)
+    try:
+        write(out / f"{experiment.name}.md", text)
+        with whole(out / f"{experiment.name}.png") as part:
+            experiment.draw(rows).savefig(part, dpi=100)
+        write(out / f"{experiment.name}.json", json.dumps(results, indent=2, allow_nan=False) + "\n")
+        parts.remove()
+    finally:
+        tell(text)

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from anymal_policy.contract import digest
 from envs.config import EnvConfig
-from envs.drives import PD, DriveConfig
+from envs.drives import PD, DriveConfig, drive_digest
 from envs.latency import LatencyConfig
+from envs.randomization import NONE
 from envs.solver import SolverConfig
 from evaluation.conditions import CONDITIONS, Change, unchanged
 from evaluation.physics import Physics
@@ -29,6 +29,8 @@ OF_THE_NETWORK = "drives: network"
 """World in which an actuator network drives the joints."""
 NETWORK = "drive.network"
 """Name of the setting that is a file."""
+OF_DRIVES = ("drive_position_gain", "drive_velocity_gain", "drive_lag", "torque_limit", "weak_probability")
+"""By how much the drives of evaluation's robots differ: settings of the randomisation that pd drives are free of."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class World:
             before = replace(CONDITIONS, drive=drive)
             if self.fits(before):
                 changes |= different(asdict(before), asdict(self.change(before)))
-        return {name: digest(Path(value)) if name == NETWORK else value for name, value in changes.items()}
+        if NETWORK in changes:
+            changes[NETWORK] = drive_digest(DriveConfig("network", changes[NETWORK]))
+        return changes
 
     def fits(self, cfg: EnvConfig) -> bool:
         """Whether a policy's environment can be changed so, and is not like that anyway."""
@@ -92,6 +96,25 @@ def driven_by(drive: DriveConfig) -> Change:
     return lambda cfg: replace(cfg, drive=drive)
 
 
+def driven_by_file(network: Path) -> Change:
+    """The drives of a file, whatever its name and form, if those of the policy are others."""
+    drive = DriveConfig("network", str(network))
+
+    def change(cfg: EnvConfig) -> EnvConfig:
+        own = cfg.drive.model == "network" and drive_digest(cfg.drive) == drive_digest(drive)
+        return cfg if own and replace(cfg.drive, network=drive.network) == drive else replace(cfg, drive=drive)
+
+    return change
+
+
+def as_fitted(cfg: EnvConfig) -> EnvConfig:
+    """Drives of which none differs from the model; ideal PDs never do."""
+    if cfg.drive.model == "pd":
+        return cfg
+    exact = {name: getattr(NONE, name) for name in OF_DRIVES}
+    return replace(cfg, randomization=replace(cfg.randomization, **exact))
+
+
 def weak_drives(cfg: EnvConfig) -> EnvConfig:
     """The policy's drives, weaker."""
     return replace(cfg, drive=replace(cfg.drive, strength=WEAK))
@@ -104,6 +127,7 @@ def slow_drives(cfg: EnvConfig) -> EnvConfig:
 
 WORLDS = (
     World("as evaluated", unchanged),
+    World("drives: as fitted", as_fitted, "pd drives are exact"),
     World("drives: pd", driven_by(PD), "its own drives"),
     World("drives: anydrive", driven_by(DriveConfig("anydrive")), "its own drives"),
     World("drives 20 % weaker", weak_drives),
@@ -118,4 +142,4 @@ WORLDS = (
 
 def with_network(network: Path) -> World:
     """The world in which an actuator network from a file drives the joints."""
-    return World(OF_THE_NETWORK, driven_by(DriveConfig("network", str(network))))
+    return World(OF_THE_NETWORK, driven_by_file(network), "its own drives")
