@@ -32,7 +32,7 @@ LEAST_BENT = 0.1
 ASTRAY, ASTRAY_SHARE = 0.2, 0.5
 """m, and a share of the way, by which the base may be elsewhere than its velocity has led."""
 TURNED_ASTRAY, JOINTS_ASTRAY = 0.3, 0.5
-"""rad, the same for the base's attitude and for a joint, beside that share; training's noise leads a joint 0.4 astray."""
+"""rad, the same for the base's attitude and for a joint, beside that share; training's noise makes a joint's 0.4."""
 LONGER = 0.05
 """Share by which a quaternion's length may differ from 1."""
 FASTEST_COMMAND = 5.0
