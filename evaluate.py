@@ -44,6 +44,7 @@ from system import stopping
 from system.console import say, show
 from system.files import write
 from system.folders import FolderInUse
+from system.numbers import require_finite
 
 EPISODES = 100
 """Of each policy on each ground."""
@@ -96,6 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         require_one_kind(args)
         require_sizes(args)
+        require_finite(args.map, "map")
+        require_finite(args.physics, "physics")
         plan = prepare_suite(args) if args.suite else prepare(args)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)

@@ -35,6 +35,7 @@ from evaluation.recording import Screen, Window, find_viewer, recording
 from system import stopping
 from system.console import show, tell
 from system.files import free_file
+from system.numbers import require_finite
 from system.shell import quoted
 
 RECORDING_SECONDS, LONGEST = 10.0, 86_400.0
@@ -152,6 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def refuse_nonsense(args: Args) -> None:
     """Raise a ValueError for numbers that make no sense."""
+    require_finite(args.map, "map")
     if not all(abs(part) <= FASTEST for part in args.command):
         raise ValueError(f"--command takes three numbers within -{FASTEST:g} and {FASTEST:g}: m/s, m/s and rad/s.")
     if args.seconds is not None and not 0.0 < args.seconds <= LONGEST:
@@ -269,7 +271,7 @@ def open_screen(
         return stack.enter_context(closing(Window(env, viewer, belief))), args.seconds, []
     video = args.video
     if video is None and args.frames is None:
-        video = free_file(Path(f"play_{Path(args.terrain).stem}.mp4"))
+        video = stack.enter_context(free_file(Path(f"play_{Path(args.terrain).stem}.mp4")))
     screen = stack.enter_context(recording(env, args.size, video, args.frames, belief))
     written = [path for path in (video, args.frames) if path is not None]
     return screen, args.seconds or RECORDING_SECONDS, written

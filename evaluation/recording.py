@@ -27,6 +27,7 @@ from envs.rendering import Renderer, pose, visual_model
 from evaluation.belief import BeliefView
 from evaluation.legend import inset
 from system.files import whole
+from system.folders import taken
 from system.shell import quoted
 
 RATE = 25
@@ -127,14 +128,13 @@ def recording(
         raise ValueError(f"A video must be an .mp4 file, not {video}.")
     if frames is not None and frames.exists() and not frames.is_dir():
         raise ValueError(f"Frames need a folder, and {frames} is a file.")
-    if frames is not None and next(frames.glob("frame_*.png"), None) is not None:
-        raise ValueError(f"{quoted(frames)} holds the frames of an earlier recording: name another folder.")
     rate = round(1 / env.cfg.dt)
     camera = FollowCamera if belief is None else SideCamera
-    for folder in (video.parent if video else None, frames):
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-    with whole(video) if video else nullcontext() as part:
+    if video is not None:
+        video.parent.mkdir(parents=True, exist_ok=True)
+    with taken(frames) if frames else nullcontext(), whole(video) if video else nullcontext() as part:
+        if frames is not None and next(frames.glob("frame_*.png"), None) is not None:
+            raise ValueError(f"{quoted(frames)} holds the frames of an earlier recording: name another folder.")
         with (
             closing(Renderer(env, size, camera=camera)) as renderer,
             closing(Recorder(renderer, rate, part, frames, belief, video)) as recorder,

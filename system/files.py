@@ -19,19 +19,39 @@ from system.shell import quoted
 PART = re.compile(r"\..+\.[0-9a-f]{12}(\.\w+)?")
 """Names of files that `whole` is writing."""
 _unfinished: set[Path] = set()
+_reserved: set[Path] = set()
 
 
-def free_file(wanted: Path) -> Path:
-    """This path, or the first of name_2, name_3 ... that nothing has."""
+@contextmanager
+def free_file(wanted: Path) -> Iterator[Path]:
+    """Context in which this path, or the first of name_2, name_3 ... that nothing has, is nobody else's; an empty file
+    stands there, and is gone afterwards if it stays empty."""
     names = (wanted if number == 1 else wanted.with_stem(f"{wanted.stem}_{number}") for number in count(1))
-    return next(path for path in names if not path.exists())
+    for path in names:
+        with suppress(FileExistsError), naming(path):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            break
+    _reserved.add(path)
+    try:
+        yield path
+    finally:
+        _forget_empty(path)
+        _reserved.discard(path)
 
 
 def forget_unfinished() -> None:
-    """Remove what `whole` and `scratch` are writing, for a process that ends without coming back there."""
+    """Remove what the contexts of this module are writing, for a process that ends without coming back there."""
     for part in tuple(_unfinished):
         with suppress(OSError):
             shutil.rmtree(part) if part.is_dir() else part.unlink(missing_ok=True)
+    for path in tuple(_reserved):
+        _forget_empty(path)
+
+
+def _forget_empty(path: Path) -> None:
+    with suppress(OSError):
+        if path.stat().st_size == 0:
+            path.unlink()
 
 
 def forget_parts(folder: Path, stem: str) -> None:

@@ -152,6 +152,8 @@ def test_every_parameter_of_every_family_has_a_flag() -> None:
         (["--terrains", "step_up", "--height", "7"], "within 0 to 1 m"),
         (["--terrains", "stairs_standard", "--direction=-2"], "must be one of [-1, 1]"),
         (["--terrains", "stairs_up", "--depth", "1.5", "--height", "0.1,,"], "numbers like"),
+        (["--noise", "mapped", "--map.odometry.drift", "nan"], "--map.odometry.drift must be a finite number"),
+        (["--physics.solver.impratio", "nan"], "--physics.solver.impratio must be a finite number"),
         (["--noise", "none,awful"], "choose from none, nominal"),
         (["--noise", ""], "list like a,b"),
         (["--episodes", "0"], "at least 1"),

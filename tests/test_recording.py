@@ -13,6 +13,7 @@ from full_disk import FULL, needs_full_device
 import play
 from envs.rendering import Renderer
 from evaluation.recording import Recorder
+from system.folders import taken
 
 pytestmark = pytest.mark.usefixtures("opengl")
 
@@ -64,6 +65,9 @@ def test_video_that_cannot_be_written_is_said_in_one_sentence(capsys: pytest.Cap
 
 
 def test_frames_of_two_recordings_do_not_mix(capsys: pytest.CaptureFixture[str]) -> None:
+    with taken(Path("frames")):
+        assert play.main(["--agent", "zero", "--terrain", "flat", "--frames", "frames"]) == 2
+    assert "in use by process" in capsys.readouterr().err
     Path("frames").mkdir()
     Path("frames/frame_00000.png").touch()
     assert play.main(["--agent", "zero", "--terrain", "flat", "--frames", "frames"]) == 2

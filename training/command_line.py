@@ -10,10 +10,11 @@ from pathlib import Path
 import tyro
 
 from agents import checkpoint
+from system.numbers import require_finite
 from training.args import CONFIG, Args, parts_to_come
 from training.flags import HELP_ALL, explained, short_help
 from training.plan import first_stage, fresh_defaults, resumed_defaults
-from training.refusals import refuse_changes, refuse_contradictions, refuse_no_numbers
+from training.refusals import refuse_changes, refuse_contradictions
 
 EARLY = ("task", "preset", "stage", "teacher", "init-from", "resume", "processes", "device")
 """Flags on which the defaults of others depend."""
@@ -38,7 +39,7 @@ def parse(argv: Sequence[str]) -> Args:
         args = tyro.cli(Args, args=argv, default=default, prog="train.py")
     args = apply_shortcuts(args, default)
     for part in ("env", "agent", "refinement", "student"):
-        refuse_no_numbers(getattr(args, part), part)
+        require_finite(getattr(args, part), part)
     if args.resume is not None:
         refuse_changes(args, default)
         return replace(args, resume=checkpoint.run_directory(args.resume))

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import fields, is_dataclass
-from typing import Any
-
 from agents.checkpoint import STUDENT, TEACHER
 from agents.config import differences
 from training.args import CONFIG, Args, note, parts_to_come
 
-UNLIMITED = {"desired_kl"}
-"""Settings that may be infinite."""
 CHANGEABLE = {"max_iterations", "keep_every", "precision"}
 """Settings of a stage that a resumed run may change."""
-
-
-def refuse_no_numbers(config: Any, prefix: str) -> None:
-    """Raise a ValueError for a setting that is no finite number, but for `UNLIMITED`."""
-    for item in fields(config):
-        value, name = getattr(config, item.name), f"{prefix}.{item.name}"
-        if is_dataclass(value):
-            refuse_no_numbers(value, name)
-        for number in value if isinstance(value, tuple) else value.values() if isinstance(value, dict) else (value,):
-            if isinstance(number, float) and not (math.isfinite(number) or (item.name in UNLIMITED and number > 0)):
-                raise ValueError(f"--{name.replace('_', '-')} must be a finite number, not {number}.")
 
 
 def refuse_contradictions(args: Args, default: Args) -> None:
