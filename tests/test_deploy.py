@@ -93,9 +93,20 @@ def test_the_loop_walks_as_commanded_until_it_is_told_to_stop(walk: Callable[...
 
 def test_the_loop_lets_go_of_a_robot_that_falls(walk: Callable[..., int]) -> None:
     robot = Robot(150)
-    tilted = np.array([0.9, 0.0, -0.4])
-    robot.spoil = lambda m: replace(m, gravity_b=tilted) if robot.left < 140 else m
+    tilted = np.array([np.cos(np.pi / 6), 0.0, np.sin(np.pi / 6), 0.0])
+    robot.spoil = lambda m: replace(m, base_quaternion=tilted, gravity_b=None) if robot.left < 140 else m
     assert walk(robot, POLICY) == 10 and robot.damped
+
+
+def test_the_loop_lets_go_of_a_robot_whose_sensors_fail(walk: Callable[..., int]) -> None:
+    def gone(_: Measurement) -> Measurement:
+        raise ConnectionError
+
+    robot = Robot(150)
+    robot.spoil = gone
+    with pytest.raises(ConnectionError):
+        walk(robot, POLICY)
+    assert robot.damped
 
 
 def test_the_loop_bears_one_bad_measurement_but_not_two(walk: Callable[..., int]) -> None:
