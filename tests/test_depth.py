@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,29 @@ def test_rays_end_at_upright_risers() -> None:
     down = np.array([1.0, 0.0, -1.0]) / math.sqrt(2)
     tread, cosine = cast(ground_of(surface), np.array([riser + 0.05, y, 0.3]), down, 5.0)
     assert tread == pytest.approx(0.1 * math.sqrt(2), abs=1e-4) and cosine == pytest.approx(1 / math.sqrt(2))
+
+
+@pytest.mark.parametrize("degrees", [-88.0, -45.0, -5.0, 5.0, 88.0])
+def test_the_cosine_to_a_riser_is_that_to_its_normal(degrees: float) -> None:
+    """Of rays 20 degrees down that pass along a wall or meet it head on; also where the wall runs along x."""
+    tile = make_tile("stairs_up", height=0.3, depth=0.5)
+    swapped = tile.risers << 1 & 2 | tile.risers >> 1 & 1
+    turned_tile = replace(tile, heights=tile.heights.T.copy(), risers=swapped.T.copy(), start=tile.start[::-1])
+    for axis, each in ((0, tile), (1, turned_tile)):
+        surface = Surface(build_map([each]))
+        along = np.zeros((4000, 2))
+        along[:, axis] = np.arange(-2.0, 2.0, 0.001)
+        heights = surface.height(along)
+        riser = np.flatnonzero(np.diff(heights) > 0.2)[0]
+        wall, low = along[riser, axis], float(heights[riser])
+        angle, down = math.radians(degrees), math.radians(20.0)
+        ray = np.array([math.cos(angle) * math.cos(down), math.sin(angle) * math.cos(down), -math.sin(down)])
+        ray[:2] = ray[:2] if axis == 0 else ray[1::-1]
+        eye = -0.2 * ray + [0.0, 0.0, low + 0.15]
+        eye[axis] += wall
+        distance, cosine = cast(ground_of(surface), eye, ray, 1.0)
+        assert distance == pytest.approx(0.2, abs=0.02 if abs(degrees) > 60 else 2e-3)
+        assert cosine == pytest.approx(abs(ray[axis]), abs=1e-9)
 
 
 def test_the_cosine_is_that_of_the_slope() -> None:
