@@ -179,6 +179,12 @@ def test_robots_that_rest_take_no_pictures_and_others_the_same_ones() -> None:
     assert not maps.maps
 
 
+def test_only_sensors_that_there_are_can_be_covered() -> None:
+    assert DepthConfig("domes", covered=("front",)).covered == ("front",)
+    with pytest.raises(ValueError, match="There is no left sensor of domes; choose from front, rear"):
+        DepthConfig("domes", covered=("left",))
+
+
 def test_senseless_sensors_are_refused() -> None:
     for wrong in (
         {"covered": ("top",)},

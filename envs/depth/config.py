@@ -65,7 +65,7 @@ class DepthConfig:
     """cameras: four D435; domes: two RS-Bpearl; none: no map but S8's errors on the truth.
     Errors and failures of --env.height-noise are for none alone."""
     covered: tuple[str, ...] = ()
-    """Sensors that see nothing: front, rear, left, right."""
+    """Sensors that see nothing: front, rear, left, right; domes: front, rear."""
     picture: tuple[int, int] = (80, 60)
     """Pixels, width and height of a camera's picture; columns around and beams of a dome come from as many points."""
     delay: float = 0.05
@@ -95,8 +95,9 @@ class DepthConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no sensor is like."""
-        if unknown := set(self.covered) - set(CAMERAS):
-            raise ValueError(f"There is no sensor {min(unknown)}; choose from {', '.join(CAMERAS)}.")
+        kind = "cameras" if self.sensors == "none" else self.sensors
+        if unknown := set(self.covered) - set(KINDS[kind].mounts):
+            raise ValueError(f"There is no {min(unknown)} sensor of {kind}; choose from {', '.join(KINDS[kind].mounts)}.")
         if min(self.picture) < 2 or max(self.picture) > 1280:
             raise ValueError(f"A depth picture has 2 to 1280 pixels a side, not {self.picture[0]} x {self.picture[1]}.")
         if not 0 <= self.delay <= 1 or not 0 <= self.lost <= 1 or not 0 <= self.smeared <= 1 or self.jump <= 0:
