@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from worlds import plane_tile
 
 from anymal_policy.gait import leg_fk
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
@@ -71,6 +73,29 @@ def test_rays_end_at_upright_risers() -> None:
     down = np.array([1.0, 0.0, -1.0]) / math.sqrt(2)
     tread, cosine = cast(ground_of(surface), np.array([riser + 0.05, y, 0.3]), down, 5.0)
     assert tread == pytest.approx(0.1 * math.sqrt(2), abs=1e-4) and cosine == pytest.approx(1 / math.sqrt(2))
+
+
+@pytest.mark.parametrize("degrees", [-88.0, -45.0, -5.0, 5.0, 88.0])
+def test_the_cosine_to_a_riser_is_that_to_its_normal(degrees: float) -> None:
+    """Of rays 20 degrees down that pass along a wall or meet it head on; also where the wall runs along x."""
+    tile = make_tile("stairs_up", height=0.3, depth=0.5)
+    swapped = tile.risers << 1 & 2 | tile.risers >> 1 & 1
+    turned_tile = replace(tile, heights=tile.heights.T.copy(), risers=swapped.T.copy(), start=tile.start[::-1])
+    for axis, each in ((0, tile), (1, turned_tile)):
+        surface = Surface(build_map([each]))
+        along = np.zeros((4000, 2))
+        along[:, axis] = np.arange(-2.0, 2.0, 0.001)
+        heights = surface.height(along)
+        riser = np.flatnonzero(np.diff(heights) > 0.2)[0]
+        wall, low = along[riser, axis], float(heights[riser])
+        angle, down = math.radians(degrees), math.radians(20.0)
+        ray = np.array([math.cos(angle) * math.cos(down), math.sin(angle) * math.cos(down), -math.sin(down)])
+        ray[:2] = ray[:2] if axis == 0 else ray[1::-1]
+        eye = -0.2 * ray + [0.0, 0.0, low + 0.15]
+        eye[axis] += wall
+        distance, cosine = cast(ground_of(surface), eye, ray, 1.0)
+        assert distance == pytest.approx(0.2, abs=0.02 if abs(degrees) > 60 else 2e-3)
+        assert cosine == pytest.approx(abs(ray[axis]), abs=1e-9)
 
 
 def test_the_cosine_is_that_of_the_slope() -> None:
@@ -168,17 +193,61 @@ def test_grazing_rays_do_not_return(flat: Surface) -> None:
     assert away.max() < 1.05 * 0.5 / 0.2 and away.max() > 0.5 / 0.4
 
 
-def test_edges_smear_between_their_sides() -> None:
+def pictured(surface: Surface, eye: tuple[float, float, float], pitch: float, yaw: float = 0.0, **cfg: Any) -> NDArray:
+    """Points of a camera that looks down by `pitch` rad, as exact as can be but for its noise and what `cfg` says."""
+    turn = turned(yaw, pitch)
+    view = View(np.array(eye), turn, np.array(eye), turn, 1.0, NO_LEGS)
+    return taken(surface, DepthConfig("cameras", **{**EXACT, **cfg}), view)
+
+
+def test_planes_have_no_edges() -> None:
+    """However far apart rays meet them, level or not: far rows of level ground are 0.3 m apart. Some pixels are lost."""
+    level, ramp = (Surface(build_map([plane_tile(slope, side=9.0)])) for slope in ((0.0, 0.0), (0.3, 0.2)))
+    for surface, pitch, yaw in ((level, 0.5, 0.3), (level, 0.2, 0.0), (ramp, 0.5, 0.0), (ramp, 0.5, 2.5)):
+        smeared, kept = (
+            pictured(surface, (0.0, 0.0, 0.55), pitch, yaw, lost=0.1, grazing=(0.05, 0.15), smeared=share)
+            for share in (1.0, 0.0)
+        )
+        assert len(kept) > 2000
+        np.testing.assert_array_equal(smeared, kept)
+    points = pictured(level, (0.0, 0.0, 0.55), 0.5, smeared=DepthConfig().smeared)
+    far = np.hypot(points[:, 0], points[:, 1]) > 1.6
+    assert far.sum() > 500 and points[far, 2].mean() == pytest.approx(0.0, abs=1e-3)
+
+
+def test_steps_that_go_up_have_no_edges_and_those_that_go_down_do() -> None:
+    up, down = (Surface(build_map([make_tile(f"stairs_{way}", height=0.17, depth=0.3)])) for way in ("up", "down"))
+    changed = []
+    for surface in (up, down):
+        eye = 0.0, 0.0, float(surface.height(np.zeros((1, 2)))[0]) + 0.55
+        smeared, kept = (pictured(surface, eye, 0.5, smeared=share) for share in (1.0, 0.0))
+        changed.append((smeared != kept).any(axis=1).mean() if len(smeared) == len(kept) else 1.0)
+    assert changed[0] < 0.005 < 0.02 < changed[1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_the_promised_share_of_pixels_on_both_sides_of_an_edge_is_smeared(share: float) -> None:
     surface = Surface(build_map([make_tile("step_up", height=0.3)]))
     x = np.arange(-3.0, 3.0, 0.001)
     edge = float(x[np.argmax(surface.height(np.column_stack([x, 0 * x])) > 0.15)])
-    points = {}
-    for share in (0.0, 1.0):
-        cfg = DepthConfig("cameras", picture=(60, 60), **{**EXACT, "smeared": share})
-        eye, down = np.array([edge, 0.0, 1.3]), turned(0.0, math.pi / 2)
-        points[share] = taken(surface, cfg, View(eye, down, eye, down, 1.0, NO_LEGS))
-    between = {share: ((each[:, 2] > 0.06) & (each[:, 2] < 0.24)).sum() for share, each in points.items()}
-    assert between[0.0] == 0 and between[1.0] > 10
+    columns, above = 200, (edge, 0.0, 1.3)
+    points, kept = (pictured(surface, above, math.pi / 2, picture=(columns, 60), smeared=each) for each in (share, 0.0))
+    changed = (points != kept).any(axis=1)
+    for side in (kept[:, 2] < 0.15, kept[:, 2] > 0.15):  # of each one pixel a column
+        assert (changed & side).sum() == pytest.approx(
+            share * columns, abs=3.5 * math.sqrt(columns * share * (1 - share))
+        )
+    between = points[changed, 2]
+    assert ((between > -0.03) & (between < 0.33)).all()
+    assert share == 0.0 or between.mean() == pytest.approx(0.15, abs=0.02)
+
+
+def test_lidars_see_either_side_of_an_edge() -> None:
+    surface = Surface(build_map([make_tile("step_up", height=0.3)]))
+    eye, ahead = np.array([0.0, 0.0, 1.3]), turned(0.0, math.pi / 4)
+    view = View(eye, ahead, eye, ahead, 1.0, NO_LEGS)
+    smeared, kept = (taken(surface, DepthConfig("domes", **{**EXACT, "smeared": share}), view) for share in (1.0, 0.0))
+    np.testing.assert_array_equal(smeared, kept)
 
 
 def test_the_robot_is_filtered_out(flat: Surface) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from envs.sensor_noise import SensorNoiseConfig
 from envs.sensors import NoisySensors
 from envs.state import State
 from envs.terrains import Surface, Tile, build_map
+from mapping import MapConfig
 
 NO_DRIFT = OdometryConfig(0.0, 0.0, 0.0, 0.0)
 SMALL: dict[str, Any] = {"picture": (40, 30), "odometry": NO_DRIFT, "misalignment": 0.0, "scale": 0.0}
@@ -80,6 +82,24 @@ def test_heights_are_those_of_the_world_however_the_odometry_drifts() -> None:
         maps.advance(stands(step / 60))
     assert maps.odometry.error[0].tolist() == pytest.approx([0.03] * 3, abs=1e-6)
     assert_close(heights(maps, (1.0, 0.0), (1.3, 0.2), (2.0, 0.0)), torch.zeros(3), atol=0.02, rtol=0.0)
+
+
+def test_a_wrong_roll_is_the_robots_own_roll_wherever_it_heads() -> None:
+    """A robot that heads along y and takes itself to be rolled by 0.05 rad sees its left, along -x, higher."""
+    ahead = stands()
+    quarter = ahead.base_quaternion.new_tensor([math.sqrt(0.5), 0.0, 0.0, math.sqrt(0.5)])
+    feet = ahead.foot_position_w[0][:, [1, 0, 2]] * torch.tensor([-1.0, 1.0, 1.0])
+    turned = stands()
+    turned.base_quaternion[:], turned.heading[:], turned.foot_position_w[0] = quarter, math.pi / 2, feet
+    still = MapConfig(correction=0.0, fill=0.2)
+    maps = maps_on(plane_tile(side=8.0), odometry=OdometryConfig(0.0, 0.0, 0.0, 0.05), feet=0.0, grid=still)
+    maps.reset(ROW, turned)
+    maps.odometry.share[:, 5], maps.odometry.share[:, 6] = 1.0, 0.0
+    maps.maps[0].reset()
+    for _ in range(8):
+        maps.advance(turned)
+    seen = heights(maps, (-1.0, 0.0), (0.0, 1.0), (1.0, 0.0), (0.0, -1.0))
+    assert_close(seen, torch.tensor([0.05, 0.0, -0.05, 0.0]), atol=0.015, rtol=0.0)
 
 
 def stepping(threads: int = 1, sensors: Sensors = "cameras", **changes: Any) -> AnymalEnv:
@@ -157,6 +177,12 @@ def test_robots_that_rest_take_no_pictures_and_others_the_same_ones() -> None:
         assert np.array_equal(one.heights, same.heights, equal_nan=True)
     maps.close()
     assert not maps.maps
+
+
+def test_only_sensors_that_there_are_can_be_covered() -> None:
+    assert DepthConfig("domes", covered=("front",)).covered == ("front",)
+    with pytest.raises(ValueError, match="There is no left sensor of domes; choose from front, rear"):
+        DepthConfig("domes", covered=("left",))
 
 
 def test_senseless_sensors_are_refused() -> None:

@@ -30,11 +30,14 @@ class Kind(NamedTuple):
     """m, standard deviation along the ray at any range."""
     growth: float
     """m per m^2, standard deviation along the ray that grows with the square of the range."""
+    smears: bool
+    """Whether a pixel at an edge may see both sides: a stereo camera matches windows of pixels, a lidar's beam is thin
+    beside the gap to the next one."""
 
 
 KINDS: dict[str, Kind] = {
-    "cameras": Kind(CAMERAS, 15.0, 0.28, 3.0, 0.002, 0.0036),
-    "domes": Kind(DOMES, 10.0, 0.1, 6.0, 0.015, 0.0),
+    "cameras": Kind(CAMERAS, 15.0, 0.28, 3.0, 0.002, 0.0036, smears=True),
+    "domes": Kind(DOMES, 10.0, 0.1, 6.0, 0.015, 0.0, smears=False),
 }
 """D435: 3.6 mm at 1 m is Intel's rule, a disparity error of 0.08 pixels at a focal length of 447 pixels (848 across 87
 degrees) and a base line of 0.05 m; up to 3 m as its support advises. All else is assumed (docs/mapping.md)."""
@@ -65,7 +68,7 @@ class DepthConfig:
     """cameras: four D435; domes: two RS-Bpearl; none: no map but S8's errors on the truth.
     Errors and failures of --env.height-noise are for none alone."""
     covered: tuple[str, ...] = ()
-    """Sensors that see nothing: front, rear, left, right."""
+    """Sensors that see nothing: front, rear, left, right; domes: front, rear."""
     picture: tuple[int, int] = (80, 60)
     """Pixels, width and height of a camera's picture; columns around and beams of a dome come from as many points."""
     delay: float = 0.05
@@ -79,9 +82,9 @@ class DepthConfig:
     lost: float = 0.02
     """Share of pixels that return nothing for no reason."""
     jump: float = 0.08
-    """m between neighbouring pixels, from which on there is an edge."""
+    """m by which ranges of neighbouring pixels differ at an edge, and by which neither lies on the other's surface."""
     smeared: float = 0.5
-    """Share of the pixels at an edge that return something between its two sides."""
+    """Share of a camera's pixels on both sides of an edge that return something between them; domes have none."""
     margin: float = 0.03
     """m around the legs, in which points are taken for the robot's own."""
     feet: float = 0.1
@@ -95,8 +98,11 @@ class DepthConfig:
 
     def __post_init__(self) -> None:
         """Refuse what no sensor is like."""
-        if unknown := set(self.covered) - set(CAMERAS):
-            raise ValueError(f"There is no sensor {min(unknown)}; choose from {', '.join(CAMERAS)}.")
+        kind = "cameras" if self.sensors == "none" else self.sensors
+        if unknown := set(self.covered) - set(KINDS[kind].mounts):
+            raise ValueError(
+                f"There is no {min(unknown)} sensor of {kind}; choose from {', '.join(KINDS[kind].mounts)}."
+            )
         if min(self.picture) < 2 or max(self.picture) > 1280:
             raise ValueError(f"A depth picture has 2 to 1280 pixels a side, not {self.picture[0]} x {self.picture[1]}.")
         if not 0 <= self.delay <= 1 or not 0 <= self.lost <= 1 or not 0 <= self.smeared <= 1 or self.jump <= 0:

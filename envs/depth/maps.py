@@ -166,7 +166,9 @@ class SensedMaps:
         views = {}
         for i, (row, then) in enumerate(zip(env_ids, past.numpy(), strict=True)):
             rotation = rotation_matrix(then[QUATERNION])
-            believed = turned(float(then[TURNED]), float(tilt[i, 1]), float(tilt[i, 0])) @ rotation
+            heading = math.atan2(rotation[1, 0], rotation[0, 0])
+            level = turned(-heading, 0.0) @ rotation
+            believed = turned(float(then[TURNED]) + heading, float(tilt[i, 1]), float(tilt[i, 0])) @ level
             ends = legs[i, :, :6].reshape(-1, 3) @ rotation.T + then[PLACE]
             capsules = np.concatenate([ends.reshape(-1, 6), legs[i, :, 6:]], axis=1)
             views[row] = then[PLACE], rotation, then[BELIEVED], believed, capsules

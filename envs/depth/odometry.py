@@ -43,7 +43,7 @@ class Odometry:
         self.place, self.heading = place, heading
 
     def tilt(self) -> Tensor:
-        """rad by which each robot takes its roll and pitch to be more, (n, 2)."""
+        """rad by which each robot takes its roll and pitch (about its own heading) to be more, (n, 2)."""
         return self.cfg.tilt * self.share[:, 5:]
 
     def frames(self) -> Tensor:

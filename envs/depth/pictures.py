@@ -35,9 +35,9 @@ class Optics(NamedTuple):
     lost: float
     """Fraction of pixels that return nothing for no reason."""
     jump: float
-    """m between neighbouring pixels, from which on there is an edge."""
+    """m, difference of neighbouring pixels from which on there is an edge, if neither lies on the other's surface."""
     smeared: float
-    """Fraction of the pixels at an edge that return something between its two sides."""
+    """Fraction of the pixels on both sides of an edge that return something between them; 0 for lidars."""
 
 
 class View(NamedTuple):
@@ -61,7 +61,7 @@ def optics_of(cfg: DepthConfig) -> Optics:
     """The sensors' numbers."""
     kind = cfg.kind()
     ranges = kind.nearest, kind.farthest, kind.least, kind.growth
-    return Optics(*ranges, *cfg.grazing, cfg.lost, cfg.jump, cfg.smeared)
+    return Optics(*ranges, *cfg.grazing, cfg.lost, cfg.jump, cfg.smeared if kind.smears else 0.0)
 
 
 @compiled
@@ -97,7 +97,7 @@ def take(
     for i in range(rows):
         for j in range(columns):
             number = PER_PIXEL * (i * columns + j)
-            distance = smear(away, i, j, optics, key, number)
+            distance = smear(away, rays, i, j, optics, key, number)
             if not optics.nearest <= distance <= optics.farthest:
                 continue
             deviation = optics.least + optics.growth * distance * distance
@@ -113,18 +113,48 @@ def take(
 
 
 @compiled
-def smear(away: NDArray, i: int, j: int, optics: Optics, key: np.uint64, number: int) -> float:
-    """Range of a pixel; beside an edge, as often as the optics say, one between its own and its neighbour's."""
-    own, other = away[i, j], away[i, j]
-    if own == MISSED:
+def smear(away: NDArray, rays: NDArray, i: int, j: int, optics: Optics, key: np.uint64, number: int) -> float:
+    """Range of a pixel; beside an edge, as often as the optics say, one between its own and that across the edge."""
+    own = away[i, j]
+    if own == MISSED or optics.smeared == 0.0:
         return own
-    if j > 0 and optics.jump < abs(away[i, j - 1] - own) < math.inf:
-        other = away[i, j - 1]
-    if i > 0 and optics.jump < abs(away[i - 1, j] - own) < math.inf and other == own:
-        other = away[i - 1, j]
-    if other != own and even(scrambled(key, number + 2)) < optics.smeared:
-        return own + even(scrambled(key, number + 3)) * (other - own)
+    for di, dj in ((0, -1), (0, 1), (-1, 0), (1, 0)):
+        if edge(away, rays, i, j, di, dj, optics.jump):
+            if even(scrambled(key, number + 2)) < optics.smeared:
+                return own + even(scrambled(key, number + 3)) * (away[i + di, j + dj] - own)
+            break
     return own
+
+
+@compiled
+def edge(away: NDArray, rays: NDArray, i: int, j: int, di: int, dj: int, jump: float) -> bool:
+    """Whether there is an edge between a pixel and its neighbour in a direction.
+
+    Their ranges differ, and neither lies on the straight line through the other and the pixel beyond that: on one
+    plane all do, however far apart grazing rays meet it.
+    """
+    y, x = i + di, j + dj
+    if not (0 <= y < away.shape[0] and 0 <= x < away.shape[1]):
+        return False
+    if not jump < abs(away[y, x] - away[i, j]) < math.inf:
+        return False
+    return jump < min(off_line(away, rays, i, j, di, dj), off_line(away, rays, y, x, -di, -dj)) < math.inf
+
+
+@compiled
+def off_line(away: NDArray, rays: NDArray, i: int, j: int, di: int, dj: int) -> float:
+    """m from a pixel's point to the line through the points of the next two in a direction; inf without the second."""
+    y, x = i + 2 * di, j + 2 * dj
+    if not (0 <= y < away.shape[0] and 0 <= x < away.shape[1]) or away[y, x] == MISSED:
+        return math.inf
+    along, length, squared = 0.0, 0.0, 0.0
+    for axis in range(3):
+        start = away[i + di, j + dj] * rays[i + di, j + dj, axis]
+        side, gap = away[y, x] * rays[y, x, axis] - start, away[i, j] * rays[i, j, axis] - start
+        along += gap * side
+        length += side * side
+        squared += gap * gap
+    return math.sqrt(max(squared - along * along / max(length, 1e-12), 0.0))
 
 
 @compiled

@@ -140,8 +140,8 @@ def cast_in_cell(
 ) -> tuple[float, float]:
     """As `cast`, from `start` to `end` m along a ray that is at (u, v) of the cell at 0 m, piece by piece.
 
-    On each piece, taken to be straight along the ray, the ray is below the ground at its beginning: there is a riser;
-    or at its end: there is the ground in between.
+    On each piece, taken to be straight along the ray, the ray is below the ground at its beginning: there is a riser,
+    on the border that it has crossed last; or at its end: there is the ground in between.
     """
     level = math.hypot(sx, sy) * RESOLUTION
     t = start
@@ -161,7 +161,9 @@ def cast_in_cell(
         last = piece(corners, sides, u + out * sx, v + out * sy, right, upper)
         over, then = z + slope * t - first, z + slope * out - last
         if over <= 0.0:
-            return t, level
+            past_x, past_y = off_border(u + t * sx) * abs(sy), off_border(v + t * sy) * abs(sx)
+            across = abs(sx) if past_x < past_y else abs(sy) if past_y < past_x else max(abs(sx), abs(sy))
+            return t, RESOLUTION * across
         if then <= 0.0:
             along = t + (out - t) * over / (over - then)
             run = max((out - t) * level, 1e-9)
@@ -171,6 +173,12 @@ def cast_in_cell(
         if out == end:
             break
     return MISSED, 0.0
+
+
+@compiled
+def off_border(at: float) -> float:
+    """Sides of a cell from a coordinate to the nearest border of a quarter, where risers stand."""
+    return abs(at - 0.5 * math.floor(2.0 * at + 0.5))
 
 
 @compiled
