@@ -115,7 +115,7 @@ class TeacherPPO(PPO):
         return self.actor.get_kl_divergence(old, self.actor.output_distribution_params).mean().item()
 
     def _explained_variance(self) -> float:
-        """Explained variance of the value function: the fraction of the returns' variance that it foresaw, at most 1."""
+        """Explained variance of the value function: the fraction of the returns' variance that it foresaw."""
         returns, errors = self.storage.returns, self.storage.returns - self.storage.values
         return 1 - (errors.var() / returns.var().clamp(min=1e-12)).item()
 

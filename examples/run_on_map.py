@@ -1,7 +1,8 @@
 """A Student climbs stairs on a map of its own, in plain MuJoCo: `python -m examples.run_on_map --contract FILE.json`.
 
 Everything between "the robot" and the end of `main` is what runs on a robot, too; `python export.py` makes the policy.
-Sensors and odometry are perfect here; `evaluate.py --noise mapped` has their delay, drift and noise.
+Drives are those that the contract names. Sensors and odometry are perfect here; `evaluate.py --noise mapped` has their
+delay, drift and noise.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from anymal_policy.kinematics import leg_capsules, rotation_matrix
 from anymal_policy.layout import DEFAULT_JOINT_POSITION, JOINTS, LEGS
 from anymal_policy.runtime import Measurement, Runner
 from envs.depth.mounts import CAMERAS, Mount, camera_rays
+from envs.drives import DriveConfig, equip
 from envs.robot import FOOT_RADIUS, STANDING_HEIGHT, robot_spec
-from mapping import ElevationMap, MapConfig, point_variance
+from evaluation.exported import drive_of
+from mapping import ElevationMap, MapConfig, outside, placed, point_variance
 from system import stopping
 
 TREAD, RISE, STEPS, START = 0.3, 0.15, 12, 1.5
@@ -32,13 +36,14 @@ LONGEST = 3600.0
 """s that it may walk."""
 FARTHEST = 3.0
 """m that the cameras see."""
-GROUND = np.array([1, 0, 0, 0, 0, 0], np.uint8)
-"""MuJoCo's groups of geoms that are ground, and no robot."""
+MARGIN = 0.05
+"""m around the legs, in which points are taken for the robot's own."""
 
 
-def world() -> mujoco.MjModel:
-    """The robot before stairs of boxes."""
+def world(drive: DriveConfig) -> mujoco.MjModel:
+    """The robot with its drives before stairs of boxes."""
     spec = robot_spec(visual=False)
+    equip(spec, drive)
     solid = {"contype": 0, "conaffinity": 1}
     spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[30.0, 30.0, 1.0], **solid)
     for step in range(1, STEPS + 1):
@@ -71,12 +76,16 @@ def measure(data: mujoco.MjData) -> Measurement:
 
 
 def look(model: mujoco.MjModel, data: mujoco.MjData, camera: Mount) -> tuple[NDArray, NDArray]:
-    """Points (k, 3) m that a camera sees, and where it is (3,) m, in the odometry's frame; here by casting rays."""
+    """Points (k, 3) m that a camera sees, and where it is (3,) m, in the odometry's frame; here by casting rays.
+
+    Legs are seen, too; the base behind the camera is not.
+    """
     rotation = data.body("base").xmat.reshape(3, 3)
     eye = data.body("base").xpos + rotation @ camera.position_b
     rays = RAYS @ (rotation @ camera.rotation_b).T
     met, away = np.zeros(len(rays), np.int32), np.zeros(len(rays))
-    mujoco.mj_multiRay(model, data, eye, rays.ravel(), GROUND, 1, -1, met, away, None, len(rays), FARTHEST)
+    base = model.body("base").id
+    mujoco.mj_multiRay(model, data, eye, rays.ravel(), None, 1, base, met, away, None, len(rays), FARTHEST)
     seen = (met >= 0) & (away < FARTHEST)
     return eye + rays[seen] * away[seen, None], eye
 
@@ -96,22 +105,25 @@ def main(contract: Path, seconds: float = 8.0, speed: float = 0.5) -> None:
     """
     if not 0.0 < seconds <= LONGEST:
         raise ValueError(f"--seconds must be above 0 and at most {LONGEST:g}, not {seconds:g}.")
-    model = world()
+    runner = Runner(contract)
+    model = world(drive_of(str(contract), runner.contract["drive"]))
     data = mujoco.MjData(model)
     stand(model, data)
     # --- the robot ---
-    runner = Runner(contract)
     elevation = ElevationMap(MapConfig(fill=0.2))
     for step in range(round(seconds / 0.02)):
         measurement = measure(data)
         # 1. The map follows the robot; its variance grows with the way.
-        w, x, y, z = np.asarray(measurement.base_quaternion)
-        heading = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-        elevation.move(measurement.base_position_w, float(heading))
-        # 2. Pictures come at their own rate, each from where its camera was when it was taken.
+        turn = rotation_matrix(np.asarray(measurement.base_quaternion))
+        elevation.move(measurement.base_position_w, float(np.arctan2(turn[1, 0], turn[0, 0])))
+        # 2. Pictures come at their own rate, each from where its camera was when it was taken; the legs in it are left
+        # out.
         if step % PICTURE_EVERY == 0:
+            legs_b = leg_capsules(np.asarray(measurement.joint_position), runner.chain)
+            legs = placed(legs_b, measurement.base_position_w, turn)
             for camera in CAMERAS.values():
                 points, eye = look(model, data, camera)
+                points = points[outside(points, legs, MARGIN)]
                 elevation.integrate(points, eye, point_variance(points, eye))
         # 3. Where nothing is known yet, the feet tell how high the ground is that they stand on.
         if step == 0:

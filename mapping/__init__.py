@@ -9,6 +9,15 @@ target = runner.step(measurement, command, height=elevation.height)
 from mapping.config import MapConfig
 from mapping.elevation_map import ElevationMap
 from mapping.files import MapFileError
-from mapping.points import PointErrors, outside, point_variance, thinned
+from mapping.points import PointErrors, outside, placed, point_variance, thinned
 
-__all__ = ["ElevationMap", "MapConfig", "MapFileError", "PointErrors", "outside", "point_variance", "thinned"]
+__all__ = [
+    "ElevationMap",
+    "MapConfig",
+    "MapFileError",
+    "PointErrors",
+    "outside",
+    "placed",
+    "point_variance",
+    "thinned",
+]

@@ -63,6 +63,14 @@ def outside(points: ArrayLike, capsules: ArrayLike, margin: float = 0.05) -> NDA
     return out
 
 
+def placed(capsules_b: ArrayLike, position_w: ArrayLike, rotation: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Capsules (c, 7) m of a base's frame in the frame in which the base is at `position_w` (3,) m; `rotation` (3, 3)
+    turns the one into the other."""
+    parts = shapes.rows(capsules_b, 7, "Capsules")
+    ends = parts[:, :6].reshape(-1, 3) @ rotation.T + np.asarray(position_w, np.float64)
+    return np.concatenate([ends.reshape(-1, 6), parts[:, 6:]], axis=1)
+
+
 @compiled
 def _outside(points: NDArray, capsules: NDArray, margin: float, out: NDArray) -> None:
     for i in range(len(points)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mapping.elevation_map import ElevationMap
-from mapping.points import PointErrors, point_variance
+from mapping.points import PointErrors, outside, placed, point_variance
 
 FLOATS = {7: "f4", 8: "f8"}
 """Datatypes of PointField that coordinates may have -> numpy's."""
@@ -86,10 +86,13 @@ def replay(
     odometry: str,
     elevation: ElevationMap | None = None,
     errors: PointErrors | None = None,
+    own: Callable[[float], ArrayLike] | None = None,
 ) -> Iterator[Moment]:
     """Build a map of the clouds (sensor_msgs/PointCloud2) of these topics and an odometry (nav_msgs/Odometry).
 
-    Clouds of moments at which the odometry has no pose are left out; a BagError if all are.
+    Clouds of moments at which the odometry has no pose are left out; a BagError if all are. Points within 5 cm of the
+    robot's `own` capsules (c, 7) m, in the base's frame at a time in s (anymal_policy.kinematics.leg_capsules), are not
+    of the ground.
     """
     elevation, poses, used = elevation or ElevationMap(), [], False
     turns = {topic: rotation(unit(mounted.quaternion_b)) for topic, mounted in sensors.items()}
@@ -105,6 +108,8 @@ def replay(
         turn, used = pose.rotation, True
         eye = pose.position_w + turn @ np.array(mounted.position_b)
         points = points_of(message) @ (turn @ turns[topic]).T + eye
+        if own is not None:
+            points = points[outside(points, placed(own(seconds), pose.position_w, turn))]
         elevation.move(pose.position_w, pose.heading)
         elevation.integrate(points, eye, point_variance(points, eye, errors))
         yield Moment(seconds, topic, pose, points, elevation)

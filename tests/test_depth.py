@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from worlds import plane_tile
 
-from anymal_policy.gait import leg_fk
+from anymal_policy.gait import leg_chain, leg_fk
+from anymal_policy.kinematics import leg_capsules
 from anymal_policy.layout import DEFAULT_JOINT_POSITION
 from envs.depth.config import DepthConfig, OdometryConfig
 from envs.depth.draws import even, normal, scrambled
-from envs.depth.legs import leg_capsules
 from envs.depth.mounts import CAMERAS, camera_rays, dome_rays, turned
 from envs.depth.odometry import Odometry
 from envs.depth.pictures import View, optics_of, take
@@ -201,7 +201,7 @@ def pictured(surface: Surface, eye: tuple[float, float, float], pitch: float, ya
 
 
 def test_planes_have_no_edges() -> None:
-    """However far apart rays meet them, level or not: far rows of level ground are 0.3 m apart. Some pixels are lost."""
+    """However far apart rays meet them, level or not: far rows of level ground are 0.3 m apart.."""
     level, ramp = (Surface(build_map([plane_tile(slope, side=9.0)])) for slope in ((0.0, 0.0), (0.3, 0.2)))
     for surface, pitch, yaw in ((level, 0.5, 0.3), (level, 0.2, 0.0), (ramp, 0.5, 0.0), (ramp, 0.5, 2.5)):
         smeared, kept = (
@@ -284,7 +284,7 @@ def test_draws_are_even_and_normal() -> None:
 
 def test_shanks_end_in_the_feet() -> None:
     joints = torch.from_numpy(DEFAULT_JOINT_POSITION).float() + 0.2 * torch.randn(5, 12, generator=torch.Generator())
-    capsules = leg_capsules(joints)
+    capsules = torch.from_numpy(leg_capsules(joints.numpy(), leg_chain().numpy())).float()
     assert capsules.shape == (5, 8, 7)
     assert torch.allclose(capsules[:, 4:, 3:6], leg_fk(joints), atol=1e-5)
     assert torch.allclose((capsules[:, 4:, :3] - capsules[:, 4:, 3:6]).norm(dim=-1), torch.tensor(0.329), atol=0.01)

@@ -92,6 +92,21 @@ def test_a_bag_gives_the_map_of_its_clouds(tmp_path: Path) -> None:
     assert heights == pytest.approx([0.0, 0.2, 0.2], abs=0.01)
 
 
+def test_points_of_the_robot_itself_are_left_out(tmp_path: Path) -> None:
+    """A capsule of the base, 0.4 m to its left, which looks along y, lies over the ground at x = -0.4 m."""
+    times: list[float] = []
+
+    def leg(seconds: float) -> NDArray:
+        times.append(seconds)
+        return np.array([[-0.5, 0.4, 0.2, 0.5, 0.4, 0.2, 0.05]])
+
+    points = np.array([[0.1, 0.4, 0.2], [0.1, 0.4, 0.31], [0.1, -0.4, 0.2]])  # base
+    write(tmp_path / "bag", [(1.0, points)], [(1.0, np.array([0.0, 1.0, 0.0]))])
+    (moment,) = replay(tmp_path / "bag", {CAMERA: Mounted()}, ODOMETRY, own=leg)
+    np.testing.assert_allclose(moment.points_w, [[-0.4, 1.1, 0.31], [0.4, 1.1, 0.2]], atol=1e-6)
+    assert times == [1.0]
+
+
 def test_bags_without_what_is_needed_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BagError, match="There is no bag"):
         list(replay(tmp_path / "none", {CAMERA: Mounted()}, ODOMETRY))

@@ -16,9 +16,9 @@ from einops import rearrange
 from numpy.typing import NDArray
 from torch import Tensor
 
-from anymal_policy.kinematics import rotation_matrix
+from anymal_policy.gait import leg_chain
+from anymal_policy.kinematics import leg_capsules, rotation_matrix
 from envs.depth.config import DepthConfig
-from envs.depth.legs import leg_capsules
 from envs.depth.mounts import turned
 from envs.depth.odometry import Odometry
 from envs.depth.pictures import View, optics_of, take
@@ -33,6 +33,8 @@ FIRST_VARIANCE = 0.01
 MEMORY = ("clock", "past", "errors", "keys", "pictures", "landed")
 SURE_FEET = 2
 """Feet that stand at once, from which on their soles are taken for the ground: a trot never has more."""
+CHAIN = leg_chain().numpy()
+"""Links of the legs, (4, 4, 3) m."""
 PLACE, BELIEVED, TURNED, QUATERNION, JOINTS = slice(0, 3), slice(3, 6), 6, slice(7, 11), slice(11, 23)
 """Columns of what is kept of a step."""
 
@@ -161,7 +163,7 @@ class SensedMaps:
         if not env_ids:
             return {}
         past, tilt = self.past[self.lag, env_ids], self.odometry.tilt()[env_ids].numpy()
-        legs = leg_capsules(past[:, JOINTS]).numpy()
+        legs = leg_capsules(past[:, JOINTS].numpy(), CHAIN)
         legs[..., 6] += self.cfg.margin
         views = {}
         for i, (row, then) in enumerate(zip(env_ids, past.numpy(), strict=True)):
