@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from documents import sections
 
-from anymal_policy import layout
+from anymal_policy import contract, layout
 from anymal_policy.kinematics import rotation_matrix
 from anymal_policy.runtime import Measurement
-from envs.drives import PD, equip
+from envs.drives import equip
 from envs.robot import STANDING_HEIGHT, robot_spec
+from evaluation.exported import drive_of
 
 POLICY = Path(__file__).parents[1] / "pretrained" / "student.onnx"
 
@@ -27,7 +28,7 @@ class Robot:
     def __init__(self, steps: int) -> None:
         """Told to stop after so many policy steps."""
         spec = robot_spec(visual=False)
-        equip(spec, PD)
+        equip(spec, drive_of(POLICY.name, contract.read(POLICY.with_suffix(".json"))["drive"]))
         spec.worldbody.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[50, 50, 1])
         self.model = spec.compile()
         self.data = mujoco.MjData(self.model)
