@@ -27,6 +27,8 @@ from evaluation.agents import find_teacher, load_agent
 from evaluation.drives import OWN, Drives
 from evaluation.exported import drive_of
 from system.files import scratch
+from training.plan import following
+from training.stage import write_plan
 
 RUN, FILE, MOVED = Path("run"), Path("network.npz"), Path("moved.npz")
 OTHER = "network.npz is not the actuator network that {} was trained with: name the file of that with --drive.network"
@@ -111,6 +113,14 @@ def test_a_resumed_run_cannot_get_other_drives_by_naming_them(run: str, capsys: 
     capsys.readouterr()
     assert OTHER.format(RUN) in refusal(capsys, "--resume", str(RUN), "--env.drive.network", "./network.npz")
     assert "--env.drive.strength cannot change" in refusal(capsys, "--resume", str(RUN), "--env.drive.strength", "0.9")
+
+
+def test_the_stages_to_come_use_the_file_where_it_is_now(run: str) -> None:
+    shutil.copytree(RUN, "all/teacher")
+    write_plan(train.parse(["--resume", str(RUN)]), Path("all"))
+    FILE.rename(MOVED)
+    after = following(train.parse(["--resume", "all", "--env.drive.network", str(MOVED)]))
+    assert after is not None and (after.now, after.env.drive.network) == ("student", str(MOVED))
 
 
 def test_the_bits_of_a_resumed_run_do_not_depend_on_where_the_file_is(run: str) -> None:
