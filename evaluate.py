@@ -122,7 +122,7 @@ def prepare(args: Args) -> Plan:
     cells = make_cells(terrains, difficulties, explicit, args.resolution, args.scale, args.start, headings, args.walls)
     noises = require_levels(items("noise", args.noise))
     require_map(args, noises)
-    agents = [load_agent(name, task) for name in agent_names(args)]
+    agents = [load_agent(name, task, args.drive) for name in agent_names(args)]
     for agent in agents:
         args.physics(agent.env)
     return Plan(args, agents, cells, noises)
@@ -138,7 +138,8 @@ def prepare_suite(args: Args) -> SuitePlan:
     if args.out is None:
         raise ValueError("A suite needs a directory for its results: name one with --out.")
     task = task_of(args)
-    agents, teacher = [load_agent(name, task) for name in agent_names(args)], find_teacher(args.teacher)
+    agents = [load_agent(name, task, args.drive) for name in agent_names(args)]
+    teacher = find_teacher(args.teacher, args.drive)
     shared = ("episodes", "drive_network", "robot_urdf", "map_cells", "seed", "threads")
     own = {name: getattr(args, name) for name in shared}
     conditions, grounds = subset("conditions", args.conditions), subset("grounds", args.grounds)

@@ -11,13 +11,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from agents.archive import CheckpointError
 from agents.checkpoint import load_policy
 from agents.policies import StudentPolicy
+from envs.drives import DriveConfig, require_network
+from evaluation.agents import TrainedAgent
 from evaluation.deployment import CONTRACT, MODEL, deploy, require_packages
+from evaluation.drives import Drives
 from system import stopping
 from system.shell import quoted
 
@@ -30,6 +34,8 @@ class Args:
     """Policy file or run directory of a Student."""
     out: Path
     """Directory for student.onnx and student.json; made if it is not there."""
+    network: Annotated[str | None, tyro.conf.arg(name="drive.network")] = None
+    """Where the file of the actuator network is now that the Student was trained with, if it has moved."""
 
 
 @stopping.stoppable
@@ -37,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Export as the command line says; exit code 0 when done, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="export.py")
     try:
-        error = export(args.checkpoint, args.out)
+        error = export(args.checkpoint, args.out, args.network)
     except (ValueError, OSError) as failure:
         print(f"export.py: {failure}", file=sys.stderr)
         return 2
@@ -46,12 +52,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def export(checkpoint: Path, out: Path) -> float:
+def export(checkpoint: Path, out: Path, network: str | None = None) -> float:
     """Write both files and compare them with the checkpoint; rad, largest difference of a joint target."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file: name a directory with --out.")
     require_packages()
-    return deploy(load_student(checkpoint), out)
+    policy = load_student(checkpoint)
+    return deploy(policy, drive_of(policy, str(checkpoint), network), out)
+
+
+def drive_of(policy: StudentPolicy, name: str, network: str | None) -> DriveConfig:
+    """The drives that a Student was trained with, their file where it is now; a ValueError for any other."""
+    trained = policy.meta["env"].get("drive", {}).get("network")
+    if network is not None and trained is None:
+        raise ValueError(f"{name} was not trained with drives of a file: leave out --drive.network.")
+    drive = TrainedAgent(name, policy, drives=Drives(network=network)).env.drive
+    require_network(drive, policy.meta.get("drive_network"), name)
+    return drive
 
 
 def load_student(checkpoint: Path) -> StudentPolicy:

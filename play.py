@@ -29,6 +29,7 @@ from envs.terrains.tile import put_between_walls
 from evaluation.agents import Agent, find_pretrained, load_agent
 from evaluation.belief import BeliefView, require_student
 from evaluation.cells import HEIGHTMAPS, PARAMETERS
+from evaluation.drives import OWN, Drives
 from evaluation.noise import MAPPED, SENSED, require_sensors, with_map, with_noise
 from evaluation.playing import ENDLESS, Walk, ground_line, play
 from evaluation.recording import Screen, Window, find_viewer, recording
@@ -98,6 +99,8 @@ class Args:
     """Errors of the elevation map that a Student gets, or how it fails; mapped: a map of its own; default nominal."""
     map: DepthConfig = SENSED
     """Depth sensors and odometry under noise mapped."""
+    drive: Drives = OWN
+    """Drives in place of those that the policy was trained with."""
     command: tuple[float, float, float] = (0.7, 0.0, 0.0)
     """Forward and lateral velocity in m/s and yaw rate in rad/s; with yaw rate 0 the heading is held."""
     seconds: float | None = None
@@ -209,6 +212,7 @@ def open_page(args: Args) -> Walk:
         belief=args.belief,
         depth=args.map,
         task=task_of(args),
+        drives=args.drive,
     )
     return visit(request)
 
@@ -224,9 +228,9 @@ def choose_agent(args: Args) -> Agent:
     if args.agent != "policy":
         if args.checkpoint:
             raise ValueError(f"--agent {args.agent} takes no checkpoint; leave out {args.checkpoint[0]}.")
-        return load_agent(args.agent, task)
+        return load_agent(args.agent, task, args.drive)
     if args.checkpoint:
-        return load_agent(args.checkpoint[0], task)
+        return load_agent(args.checkpoint[0], task, args.drive)
     try:
         find_pretrained()
     except ValueError as error:
@@ -234,7 +238,7 @@ def choose_agent(args: Args) -> Agent:
             "There is no pretrained policy: train one with train.py and name its folder with --checkpoint, "
             "or look at the gait alone with --agent zero."
         ) from error
-    return load_agent(None, task)
+    return load_agent(None, task, args.drive)
 
 
 def make_terrain(args: Args) -> Tile:

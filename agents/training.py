@@ -160,6 +160,7 @@ class Training(OnPolicyRunner):
         restore_rng(own["rng"])
 
     def _description(self) -> dict[str, Any]:
+        digest: str | None = self.env.drive_digest  # type: ignore
         return {
             "task": self.task,
             "stage": self.stage,
@@ -175,6 +176,7 @@ class Training(OnPolicyRunner):
             "samples": self.alg.samples,  # type: ignore
             "ranks": distributed.size(),
             "seconds": self.logger.seconds,
+            **({} if digest is None else {"drive_network": digest}),
         }
 
     def _load_curriculum(self, record: dict[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from envs import events, gait, randomization, rewards, saving, terminations
 from envs.commands import Commands
 from envs.config import EnvConfig
 from envs.curriculum import curriculum_factor
+from envs.drives import drive_digest
 from envs.metrics import Metrics
 from envs.own import Moment, named, require, require_shapes, terms_of
 from envs.per_episode import OwnGenerator, PerEpisode
@@ -62,6 +63,7 @@ class AnymalEnv(VecEnv):
             longest_delay=cfg.latency.action[1],
             engine=cfg.engine,
         )
+        self.drive_digest = drive_digest(cfg.drive)
         self.drives = OwnGenerator(cfg.seed, stream=5)
         self.delay = PerEpisode(cfg.latency.action, cfg.num_envs, cfg.seed, stream=2)
         self.stiffness = PerEpisode(cfg.solver.stiffness, cfg.num_envs, cfg.seed, stream=3)

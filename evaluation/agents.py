@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,10 @@ from agents.config import STUDENT_GROUPS, restore
 from anymal_policy import layout
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig, as_recorded
+from envs.drives import require_network
 from envs.terrains import Tile
 from evaluation.acting import Agent, NotFiniteError
+from evaluation.drives import OWN, Drives
 from evaluation.exported import ENDINGS, ExportedAgent
 from evaluation.physics import decimation
 
@@ -81,12 +83,18 @@ class RandomAgent(ZeroAgent):
 class TrainedAgent:
     """A policy from a checkpoint, without exploration."""
 
-    def __init__(self, name: str, policy: Policy, task: EnvConfig = DEFAULT) -> None:
-        """Act in the gait and clipping that the policy was trained with, in the evaluation's physics."""
+    def __init__(self, name: str, policy: Policy, task: EnvConfig = DEFAULT, drives: Drives = OWN) -> None:
+        """Act in the gait, clipping and drives that the policy was trained with, in the evaluation's physics.
+
+        A ValueError if the file of its drives is not what it was, and `drives` does not name one.
+        """
         self.name, self.policy = name, policy
         self.meta = policy.meta
         env = trained_for(policy.meta["env"], task)
-        self.env = replace(env, decimation=decimation(env.dt), noisy_groups=policy.groups == STUDENT_GROUPS)
+        drive = drives(asdict(env.drive))
+        require_network(drive, self.meta.get("drive_network") if drives.network is None else None, name)
+        noisy = policy.groups == STUDENT_GROUPS
+        self.env = replace(env, drive=drive, decimation=decimation(env.dt), noisy_groups=noisy)
 
     def world(self, cfg: EnvConfig, tiles: Sequence[Tile]) -> AnymalEnv:
         """An environment as it is."""
@@ -119,26 +127,26 @@ CONTROLS = {control.name: control for control in (ZeroAgent, RandomAgent)}
 """Agents that need no checkpoint, by name."""
 
 
-def load_agent(name: str | Path | None = None, task: EnvConfig = DEFAULT) -> Agent:
+def load_agent(name: str | Path | None = None, task: EnvConfig = DEFAULT, drives: Drives = OWN) -> Agent:
     """The control of that name, the policy in that file or run directory, or the pretrained policy for None.
 
-    A file of export.py acts through its runner. The rest of its environment is that of `task`.
+    A file of export.py acts through its runner. All have `drives`; the rest of their environment is that of `task`.
     """
     if name is None:
         pretrained = find_pretrained()
-        return TrainedAgent(pretrained, load_policy(ROOT / pretrained), task)
+        return TrainedAgent(pretrained, load_policy(ROOT / pretrained), task, drives)
     if str(name) in CONTROLS:
-        return CONTROLS[str(name)](task)
+        return CONTROLS[str(name)](replace(task, drive=drives(asdict(task.drive))))
     if Path(name).suffix in ENDINGS:
-        return ExportedAgent(str(name), task)
-    return TrainedAgent(str(name), load_policy(name), task)
+        return ExportedAgent(str(name), task, drives)
+    return TrainedAgent(str(name), load_policy(name), task, drives)
 
 
-def find_teacher(path: Path | None = None) -> Agent | None:
+def find_teacher(path: Path | None = None, drives: Drives = OWN) -> Agent | None:
     """The Teacher in that file or run directory; for None the pretrained one, or None if there is none."""
     if path is None and not (ROOT / TEACHER).is_file():
         return None
-    return TrainedAgent(str(path or TEACHER), load_policy(path or ROOT / TEACHER, checkpoint.TEACHER))
+    return TrainedAgent(str(path or TEACHER), load_policy(path or ROOT / TEACHER, checkpoint.TEACHER), drives=drives)
 
 
 def find_pretrained() -> str:

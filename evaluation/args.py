@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from envs.depth import DepthConfig
+from evaluation.drives import OWN, Drives
 from evaluation.noise import MAPPED, SENSED, require_sensors
 from evaluation.physics import Physics
 
@@ -70,6 +71,8 @@ class Args:
     """Episodes of each policy on each ground; default 100, in a suite each experiment's own number."""
     physics: Physics = Physics()
     """Physics, whatever the policies were trained with."""
+    drive: Drives = OWN
+    """Drives in place of those that the policies were trained with."""
     seed: int = 0
     """Seed of terrain, start states, randomisation and pushes."""
     threads: int = 2
@@ -101,7 +104,7 @@ class Args:
 
 OF_SUITES = ("suite", "out", "teacher", "drive_network", "robot_urdf", "runs", "map_cells", "conditions", "grounds")
 """Settings that go with --suite alone."""
-SHARED = ("checkpoint", "agent", "task", "episodes", "seed", "threads")
+SHARED = ("checkpoint", "agent", "task", "drive", "episodes", "seed", "threads")
 """Settings that go with terrains and suites alike; all others go with terrains."""
 
 

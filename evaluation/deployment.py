@@ -16,7 +16,7 @@ from agents.policies import StudentPolicy
 from anymal_policy import contract, gait, layout
 from anymal_policy.deployed import HIDDEN, HISTORY, PHASE, DeployedStudent, repeated
 from anymal_policy.exporting import PACKAGES, difference, write_onnx
-from envs.drives import description
+from envs.drives import DriveConfig, description
 from envs.robot import FOOT_RADIUS
 from evaluation.agents import trained_for
 from system.files import naming, scratch, whole
@@ -40,7 +40,7 @@ def require_packages() -> None:
         raise ValueError(f"Exporting needs {', '.join(missing)}: pip install {' '.join(missing)}.")
 
 
-def deploy(policy: StudentPolicy, out: Path) -> float:
+def deploy(policy: StudentPolicy, drive: DriveConfig, out: Path) -> float:
     """Write both files, each whole, and compare them with the policy; rad, largest difference of a joint target.
 
     The contract, the later one, is written for this network: a runner refuses what stands beside another.
@@ -48,7 +48,7 @@ def deploy(policy: StudentPolicy, out: Path) -> float:
     module = deployed(policy)
     out.mkdir(parents=True, exist_ok=True)
     with naming(out), scratch(out, ".export-") as made:
-        record = contract.whole(describe(policy, module), policy.own_terms)
+        record = contract.whole(describe(policy, module, drive), policy.own_terms)
         write_onnx(module, made / MODEL, {contract.METADATA: contract.as_text(record)})
         error = difference(module, made / MODEL)
         if not error <= TOLERANCE:
@@ -66,8 +66,8 @@ def deployed(policy: StudentPolicy) -> DeployedStudent:
     return DeployedStudent(policy.network, policy.normalizer, env.gait, env.action_limit, policy.own_terms).eval()
 
 
-def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
-    """The contract but for version, layout and hashes, which `contract.whole` and `contract.write` add."""
+def describe(policy: StudentPolicy, module: DeployedStudent, drive: DriveConfig) -> dict[str, Any]:
+    """The contract for a robot with these drives; `contract.whole` and `.write` add version, layout and hashes."""
     env = trained_for(policy.meta["env"])
     nothing = module.start({name: torch.zeros(1, term.size) for name, term in module.measured.items()})
     return {
@@ -80,7 +80,7 @@ def describe(policy: StudentPolicy, module: DeployedStudent) -> dict[str, Any]:
             "drive_hz": env.decimation / env.gait.dt,
             "map_hz": policy.meta["env"].get("height_noise", {}).get("map_rate", env.height_noise.map_rate),
         },
-        "drive": description.describe(env.drive),
+        "drive": description.describe(drive),
         "gait": {**asdict(env.gait), "action_limit": env.action_limit, "trot_phase": gait.TROT.tolist()},
         "kinematics": {
             "chain_m": gait.leg_chain().tolist(),

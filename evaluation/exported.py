@@ -24,12 +24,13 @@ from anymal_policy.gait import GaitConfig
 from anymal_policy.runtime import HeightQuery, Measurement, Runner
 from envs.anymal import AnymalEnv
 from envs.config import EnvConfig
-from envs.drives import DriveConfig
+from envs.drives import DriveConfig, require_network
 from envs.height_noise import LEVELS
 from envs.robot import FOOT_RADIUS, TORQUE_LIMIT
 from envs.sensors import NoisySensors
 from envs.terrains import Tile
 from evaluation.acting import NotFiniteError
+from evaluation.drives import OWN, Drives
 from evaluation.physics import decimation
 
 ENDINGS = (".json", ".onnx")
@@ -57,7 +58,7 @@ class TrackingEnv(AnymalEnv):
 class ExportedAgent:
     """Acts through `anymal_policy.runtime.Runner`, one for each robot."""
 
-    def __init__(self, name: str, task: EnvConfig) -> None:
+    def __init__(self, name: str, task: EnvConfig, drives: Drives = OWN) -> None:
         """Load the files of an export; all but what its contract says is that of a task."""
         self.name, self.runner = name, Runner(Path(name), check=False)
         said = self.runner.contract
@@ -70,7 +71,7 @@ class ExportedAgent:
             task,
             gait=gait,
             action_limit=said["gait"]["action_limit"],
-            drive=drive_of(name, said["drive"]),
+            drive=drive_of(name, said["drive"], drives),
             decimation=decimation(gait.dt),
             noisy_groups=True,
             own=replace(task.own, observations=tuple(term.name for term in self.own)),
@@ -154,11 +155,14 @@ def seen(env: AnymalEnv, row: int, points: NDArray[np.float64]) -> NDArray[np.fl
     return (samples + soles).numpy().ravel()
 
 
-def drive_of(name: str, said: dict[str, Any]) -> DriveConfig:
-    """The drives that a contract expects; a ValueError for those of a file of one's own."""
-    if said["model"] == "network":
+def drive_of(name: str, said: dict[str, Any], drives: Drives = OWN) -> DriveConfig:
+    """The drives that a contract expects, or those in their place; a ValueError for a file that nobody names."""
+    if said["model"] == (drives.model or "network") == "network" and drives.network is None:
         raise ValueError(
-            f"{name} expects drives of a file that it does not hold: name the policy's checkpoint instead."
+            f"{name} expects drives of a file that it does not hold: name it with --drive.network, "
+            "or the policy's checkpoint instead."
         )
     strength = {"strength": said["torque_limit_n_m"] / TORQUE_LIMIT}  # all that older contracts tell
-    return DriveConfig(said["model"], **said.get("factors", strength))
+    drive = drives({"model": said["model"], **said.get("factors", strength)})
+    require_network(drive, None, name)
+    return drive

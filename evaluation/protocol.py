@@ -13,6 +13,8 @@ from torch import Tensor
 
 from agents.checkpoint import versions
 from envs.anymal import AnymalEnv
+from envs.config import EnvConfig
+from envs.drives import drive_digest
 from envs.terrains import Tile
 from envs.threads import one_torch_thread
 from evaluation import conditions
@@ -182,8 +184,14 @@ def settings(
         },
         "agents": [
             {"checkpoint": agent.name, **{name: agent.meta[name] for name in meta if name in agent.meta}}
-            | {name: value for name, value in asdict(agent.env).items() if name in ACTS_THROUGH}
+            | acts_through(agent.env)
             for agent in agents
         ],
         "versions": versions(),
     }
+
+
+def acts_through(env: EnvConfig) -> dict[str, Any]:
+    """What gives an agent's actions their meaning; a file of drives by its content, wherever it lies."""
+    said = {name: value for name, value in asdict(env).items() if name in ACTS_THROUGH}
+    return said | {"drive": said["drive"] | {"network": drive_digest(env.drive)}}

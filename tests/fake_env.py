@@ -33,6 +33,7 @@ class FakeEnv(VecEnv):
     device = "cpu"
     max_episode_length = 10
     own_terms = ()
+    drive_digest = None
 
     def __init__(self, cfg: FakeConfig | None = None) -> None:
         """Draw the first observations."""

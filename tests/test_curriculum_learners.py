@@ -8,7 +8,7 @@ import pytest
 import torch
 from particles import attempt, logistic, make, place, seeded, settled, train, train_late
 
-from envs.curriculum import CurriculumConfig
+from envs.curriculum import CurriculumConfig, progress_label
 
 
 def test_well_measured_particles_stay_on_the_levels_of_the_band() -> None:
@@ -107,6 +107,29 @@ def test_the_curriculum_keeps_up_with_a_learner_that_improves() -> None:
         return settled(train_late(make([(8, 4)] * 21, cfg), Improving(), 60_000_000, seeded()))[0]
 
     assert worth(CurriculumConfig()) > 0.7 > worth(OLD)
+
+
+def test_ground_on_which_a_robot_creeps_whatever_it_is_told_is_not_crossed() -> None:
+    """Mean difficulty and share of the commanded speed, of a robot told 0.5 to 1 m/s that makes 1 m/s at most on easy
+    ground, 0.6 on level 5, and 0.25 on the hardest (decision 62)."""
+
+    def reached(cfg: CurriculumConfig) -> tuple[float, float]:
+        filter_, generator, held = make([(12,)] * 8, cfg), seeded(), []
+        types = torch.arange(8).repeat_interleave(60)
+        for _ in range(80):
+            cells, numbers = filter_.draw(types, generator)
+            told = 0.5 + 0.5 * torch.rand(len(types), generator=generator)
+            made = told.minimum(0.25 + 0.75 * torch.sigmoid(5.0 - cells[:, 0]))
+            made += 0.02 * torch.randn(len(types), generator=generator)
+            label, usable = progress_label(made, told, torch.zeros(len(types), dtype=torch.bool), cfg)
+            filter_.record(types[usable], numbers[usable], label[usable])
+            filter_.update(generator)
+            held.append([cells.double().mean() / 11, (made / told).mean()])
+        difficulty, share = torch.tensor(held[40:]).mean(0).tolist()
+        return difficulty, share
+
+    assert reached(CurriculumConfig(progress_fraction=0.0)) == pytest.approx((0.82, 0.47), abs=0.04)
+    assert reached(CurriculumConfig()) == pytest.approx((0.52, 0.64), abs=0.04)
 
 
 def test_each_type_finds_its_own_level() -> None:

@@ -255,7 +255,7 @@ def test_the_pretrained_student_walks_a_robot_with_our_figures_as_in_the_environ
     agent = load_agent(STUDENT)
     student = student_in(agent)
     assert student is not None
-    deploy(student, tmp_path)
+    deploy(student, agent.env.drive, tmp_path)
     world = UrdfWorld(write_urdf(tmp_path / "robot.urdf"), tmp_path / CONTRACT)
     (ours,) = evaluate_cells(agent, FLAT, "nominal", Crowd(3, threads=2))
     (theirs,) = evaluate_cells(agent, FLAT, "nominal", Crowd(3, threads=2), world)

@@ -10,6 +10,7 @@ from pathlib import Path
 import tyro
 
 from agents import checkpoint
+from envs.drives import require_network
 from system.numbers import require_finite
 from training.args import CONFIG, Args, parts_to_come
 from training.flags import HELP_ALL, explained, short_help
@@ -42,6 +43,7 @@ def parse(argv: Sequence[str]) -> Args:
         require_finite(getattr(args, part), part)
     if args.resume is not None:
         refuse_changes(args, default)
+        require_network(args.env.drive, (args.record or {}).get("drive_network"), str(args.resume))
         return replace(args, resume=checkpoint.run_directory(args.resume))
     refuse_contradictions(args, default)
     return replace(args, now=first_stage(args))

@@ -9,6 +9,7 @@ from agents import distributed
 from agents.config import Preset, RefinementConfig, restore
 from envs.config import EnvConfig, as_recorded
 from envs.curriculum import curriculum_factor
+from envs.drives import require_network
 from envs.latency import OF_REFINEMENT, OF_STUDENTS, at_least
 from envs.tasks import split, task_config
 
@@ -39,6 +40,12 @@ def recorded_env(record: dict[str, Any], task: str) -> EnvConfig:
     base = task_config(task) if own_file is None else EnvConfig()
     env = restore(base, as_recorded(record["env"]))
     return replace(env, num_envs=env.num_envs * record.get("ranks", 1))
+
+
+def require_drives_of(policy: dict[str, Any], env: EnvConfig) -> None:
+    """Raise a ValueError if a training that starts from a policy names the same file of drives, but it has changed."""
+    if as_recorded(policy["env"])["drive"].get("network") == env.drive.network:
+        require_network(env.drive, policy.get("drive_network"), "the policy to start from")
 
 
 def going_on(env: EnvConfig, teacher: dict[str, Any]) -> EnvConfig:

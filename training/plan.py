@@ -72,7 +72,7 @@ def following(args: Args) -> Args | None:
         teacher = checkpoint.read_policy(root / WALK, TEACHER)
         return from_policy(replace(anew, now=TEACHER, init_from=root / WALK), teacher)
     teacher = checkpoint.read_policy(root / TEACHER, TEACHER)
-    env = recorded_env(teacher, args.task)
+    env = replace(recorded_env(teacher, args.task), drive=args.env.drive)
     if args.refinement.max_iterations:
         env = replace(env, num_envs=env.num_envs // args.refinement.robots)
     anew = replace(anew, env=student_env(env, teacher, PRESETS[args.preset]))

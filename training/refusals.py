@@ -6,6 +6,8 @@ from agents.checkpoint import STUDENT, TEACHER
 from agents.config import differences
 from training.args import CONFIG, Args, note, parts_to_come
 
+MOVABLE = {"env.threads", "env.drive.network"}
+"""Settings of the environment that a resumed run may change: the file of its drives must hold the same network."""
 CHANGEABLE = {"max_iterations", "keep_every", "precision"}
 """Settings of a stage that a resumed run may change."""
 
@@ -45,7 +47,7 @@ def refuse_changes(args: Args, default: Args) -> None:
     }
     whole = ("task", "stage", "teacher", "preset", "run_dir", "init_from", "processes")
     changed |= {name for name in whole if getattr(args, name) != getattr(default, name)}
-    allowed = {"env.threads", *(f"{part}.{name}" for part in parts_to_come(args) for name in CHANGEABLE)}
+    allowed = {*MOVABLE, *(f"{part}.{name}" for part in parts_to_come(args) for name in CHANGEABLE)}
     refused = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(changed - allowed))
     if refused:
         raise ValueError(

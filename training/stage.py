@@ -19,7 +19,7 @@ from envs.ranks import Ranks
 from system.console import tell
 from system.shell import quoted
 from training.args import CONFIG, Args, note
-from training.environments import own_share
+from training.environments import own_share, require_drives_of
 from training.plan import first_stage, read_plan
 from training.tasks import keep_copy
 
@@ -31,6 +31,8 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     """Environment and runner of the stage at hand, ready to train."""
     require_logger(args.logger)
     policy = checkpoint.read_policy(args.init_from, args.now) if args.init_from is not None else None
+    if policy is not None:
+        require_drives_of(policy, args.env)
     folder = stage_dir(args)
     own, ranks = own_share(args.env), distributed.size()
     seed_everything(own.seed)
@@ -47,6 +49,7 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
         note_versions(before, {"device": device, **runner.versions})
     elif args.now in (STUDENT, BLIND):
         teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)
+        require_drives_of(teacher, args.env)
         note_misfits(runner.teach(teacher), "Teacher")
     if args.record is None and distributed.rank() == 0:
         keep_copy(args.task, args.run_dir or folder)

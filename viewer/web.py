@@ -16,6 +16,7 @@ from envs.depth import DepthConfig
 from envs.terrains import Tile
 from envs.terrains.tile import WALLS
 from evaluation.agents import DEFAULT, Agent, load_agent
+from evaluation.drives import OWN, Drives
 from evaluation.noise import SENSED
 from evaluation.playing import Walk, ground_line
 from system.console import tell
@@ -57,6 +58,8 @@ class Visit:
     """Sensors of robots that make their maps by themselves."""
     task: EnvConfig = DEFAULT
     """World of the policies that are chosen there."""
+    drives: Drives = OWN
+    """Drives in place of those that these were trained with."""
 
 
 def visit(request: Visit) -> Walk:
@@ -67,7 +70,7 @@ def visit(request: Visit) -> Walk:
     session = Session(request.agents, world, wish_of(request.command), given, request.depth)
     names = tuple(dict.fromkeys(agent.name for agent in request.agents))
     server = open_server(request.host, request.port)
-    load = partial(load_agent, task=request.task)
+    load = partial(load_agent, task=request.task, drives=request.drives)
     follower = None if request.follow is None else Follower(request.follow, 0, load)
     with closing(Page(server, session, names, follower, load)) as page:
         page.stage.shown = dict.fromkeys(page.stage.shown, request.belief)

@@ -27,9 +27,9 @@ from envs.drives.marks import (
     VELOCITY_GAIN,
     size_code,
 )
-from envs.drives.network import DriveNetwork, load
+from envs.drives.network import NAME_IT, DriveNetwork, load
 
-__all__ = ["ANYDRIVE", "PD", "DriveConfig", "drive_digest", "drive_network", "equip", "torque_gains"]
+__all__ = ["ANYDRIVE", "PD", "DriveConfig", "drive_digest", "drive_network", "equip", "require_network", "torque_gains"]
 
 ANYDRIVE = Path(__file__).parent / "anydrive.npz"
 """The numbers of the model anydrive; anydrive.md beside it says where they come from."""
@@ -49,6 +49,15 @@ def drive_digest(cfg: DriveConfig) -> str | None:
     """What is in the file of these drives, as a hash; None for those that come with the project."""
     network = drive_network(cfg) if cfg.model == "network" else None
     return None if network is None else network.digest
+
+
+def require_network(cfg: DriveConfig, recorded: str | None, who: str) -> None:
+    """Raise a ValueError if the file of these drives is gone or damaged, or is other than `recorded` for a policy."""
+    digest = drive_digest(cfg)
+    if digest is not None and recorded not in (None, digest):
+        raise ValueError(
+            f"{cfg.network} is not the actuator network that {who} was trained with: name the file of that {NAME_IT}."
+        )
 
 
 def torque_gains(cfg: DriveConfig) -> NDArray[np.int64]:

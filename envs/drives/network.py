@@ -20,6 +20,8 @@ INPUTS = 2
 """Position error and velocity."""
 GATES = 4
 """Input, forget, candidate and output, in torch's order."""
+NAME_IT = "with --drive.network, in train.py --env.drive.network"
+"""How somebody names the file that is meant."""
 LARGEST = 32
 """Cells of a layer, and layers, that make sense in a physics step."""
 
@@ -115,7 +117,7 @@ def from_tensors(tensors: Mapping[str, NDArray], source: str) -> DriveNetwork:
 def load(path: Path) -> DriveNetwork:
     """The network in a file: .npz with torch's names, or TorchScript; a ValueError says what is wrong with it."""
     if not path.is_file():
-        raise ValueError(f"There is no actuator network {path}: name a file with --env.drive.network.")
+        raise ValueError(f"There is no actuator network {path}: name a file {NAME_IT}.")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:

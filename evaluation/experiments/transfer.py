@@ -125,7 +125,7 @@ def exported(agent: Agent, urdf: Path, folder: Path) -> Batch | None:
     if student is None:
         return None
     out = Path(folder, str(len(list(folder.iterdir()))))
-    deploy(student, out)
+    deploy(student, agent.env.drive, out)
     return UrdfWorld(urdf, out / CONTRACT)
 
 
