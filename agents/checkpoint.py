@@ -22,8 +22,11 @@ RESUME_FILE = "resume.pt"
 RESUME = "resume"
 TEACHER = "teacher"
 STUDENT = "student"
+"""Kinds of policies, and of the runs that train one alone (`--stage`)."""
 WALK = "walk"
+REFINE = "refine"
 BLIND = "blind"
+"""Stages of a run of all, beside that of the Student: a Teacher's first and second, and the blind Student's."""
 PLAN_FILE = "plan.pt"
 """In a run of all stages: what the later ones shall be."""
 TASK_FILE = "task.py"
@@ -31,10 +34,14 @@ TASK_FILE = "task.py"
 CURVES_FILE = "curves.csv"
 KEPT = "policy"
 """Beginning of the names of the files that hold a run's policies."""
-FOLDERS = {STUDENT: (STUDENT, BLIND), TEACHER: (TEACHER, WALK)}
+STAGES = (WALK, REFINE, STUDENT, BLIND)
+"""Stages of a run of all in their order, and the folders of what they leave."""
+FORMER = {REFINE: TEACHER}
+"""Folders of stages that runs of older versions have."""
+FOLDERS = {STUDENT: (STUDENT, BLIND), TEACHER: (REFINE, FORMER[REFINE], WALK)}
 """In a run of all stages: where policies of each kind are, the one to use first."""
-STAGES = (WALK, TEACHER, STUDENT, BLIND)
-"""In a run of all stages: their folders, the first stage first."""
+STAGE_FOLDERS = (WALK, FORMER[REFINE], REFINE, STUDENT, BLIND)
+"""All names of the stages' folders, the first stage first."""
 POLICIES: dict[str, type[Policy]] = {STUDENT: StudentPolicy, TEACHER: TeacherPolicy}
 NEEDED = {
     STUDENT: {"network", "normalizer", "student", "task", "env", "agent"},
@@ -71,7 +78,7 @@ def read_policy(path: Path | str, *kinds: str) -> dict[str, Any]:
 
 def read_resume(run_dir: Path | str) -> dict[str, Any]:
     """The record from which a run directory's training continues, of a run of all stages the latest."""
-    path = _file(Path(run_dir), RESUME_FILE, reversed(STAGES))
+    path = _file(Path(run_dir), RESUME_FILE, reversed(STAGE_FOLDERS))
     return _with_finite(archive.read(path, RESUME), path, "algorithm")
 
 
@@ -94,13 +101,20 @@ def finite(value: Any) -> bool:
 def run_directory(path: Path) -> Path:
     """The run directory that a path names: the directory itself, that of one of its stages, or a file in either."""
     folder = path if path.is_dir() or not path.exists() else path.parent
-    return folder.parent if folder.name in STAGES and (folder.parent / PLAN_FILE).is_file() else folder
+    return folder.parent if folder.name in STAGE_FOLDERS and (folder.parent / PLAN_FILE).is_file() else folder
 
 
 def stage_directories(path: Path) -> list[Path]:
     """Where the run that a path names keeps what the stages up to its Student have logged, the first stage first."""
     run = path if path.is_dir() or not path.exists() else path.parent
-    return [place for place in (run / WALK, run / TEACHER, run / STUDENT) if (place / CURVES_FILE).is_file()] or [run]
+    places = [run / name for name in STAGE_FOLDERS if name != BLIND]
+    return [place for place in places if (place / CURVES_FILE).is_file()] or [run]
+
+
+def stage_folder(run: Path, stage: str) -> Path:
+    """Where a run of all stages keeps what this one leaves."""
+    former = run / FORMER.get(stage, stage)
+    return former if former.is_dir() else run / stage
 
 
 def forget_unsaved(path: Path, others: Iterable[str] = ()) -> None:
@@ -109,14 +123,14 @@ def forget_unsaved(path: Path, others: Iterable[str] = ()) -> None:
     if not holds_run(path):
         for name in {PLAN_FILE, TASK_FILE} - set(others):
             (path / name).unlink(missing_ok=True)
-        for place in (path / stage for stage in STAGES):
+        for place in (path / name for name in STAGE_FOLDERS):
             with suppress(OSError):  # it is not there, or holds something
                 place.rmdir()
 
 
 def holds_run(path: Path) -> bool:
     """Whether a directory holds a training that can be resumed."""
-    return any((place / RESUME_FILE).exists() for place in (path, *(path / stage for stage in STAGES)))
+    return any((place / RESUME_FILE).exists() for place in (path, *(path / name for name in STAGE_FOLDERS)))
 
 
 def create_run_dir(path: Path) -> Path:
@@ -125,7 +139,7 @@ def create_run_dir(path: Path) -> Path:
         raise ValueError(
             f"{path} already holds a run: continue it with --resume {quoted(path)}, or name another --run-dir."
         )
-    for place in (path, *(path / stage for stage in STAGES)):
+    for place in (path, *(path / name for name in STAGE_FOLDERS)):
         if left := [name for name in (POLICY_FILE, CURVES_FILE) if (place / name).exists()]:
             raise ValueError(f"{place} already holds a {left[0]}, which a run would replace: name another --run-dir.")
     path.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run of two stages of 20 and 10 minutes, and a Student."""
     kept = {
         "walk": {"policy_20.pt": 5, "policy_100.pt": 15, "policy.pt": 20},
-        "teacher": {"policy.pt": 10},
+        "refine": {"policy.pt": 10},
         "student": {"policy.pt": 7},
     }
     minutes = {}
@@ -46,7 +46,7 @@ def test_a_runs_teachers_come_in_order_with_the_minutes_of_all_stages(run: Path)
         (5, "walk/policy_20.pt"),
         (15, "walk/policy_100.pt"),
         (20, "walk/policy.pt"),
-        (30, "teacher/policy.pt"),
+        (30, "refine/policy.pt"),
     ]
 
 

@@ -76,7 +76,7 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict
     process = launch(ROOT / "tests" / "ranks_worker.py", "resumed_equals_whole", folder)
     output, errors = process.communicate(timeout=240)
     assert process.returncode == 0, errors
-    assert output.count("Training a teacher") == 3  # only the first rank prints
+    assert output.count("Training a Teacher") == 3  # only the first rank prints
     return folder, [torch.load(folder / f"rank_{rank}.pt", weights_only=True) for rank in range(2)]
 
 

@@ -78,7 +78,7 @@ def test_torch_s_launcher_is_part_of_the_command_for_as_many_ranks_on_as_many_ma
     assert words[3 : 3 + len(expected)] == expected and words[3 + len(expected)].endswith("train.py")
 
 
-NAMES = ("", "plan.pt", "walk", "teacher", "student", "student/resume.pt", "teacher/policy.pt", "walk/curves.csv")
+NAMES = ("", "plan.pt", "walk", "refine", "student", "student/resume.pt", "refine/policy.pt", "walk/curves.csv")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -88,7 +88,7 @@ def test_any_part_of_a_run_resumes_all_of_it(whole: Path, name: str) -> None:
 
 
 def test_any_part_of_a_stage_names_its_policy(whole: Path) -> None:
-    for stage in ("walk", "teacher", "student"):
+    for stage in ("walk", "refine", "student"):
         policy = read_policy(whole / stage)
         for file in ("policy.pt", "resume.pt", "curves.csv"):
             assert read_policy(whole / stage / file)["hash"] == policy["hash"]
@@ -97,7 +97,7 @@ def test_any_part_of_a_stage_names_its_policy(whole: Path) -> None:
 
 def test_a_whole_run_names_the_teacher_where_one_is_needed(whole: Path) -> None:
     teacher = find_teacher(whole)
-    assert teacher is not None and teacher.meta["hash"] == read_policy(whole / "teacher")["hash"]
+    assert teacher is not None and teacher.meta["hash"] == read_policy(whole / "refine")["hash"]
 
 
 @pytest.mark.parametrize("name", ["", "plan.pt", "student", "student/resume.pt"])
@@ -107,7 +107,7 @@ def test_any_part_of_a_run_names_its_curves(whole: Path, name: str) -> None:
 
 
 def test_a_policy_that_was_kept_on_the_way_is_itself(whole: Path) -> None:
-    kept = whole / "teacher" / "policy_1.pt"
+    kept = whole / "refine" / "policy_1.pt"
     shutil.copy(whole / "walk" / "policy.pt", kept)
     assert read_policy(kept)["hash"] == read_policy(whole / "walk")["hash"]
     assert checkpoint.run_directory(kept) == whole

@@ -28,13 +28,15 @@ def test_every_policy_is_shipped_byte_for_byte_with_a_card_that_says_how_it_was_
         "success": 0.5, "ci95": [0.2, 0.8], "falls": 3,
     }  # fmt: skip
     results = tmp_path / "reference.json"
-    agents = [{"checkpoint": str(run / kind), "hash": read_policy(run / kind)["hash"]} for kind in ship.MADE_BY]
+    agents = [
+        {"checkpoint": str(run / kind), "hash": read_policy(ship.made(run, kind))["hash"]} for kind in ship.MADE_BY
+    ]
     rows = [cell, {**cell, "checkpoint": "another/student", "success": 0.1}]
     results.write_text(json.dumps({"cells": rows, "settings": {"agents": agents, "seed": 1000}}))
     assert ship.main([str(run), "--out", str(tmp_path), "--reference", str(results)]) == 0
     for kind in ("teacher", "student", "blind"):
-        record, card = read_policy(run / kind), (tmp_path / f"{kind}.md").read_text()
-        assert (tmp_path / f"{kind}.pt").read_bytes() == (run / kind / "policy.pt").read_bytes()
+        record, card = read_policy(ship.made(run, kind)), (tmp_path / f"{kind}.md").read_text()
+        assert (tmp_path / f"{kind}.pt").read_bytes() == ship.made(run, kind).read_bytes()
         assert record["hash"] in card and "python train.py --task anymal_flat --seed 7" in card
         assert ("0.500 [0.200, 0.800]" in card) == ("7 episodes a cell, seed 1000" in card) == (kind == "student")
         assert "0.100 [" not in card

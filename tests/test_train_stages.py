@@ -36,7 +36,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_without_stage_a_teacher_is_trained_refined_and_distilled(whole: Path) -> None:
-    teacher, student = read_policy(whole / "teacher"), read_policy(whole / "student")
+    teacher, student = read_policy(whole / "refine"), read_policy(whole / "student")
     assert (teacher["kind"], student["kind"]) == ("teacher", "student")
     assert teacher["iteration"] == student["iteration"] == read_policy(whole / "walk")["iteration"] == 2
     assert student["teacher_hash"] == teacher["hash"]
@@ -45,7 +45,7 @@ def test_without_stage_a_teacher_is_trained_refined_and_distilled(whole: Path) -
 
 
 def test_refinement_goes_on_from_the_first_stage_with_its_own_settings(whole: Path) -> None:
-    walk, teacher, plan = read_policy(whole / "walk"), read_policy(whole / "teacher"), RefinementConfig()
+    walk, teacher, plan = read_policy(whole / "walk"), read_policy(whole / "refine"), RefinementConfig()
     assert (walk["env"]["num_envs"], teacher["env"]["num_envs"]) == (4, 8)
     changed = {*differences(restore(EnvConfig(), walk["env"]), restore(EnvConfig(), teacher["env"]))}
     assert changed == {"num_envs", "linear_variance", "curriculum.initial_factor", "latency.action"}
@@ -62,7 +62,7 @@ def test_refinement_begins_with_the_networks_of_the_first_stage(whole: Path, tmp
     shutil.copytree(whole / "walk", copy / "walk")
     shutil.copy(whole / "plan.pt", copy)
     after = following(train.parse(["--resume", str(copy)]))
-    assert after is not None and after.now == "teacher"
+    assert after is not None and after.now == "refine"
     walked, begun = read_policy(whole / "walk")["network"], train.build(after).policy_record()["network"]
     assert all(torch.equal(begun[name], value) for name, value in walked.items())
     assert following(replace(after, now="student")) is None and following(replace(after, stage="teacher")) is None
@@ -79,7 +79,23 @@ def test_teacher_that_starts_from_another_is_refined_by_default(whole: Path) -> 
 def test_refinement_can_be_left_out(tmp_path: Path) -> None:
     path = tmp_path / "run"
     args = train.parse([*ALL_STAGES, "--refinement.max-iterations", "0", "--run-dir", str(path)])
-    assert args.now == "teacher" and stage_dir(args) == path / "teacher"
+    assert args.now == "walk" and stage_dir(args) == path / "walk"
+
+
+def test_without_refinement_the_student_has_the_teacher_that_walks(whole: Path) -> None:
+    walked = replace(train.parse(["--resume", str(whole)]), now="walk")
+    after = following(replace(walked, refinement=replace(walked.refinement, max_iterations=0)))
+    assert after is not None and (after.now, after.env.num_envs) == ("student", 8)
+
+
+def test_a_run_of_an_older_version_whose_refinement_has_another_name_goes_on(whole: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(whole, old)
+    shutil.rmtree(old / "student")
+    (old / "refine").rename(old / "teacher")
+    assert read_policy(old)["hash"] == read_policy(whole / "refine")["hash"]
+    assert train.main(["--resume", str(old)]) == 0
+    assert training_hash(old / "student") == training_hash(whole / "student") and not (old / "refine").exists()
 
 
 def test_a_blind_student_of_the_same_teacher_follows_also_after_the_run_has_ended(whole: Path, tmp_path: Path) -> None:
@@ -104,7 +120,7 @@ def test_blind_is_not_for_one_stage(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_refined_teachers_act_late_and_students_feel_late_too(whole: Path) -> None:
-    walk, teacher, student = (read_policy(whole / stage) for stage in ("walk", "teacher", "student"))
+    walk, teacher, student = (read_policy(whole / stage) for stage in ("walk", "refine", "student"))
     assert recorded_env(walk, "anymal_flat").latency == LatencyConfig()
     assert recorded_env(teacher, "anymal_flat").latency == LatencyConfig(action=(0.0, 0.02))
     assert recorded_env(student, "anymal_flat").latency == LatencyConfig((0.0, 0.02), (0.0, 0.02))
@@ -117,7 +133,7 @@ def test_refined_teachers_act_late_and_students_feel_late_too(whole: Path) -> No
 def test_a_teacher_that_has_not_learnt_caution_shows_it_to_nobody(
     whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    old = read_policy(whole / "teacher")
+    old = read_policy(whole / "refine")
     del old["env"]["caution_probability"], old["network"]["caution"]
     archive.write(tmp_path / "old.pt", {name: value for name, value in old.items() if name != "hash"})
     distil = ["--stage", "student", "--teacher", str(tmp_path / "old.pt")]
@@ -132,7 +148,7 @@ def test_a_student_from_before_there_were_delays_goes_on_without(whole: Path) ->
 
 
 def test_student_sees_noise_on_easy_ground_and_c_k_goes_on(whole: Path) -> None:
-    teacher, student = read_policy(whole / "teacher"), read_policy(whole / "student")
+    teacher, student = read_policy(whole / "refine"), read_policy(whole / "student")
     env, size = student["env"], PRESETS["laptop"]
     assert env["noisy_groups"] and not teacher["env"]["noisy_groups"]
     assert env["curriculum"]["flat_samples"] == size.flat_samples and not teacher["env"]["curriculum"]["flat_samples"]
@@ -142,7 +158,7 @@ def test_student_sees_noise_on_easy_ground_and_c_k_goes_on(whole: Path) -> None:
     assert (env["num_envs"], student["seed"]) == (4, 7)
 
 
-@pytest.mark.parametrize("stage", ["walk", "teacher"])
+@pytest.mark.parametrize("stage", ["walk", "refine"])
 def test_run_of_all_stages_is_resumable_in_any(whole: Path, tmp_path: Path, stage: str) -> None:
     copy = tmp_path / "copy"
     (copy / stage).mkdir(parents=True)
@@ -150,10 +166,10 @@ def test_run_of_all_stages_is_resumable_in_any(whole: Path, tmp_path: Path, stag
     for name in ("resume.pt", "policy.pt"):  # as if stopped after this stage
         shutil.copy(whole / stage / name, copy / stage)
     assert train.main(["--resume", str(copy)]) == 0
-    assert training_hash(copy / "teacher") == training_hash(whole / "teacher")
+    assert training_hash(copy / "refine") == training_hash(whole / "refine")
     assert training_hash(copy / "student") == training_hash(whole / "student")
     assert train.main(["--resume", str(copy), "--max-iterations", "3"]) == 0
-    assert read_resume(copy)["iteration"] == 3 and read_resume(copy / "teacher")["iteration"] == 2
+    assert read_resume(copy)["iteration"] == 3 and read_resume(copy / "refine")["iteration"] == 2
 
 
 def test_stopped_stage_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -161,7 +177,7 @@ def test_stopped_stage_is_not_followed(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(TeacherRunner, "train", lambda runner: False)
     assert train.main([*ALL_STAGES, "--run-dir", str(path)]) == 0
     assert f"--resume {path}\n" in capsys.readouterr().out
-    assert not (path / "teacher").exists() and not (path / "student").exists()
+    assert not (path / "refine").exists() and not (path / "student").exists()
 
 
 def test_student_stage_distils_the_named_teacher_in_its_environment(whole: Path, tmp_path: Path) -> None:
@@ -173,14 +189,14 @@ def test_student_stage_distils_the_named_teacher_in_its_environment(whole: Path,
     record = read_policy(path)
     assert (record["task"], record["iteration"]) == ("anymal_flat", 1)
     assert not record["student"]["gate"] and record["agent"]["network"] == record["student"]
-    assert record["teacher_hash"] == read_policy(whole / "teacher")["hash"]
+    assert record["teacher_hash"] == read_policy(whole / "refine")["hash"]
     assert train.main(["--resume", str(path), "--max-iterations", "2"]) == 0
     assert read_resume(path)["iteration"] == 2
 
 
 def test_teachers_terrain_curriculum_is_handed_over(whole: Path) -> None:
     args = train.parse(["--stage", "student", "--teacher", str(whole), "--num-envs", "4", "--threads", "1"])
-    learnt = read_policy(whole / "teacher")["curriculum"]
+    learnt = read_policy(whole / "refine")["curriculum"]
     env = AnymalEnv(args.env)
     env.step(torch.zeros(4, 16))
     assert env.load_curriculum_state_dict(learnt) and env.episode_length_buf.sum() == 0
@@ -237,7 +253,7 @@ def test_what_cannot_be_distilled_is_refused_in_one_sentence(whole: Path, tmp_pa
     taught = ["--teacher", str(whole), "--num-envs", "4", "--threads", "1"]
     gateless = ["--init-from", student, "--student.network.no-gate"]
     assert "another variant" in refusal(capsys, *stage, *taught, *gateless, *new)
-    teacher = str(whole / "teacher")
+    teacher = str(whole / "refine")
     assert "holds a teacher, but a student" in refusal(capsys, *stage, *taught, "--init-from", teacher, *new)
     assert "holds a student, but a teacher" in refusal(capsys, "--stage", "teacher", "--init-from", student, *new)
     assert "say with --stage which" in refusal(capsys, "--init-from", teacher, *new)

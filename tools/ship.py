@@ -16,7 +16,18 @@ from typing import Any
 
 import tyro
 
-from agents.checkpoint import BLIND, CURVES_FILE, POLICY_FILE, STUDENT, TEACHER, WALK, CheckpointError, read_policy
+from agents.checkpoint import (
+    BLIND,
+    CURVES_FILE,
+    POLICY_FILE,
+    REFINE,
+    STUDENT,
+    TEACHER,
+    WALK,
+    CheckpointError,
+    read_policy,
+    stage_folder,
+)
 from agents.curves import read
 from benchmarks.report import processor
 from evaluation.experiments.parts import of_this_version, read_results
@@ -28,8 +39,8 @@ from system.files import whole, write
 from system.shell import quoted
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
-MADE_BY = {TEACHER: (WALK, TEACHER), STUDENT: (STUDENT,), BLIND: (BLIND,)}
-"""Stages of which each policy comes."""
+MADE_BY = {TEACHER: (WALK, REFINE), STUDENT: (STUDENT,), BLIND: (BLIND,)}
+"""Stages of which each policy comes, the last one last."""
 WHAT = {
     TEACHER: "The Teacher: sees the true ground around its feet and everything else that a simulator knows.",
     STUDENT: "The Student (GRU, gate, reconstruction): has a robot's senses and a noisy map, which may fail.",
@@ -74,14 +85,15 @@ def ship(arguments: Arguments) -> list[str]:
     """Copy and describe; returns the kinds of policies that there are."""
     run, out = arguments.run, arguments.out
     kinds = [kind for kind in MADE_BY if kind != BLIND or (run / BLIND / POLICY_FILE).is_file()]
-    records = {kind: read_policy(run / kind / POLICY_FILE) for kind in kinds}
+    files = {kind: made(run, kind) for kind in kinds}
+    records = {kind: read_policy(file) for kind, file in files.items()}
     if any(records[kind]["teacher_hash"] != records[TEACHER]["hash"] for kind in kinds if kind != TEACHER):
         raise CheckpointError(f"The Students in {run} are not of its Teacher: name a run of all stages.")
     rows = {kind: judged(arguments.reference, record["hash"]) for kind, record in records.items()}
     out.mkdir(parents=True, exist_ok=True)
     for kind, record in records.items():
         with whole(out / f"{kind}.pt") as part:
-            shutil.copyfile(run / kind / POLICY_FILE, part)
+            shutil.copyfile(files[kind], part)
             if read_policy(part)["hash"] != record["hash"]:
                 raise CheckpointError(f"The run {quoted(run)} has gone on since this command began: give it once more.")
         with of_this_version(arguments.reference or run):
@@ -89,6 +101,12 @@ def ship(arguments: Arguments) -> list[str]:
         write(out / f"{kind}.md", text)
     export(out / f"{STUDENT}.pt", out)
     return kinds
+
+
+def made(run: Path, kind: str) -> Path:
+    """The policy of a kind that a run has made: that of the last of its stages that there is."""
+    stages = [stage_folder(run, stage) / POLICY_FILE for stage in MADE_BY[kind]]
+    return next((file for file in reversed(stages) if file.is_file()), stages[-1])
 
 
 def judged(reference: Path | None, content: str) -> list[dict[str, Any]]:
@@ -108,7 +126,8 @@ def card(kind: str, record: dict[str, Any], run: Path, rows: Sequence[dict[str, 
     """How this policy was made, and what it does."""
     flags = f" --seed {record['seed']}" if record["seed"] else ""
     flags += " --blind" if kind == BLIND else ""
-    spent = ", ".join(spending(stage, run / stage / CURVES_FILE) for stage in MADE_BY[kind] if (run / stage).is_dir())
+    folders = {stage: stage_folder(run, stage) for stage in MADE_BY[kind]}
+    spent = ", ".join(spending(stage, folder / CURVES_FILE) for stage, folder in folders.items() if folder.is_dir())
     workers = f"{record.get('ranks', 1)} processes on {os.cpu_count()} cores ({processor()})"
     parts = [
         f"# {kind}.pt",

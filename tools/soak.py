@@ -29,13 +29,13 @@ from typing import Any
 import tyro
 
 from agents.archive import content_hash
-from agents.checkpoint import STUDENT, TEACHER, WALK, read_policy, read_resume
+from agents.checkpoint import REFINE, STUDENT, WALK, read_policy, read_resume
 from system import stopping
 from system.console import tell
 from tools.interruptions import heeding
 
 ROOT = Path(__file__).parents[1]
-STAGES = (WALK, TEACHER, STUDENT)
+STAGES = (WALK, REFINE, STUDENT)
 LEARNT = ("algorithm", "env_state", "rng", "iteration", "samples", "hidden")
 """Parts of a resume.pt that the next iteration depends on, of each rank."""
 OF_THE_CLOCK = ("perf/", "train/seconds")

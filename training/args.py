@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import tyro
 
 from agents import distributed
-from agents.checkpoint import BLIND, STUDENT, TEACHER, WALK
+from agents.checkpoint import BLIND, REFINE, STUDENT, TEACHER, WALK
 from agents.config import RefinementConfig, StudentTrainingConfig, TeacherConfig
 from envs.config import EnvConfig
 from system.console import say
 from training.flags import Flags
 
-CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student", BLIND: "student"}
+CONFIG = {TEACHER: "agent", WALK: "agent", REFINE: "agent", STUDENT: "student", BLIND: "student"}
 """Which argument holds a stage's training configuration."""
 
 
@@ -22,7 +22,7 @@ CONFIG = {WALK: "agent", TEACHER: "agent", STUDENT: "student", BLIND: "student"}
 class Args(Flags):
     """Train a Teacher, then distil it into a Student; --resume goes on after any interruption as if it had not been.
 
-    A run of all stages keeps them in the folders walk (a Teacher learns to walk), teacher (more robots refine it) and
+    A run of all stages keeps them in the folders walk (a Teacher learns to walk), refine (more robots refine it) and
     student of its run directory, with --blind a baseline in blind; --stage does one alone, in the run directory itself.
     Play and evaluate take the run directory in either case.
 

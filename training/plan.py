@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents import archive, checkpoint, distributed
-from agents.checkpoint import BLIND, PLAN_FILE, STAGES, STUDENT, TEACHER, WALK
+from agents.checkpoint import BLIND, PLAN_FILE, REFINE, STAGES, STUDENT, TEACHER, WALK
 from agents.config import PRESETS, RefinementConfig, StudentTrainingConfig, TeacherConfig, restore
 from envs.tasks import DEFAULT, split, task_config
 from training.args import Args
@@ -19,7 +19,7 @@ from training.tasks import run_task
 
 def first_stage(args: Args) -> str:
     """The stage with which a new run begins."""
-    return args.stage or (WALK if args.refinement.max_iterations else TEACHER)
+    return args.stage or WALK
 
 
 def fresh_defaults(chosen: argparse.Namespace) -> Args:
@@ -68,15 +68,14 @@ def following(args: Args) -> Args | None:
     if args.stage is not None or args.now == last or root is None:
         return None
     anew = replace(args, record=None, resume=None, run_dir=root, init_from=None)
-    if args.now == WALK:
-        teacher = checkpoint.read_policy(root / WALK, TEACHER)
-        return from_policy(replace(anew, now=TEACHER, init_from=root / WALK), teacher)
-    teacher = checkpoint.read_policy(root / TEACHER, TEACHER)
+    teacher = checkpoint.read_policy(root, TEACHER)
+    if args.now == WALK and args.refinement.max_iterations:
+        return from_policy(replace(anew, now=REFINE, init_from=root / WALK), teacher)
     env = replace(recorded_env(teacher, args.task), drive=args.env.drive)
     if args.refinement.max_iterations:
         env = replace(env, num_envs=env.num_envs // args.refinement.robots)
     anew = replace(anew, env=student_env(env, teacher, PRESETS[args.preset]))
-    if args.now == TEACHER:
+    if args.now in (WALK, REFINE):
         return replace(anew, now=STUDENT)
     return replace(anew, now=BLIND, student=replace(args.student, network=replace(args.student.network, extero=False)))
 
@@ -107,10 +106,10 @@ def resumed_defaults(run_dir: Path, task: str | None = None) -> Args:
         return args
     refinement = restore(RefinementConfig(), plan.get("refinement", {"max_iterations": 0}))
     student = args.student if kind == STUDENT else restore(args.student, plan["student"])
-    now = next(stage for stage in reversed(STAGES) if (run_dir / stage / checkpoint.RESUME_FILE).is_file())
+    begun = [stage for stage in STAGES if (checkpoint.stage_folder(run_dir, stage) / checkpoint.RESUME_FILE).is_file()]
     blind = plan.get("blind", False)
     return replace(
-        args, stage=None, preset=plan["preset"], now=now, refinement=refinement, student=student, blind=blind
+        args, stage=None, preset=plan["preset"], now=begun[-1], refinement=refinement, student=student, blind=blind
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from agents import archive, checkpoint, distributed
-from agents.checkpoint import BLIND, PLAN_FILE, STUDENT, TEACHER, WALK
+from agents.checkpoint import BLIND, PLAN_FILE, REFINE, STUDENT, TEACHER, WALK
 from agents.online import require_logger
 from agents.precision import resolve_precision
 from agents.rng import seed_everything
@@ -23,14 +23,18 @@ from training.environments import own_share, require_drives_of
 from training.plan import first_stage, read_plan
 from training.tasks import keep_copy
 
-RUNNERS: dict[str, Any] = {WALK: TeacherRunner, TEACHER: TeacherRunner, STUDENT: StudentRunner, BLIND: StudentRunner}
+RUNNERS: dict[str, Any] = {"agent": TeacherRunner, "student": StudentRunner}
+"""By the part of the arguments that configures a stage."""
+TITLES = {WALK: "Teacher (walk)", REFINE: "Teacher (refinement)", BLIND: "blind Student"}
+"""What a stage trains, where its name does not say it."""
 
 
 @distributed.together()
 def build(args: Args) -> TeacherRunner | StudentRunner:
     """Environment and runner of the stage at hand, ready to train."""
     require_logger(args.logger)
-    policy = checkpoint.read_policy(args.init_from, args.now) if args.init_from is not None else None
+    kind = STUDENT if CONFIG[args.now] == "student" else TEACHER
+    policy = checkpoint.read_policy(args.init_from, kind) if args.init_from is not None else None
     if policy is not None:
         require_drives_of(policy, args.env)
     folder = stage_dir(args)
@@ -39,7 +43,7 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
     torch.set_num_threads(args.env.threads)
     env = AnymalEnv(own, ranks=Ranks(distributed.rank(), ranks, distributed.total))
     cfg: Any = getattr(args, CONFIG[args.now])
-    runner = RUNNERS[args.now](
+    runner = RUNNERS[CONFIG[args.now]](
         env, cfg, args.task, folder, resolve_precision(cfg.precision, distributed.device()), args.logger
     )
     if args.record is not None:
@@ -47,8 +51,8 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
         device = torch.device(distributed.device()).type
         before = {"device": distributed.recorded_device(args.record), **args.record["versions"]}
         note_versions(before, {"device": device, **runner.versions})
-    elif args.now in (STUDENT, BLIND):
-        teacher = checkpoint.read_policy(args.teacher or folder.parent / TEACHER, TEACHER)
+    elif kind == STUDENT:
+        teacher = checkpoint.read_policy(args.teacher or folder.parent, TEACHER)
         require_drives_of(teacher, args.env)
         note_misfits(runner.teach(teacher), "Teacher")
     if args.record is None and distributed.rank() == 0:
@@ -57,7 +61,8 @@ def build(args: Args) -> TeacherRunner | StudentRunner:
         note_misfits(runner.init_from(policy), "policy to start from")
     robots = f"{args.env.num_envs} robots{f' in {ranks} processes' if ranks > 1 else ''}"
     arithmetic = runner.precision if distributed.device() == "cpu" else f"{runner.precision} on {distributed.device()}"
-    tell(f"Training a {args.now} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {arithmetic}.")
+    what = TITLES.get(args.now, args.now.capitalize())
+    tell(f"Training a {what} on {args.task} in {quoted(folder)}: {robots}, seed {args.env.seed}, {arithmetic}.")
     return runner
 
 
@@ -74,7 +79,7 @@ def stage_dir(args: Args) -> Path:
         write_plan(args, root)
     else:
         patiently(lambda: write_plan(args, root))
-    return root / args.now
+    return checkpoint.stage_folder(root, args.now)
 
 
 def write_plan(args: Args, root: Path) -> None:
@@ -82,7 +87,7 @@ def write_plan(args: Args, root: Path) -> None:
     later = {"refinement": args.refinement, "student": args.student, "blind": args.blind}
     plan = {"kind": "plan", "preset": args.preset, **later}
     if distributed.rank() == 0:
-        (root / args.now).mkdir(exist_ok=True)
+        checkpoint.stage_folder(root, args.now).mkdir(exist_ok=True)
         if archive.plain(plan) != read_plan(root):
             archive.write(root / PLAN_FILE, plan)
 
