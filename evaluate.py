@@ -99,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         require_sizes(args)
         require_finite(args.map, "map")
         require_finite(args.physics, "physics")
+        require_finite(args.drive, "drive")
         plan = prepare_suite(args) if args.suite else prepare(args)
     except (ValueError, OSError) as error:
         print(f"evaluate.py: {error}", file=sys.stderr)

@@ -157,6 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def refuse_nonsense(args: Args) -> None:
     """Raise a ValueError for numbers that make no sense."""
     require_finite(args.map, "map")
+    require_finite(args.drive, "drive")
     if not all(abs(part) <= FASTEST for part in args.command):
         raise ValueError(f"--command takes three numbers within -{FASTEST:g} and {FASTEST:g}: m/s, m/s and rad/s.")
     if args.seconds is not None and not 0.0 < args.seconds <= LONGEST:

@@ -200,3 +200,9 @@ def test_the_contract_is_of_the_drives_of_the_training_wherever_their_file_is(ru
     assert "There is no actuator network network.npz" in said and "leave out --drive.network" in said
     assert exported("network.pt", "--drive.network", str(MOVED)) == 0
     assert json.loads(Path("out/student.json").read_text())["drive"]["network_sha256"] == run
+
+
+@pytest.mark.parametrize("command", [evaluate, play])
+def test_factors_that_are_no_numbers_are_refused(command: Any, capsys: Any) -> None:
+    assert command.main(["--drive.lag", "nan"]) == 2
+    assert "--drive.lag must be a finite number, not nan." in capsys.readouterr().err

@@ -101,7 +101,7 @@ def test_its_environment_is_what_the_contract_says() -> None:
     assert agent.env.drive.model == said["drive"]["model"] and agent.env.gait.apex == said["gait"]["apex"]
     assert agent.env.noisy_groups and agent.env.fall_penalty == 7.0
     assert agent.meta["hash"] == said["policy"]["hash"]
-    with pytest.raises(ValueError, match="name the policy's checkpoint instead"):
+    with pytest.raises(ValueError, match="name it with --drive.network, or the policy's checkpoint instead"):
         drive_of("x.onnx", {"model": "network"})
 
 

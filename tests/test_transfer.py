@@ -57,7 +57,7 @@ def short(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(conditions, "SECONDS", 0.06)
     monkeypatch.setattr(transfer, "WORLDS", WORLDS[:2])
     monkeypatch.setattr(transfer, "GROUNDS", {"step_up": transfer.GROUNDS["step_up"]})
-    monkeypatch.setattr(transfer, "deploy", lambda student, out: out.mkdir())
+    monkeypatch.setattr(transfer, "deploy", lambda student, drive, out: out.mkdir())
     monkeypatch.setattr(walk, "Runner", Standing)
     monkeypatch.setattr(agents, "ROOT", tmp_path)
     monkeypatch.chdir(tmp_path)
