@@ -32,8 +32,6 @@ PLAN_FILE = "plan.pt"
 TASK_FILE = "task.py"
 """In a run of an own task: a copy of its file."""
 CURVES_FILE = "curves.csv"
-KEPT = "policy"
-"""Beginning of the names of the files that hold a run's policies."""
 STAGES = (WALK, REFINE, STUDENT, BLIND)
 """Stages of a run of all in their order, and the folders of what they leave."""
 FORMER = {REFINE: TEACHER}
@@ -149,9 +147,10 @@ def create_run_dir(path: Path) -> Path:
 def _file(path: Path, name: str, folders: Iterable[str]) -> Path:
     """The file itself, or that of the run directory, or of the first of its stages' folders that has one.
 
-    Any other file beside a run means its directory.
+    Any other file beside a run means its directory, but for what may be a policy that somebody has put there.
     """
-    if path.is_file() and path.name != name and not path.name.startswith(KEPT) and holds_run(run_directory(path)):
+    is_policy = path.suffix == ".pt" and path.name not in (RESUME_FILE, PLAN_FILE)
+    if path.is_file() and path.name != name and not is_policy and holds_run(run_directory(path)):
         path = path.parent
     if not path.is_dir():
         return path

@@ -190,6 +190,9 @@ def test_any_file_of_a_run_stands_for_it(run_dir: Path, tmp_path: Path) -> None:
     assert read_policy(whole / "curves.csv")["hash"] == read_policy(whole)["hash"]
     with pytest.raises(CheckpointError, match="kind|resume"):
         read_resume(whole / "policy.pt")
+    (whole / "best.pt").write_bytes(b"another policy")
+    with pytest.raises(CheckpointError, match="best.pt"):
+        read_policy(whole / "best.pt")
 
 
 def test_directory_of_a_run_stands_for_its_policy(run_dir: Path) -> None:

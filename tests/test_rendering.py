@@ -140,13 +140,10 @@ def green(picture: np.ndarray) -> np.ndarray:
     return np.argwhere((picture == GREEN).all(-1)).mean(0)
 
 
-@pytest.fixture
-def large_dots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dots of several pixels in small pictures."""
-    monkeypatch.setattr("envs.dots.RADIUS", 0.06)
+LARGE = 0.06
+"""m, radius of dots of several pixels in small pictures."""
 
 
-@pytest.mark.usefixtures("large_dots")
 def test_dots_are_where_their_points_are_and_have_exactly_their_colour(renderer: Renderer) -> None:
     renderer.draw()
     view = renderer.camera.view
@@ -154,19 +151,18 @@ def test_dots_are_where_their_points_are_and_have_exactly_their_colour(renderer:
     sight = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
     right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
     middle = view.lookat - 0.5 * view.distance * sight
-    assert green(renderer.draw([Dots(middle[None], GREEN)])) == pytest.approx([44.5, 79.5], abs=1.5)
-    row, column = green(renderer.draw([Dots((middle + 0.3 * right)[None], GREEN)]))
+    assert green(renderer.draw([Dots(middle[None], GREEN, LARGE)])) == pytest.approx([44.5, 79.5], abs=1.5)
+    row, column = green(renderer.draw([Dots((middle + 0.3 * right)[None], GREEN, LARGE)]))
     per_metre = 45 / np.tan(np.radians(renderer.model.vis.global_.fovy / 2)) / (0.5 * view.distance)
     assert (row, column) == pytest.approx((44.5, 79.5 + 0.3 * per_metre), abs=1.5)
 
 
-@pytest.mark.usefixtures("large_dots")
 def test_dots_under_the_ground_shine_through_it_faintly(renderer: Renderer) -> None:
     plain = renderer.draw().astype(float)
     azimuth = np.radians(renderer.camera.view.azimuth)
     right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
     buried = renderer.camera.view.lookat[None] + right - [0.0, 0.0, 1.0]
-    picture = renderer.draw([Dots(buried, GREEN)])
+    picture = renderer.draw([Dots(buried, GREEN, LARGE)])
     changed = (picture != plain).any(-1)
     assert 5 < changed.sum() < 60
     faint = np.round(plain + BURIED * (np.array(GREEN) - plain))
