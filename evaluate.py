@@ -116,7 +116,7 @@ def prepare(args: Args) -> Plan:
     """Check the whole request before anything is simulated."""
     for path in (args.json, args.markdown):
         require_writable(path)
-    task = task_of(args)
+    task = task_config(args.task)
     explicit = {name: numbers(name, getattr(args, name)) for name in PARAMETERS if getattr(args, name)}
     terrains, difficulties = items("terrains", args.terrains), numbers("difficulties", args.difficulties)
     headings = [ANY] if args.heading == "any" else numbers("heading", args.heading)
@@ -129,16 +129,11 @@ def prepare(args: Args) -> Plan:
     return Plan(args, agents, cells, noises)
 
 
-def task_of(args: Args) -> EnvConfig:
-    """The task that was named, whose file has been run, or the default one."""
-    return EnvConfig() if args.task is None else task_config(args.task)
-
-
 def prepare_suite(args: Args) -> SuitePlan:
     """Check the whole request before anything is simulated."""
     if args.out is None:
         raise ValueError("A suite needs a directory for its results: name one with --out.")
-    task = task_of(args)
+    task = task_config(args.task)
     agents = [load_agent(name, task, args.drive) for name in agent_names(args)]
     teacher = find_teacher(args.teacher, args.drive)
     shared = ("episodes", "drive_network", "robot_urdf", "map_cells", "seed", "threads")

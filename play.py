@@ -212,20 +212,15 @@ def open_page(args: Args) -> Walk:
         follow=args.checkpoint[0] if args.follow else None,
         belief=args.belief,
         depth=args.map,
-        task=task_of(args),
+        task=task_config(args.task),
         drives=args.drive,
     )
     return visit(request)
 
 
-def task_of(args: Args) -> EnvConfig:
-    """The configuration of the task whose world it is."""
-    return EnvConfig() if args.task is None else task_config(args.task)
-
-
 def choose_agent(args: Args) -> Agent:
     """Who walks: a control, the policy that was named, or the pretrained one."""
-    task = task_of(args)
+    task = task_config(args.task)
     if args.agent != "policy":
         if args.checkpoint:
             raise ValueError(f"--agent {args.agent} takes no checkpoint; leave out {args.checkpoint[0]}.")

@@ -68,10 +68,10 @@ def stages(args: Args) -> int:
             args = replace(args, run_dir=root)
         stopping.advise(lambda: "".join(way_on(args)) or early.AGAIN)
         try:
-            code, finished = run(args)
-            while finished and (after := following(args)) is not None:
+            code, goes_on = run(args)
+            while goes_on and (after := following(args)) is not None:
                 args = after
-                code, finished = run(args)
+                code, goes_on = run(args)
             return code
         except KeyboardInterrupt as interrupt:
             return stopping.said(interrupt)

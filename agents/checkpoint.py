@@ -126,9 +126,14 @@ def forget_unsaved(path: Path, others: Iterable[str] = ()) -> None:
                 place.rmdir()
 
 
+def places(run: Path) -> list[Path]:
+    """Where the files of a run may be: in the directory itself, or in its stages' folders, the first one first."""
+    return [run, *(run / name for name in STAGE_FOLDERS)]
+
+
 def holds_run(path: Path) -> bool:
     """Whether a directory holds a training that can be resumed."""
-    return any((place / RESUME_FILE).exists() for place in (path, *(path / name for name in STAGE_FOLDERS)))
+    return any((place / RESUME_FILE).exists() for place in places(path))
 
 
 def create_run_dir(path: Path) -> Path:
@@ -137,7 +142,7 @@ def create_run_dir(path: Path) -> Path:
         raise ValueError(
             f"{path} already holds a run: continue it with --resume {quoted(path)}, or name another --run-dir."
         )
-    for place in (path, *(path / name for name in STAGE_FOLDERS)):
+    for place in places(path):
         if left := [name for name in (POLICY_FILE, CURVES_FILE) if (place / name).exists()]:
             raise ValueError(f"{place} already holds a {left[0]}, which a run would replace: name another --run-dir.")
     path.mkdir(parents=True, exist_ok=True)

@@ -54,7 +54,7 @@ def _resumed(path: Path, record: dict[str, Any] | None) -> Iterator[Path]:
     with taken(path):
         if record is not None and checkpoint.read_resume(path)["hash"] != record["hash"]:
             raise CheckpointError(f"The run {quoted(path)} has gone on since this command began: give it once more.")
-        for place in (path, *(path / name for name in checkpoint.STAGE_FOLDERS)):
+        for place in checkpoint.places(path):
             for stem in WRITTEN:
                 forget_parts(place, stem)
         yield path

@@ -34,6 +34,8 @@ class Sensors:
         self.cfg, self.surface = cfg, surface
         self.ring_offsets = layout.ring_offsets()
         self.own: tuple[Observation, ...] = tuple(named("observations", cfg.own.observations).values())
+        self.sensed: SensedMaps | None = None
+        """Elevation maps that the robots make by themselves."""
 
     def height_samples(self, foot_position_w: Tensor, heading: Tensor) -> Tensor:
         """Terrain height at the ring points minus the height of the sole, (m, 4, 52) m (S5)."""
@@ -98,7 +100,6 @@ class NoisySensors(Sensors):
         failures, redraw_steps = cfg.height_noise.failures, self.maps.redraw_steps
         self.failures = MapFailures(failures, redraw_steps, n, cfg.dt, self.of_maps.generator)
         self.query = self.true_heights
-        self.sensed: SensedMaps | None = None
         if cfg.depth.sensors != "none":
             self.sensed = SensedMaps(cfg.depth, surface, n, cfg.dt, cfg.threads, self.of_maps.generator)
         self.factor = noise_factor(0, cfg.height_noise)

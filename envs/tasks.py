@@ -24,8 +24,13 @@ FILES: dict[Path, ModuleType] = {}
 """Task files that this process has run."""
 
 
-def task_config(name: str) -> EnvConfig:
-    """Configuration of a built-in task, or of FILE.py:NAME; a ValueError of one sentence for what is neither."""
+def task_config(name: str | None) -> EnvConfig:
+    """Configuration of a built-in task, of FILE.py:NAME, or, unnamed, an environment's own defaults.
+
+    A ValueError of one sentence for what is neither.
+    """
+    if name is None:
+        return EnvConfig()
     if name in TASKS:
         return TASKS[name]
     file, attribute = split(name)

@@ -17,7 +17,7 @@ from envs.anymal import AnymalEnv
 from envs.dots import Colour, Dots
 from envs.rendering import Image
 from envs.robot import FOOT_RADIUS
-from envs.sensors import NoisySensors, ring_points
+from envs.sensors import ring_points
 from envs.state import State
 from evaluation.agents import Agent
 from evaluation.legend import Strip, paint_legend
@@ -76,7 +76,7 @@ class BeliefView:
         for kind, heights in belief.heights.items():
             error = f": {100 * float((heights - truth).abs().nanmean()):.1f} cm off" if kind != TRUE else ""
             key.append((COLOURS[kind], meanings[kind] + error))
-        if has_map(self.env):
+        if self.env.sensors.sensed is not None:
             key.append((MAP_COLOUR, "map of its own"))
         return key
 
@@ -106,19 +106,14 @@ def read_belief(env: AnymalEnv, policy: StudentPolicy) -> Belief:
     return Belief(heights, float(output.gate[0].mean()) if cfg.gate else None)
 
 
-def has_map(env: AnymalEnv) -> bool:
-    """Whether the robots make their maps by themselves."""
-    return isinstance(env.sensors, NoisySensors) and env.sensors.sensed is not None
-
-
 def map_points(env: AnymalEnv, every: int = 1) -> NDArray[np.float64] | None:
     """What the first robot's own map knows, at every so many cells of a side, (k, 3) m in the world; None without one.
 
     The map is in the frame of the odometry: what the robot takes its place to be comes to where it is.
     """
-    if not isinstance(env.sensors, NoisySensors) or env.sensors.sensed is None:
-        return None
     sensed = env.sensors.sensed
+    if sensed is None:
+        return None
     elevation, frame = sensed.maps[0], sensed.odometry.frames()[0].numpy()
     place, believed, angle = frame[:3], frame[3:6], float(frame[6])
     heights, corner = elevation.grid()

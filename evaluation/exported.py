@@ -144,7 +144,7 @@ def height_query(env: AnymalEnv, row: int) -> HeightQuery:
 
 def mapped(env: AnymalEnv, row: int, points: NDArray[np.float64]) -> NDArray[np.float32]:
     """World heights (k,) m in a robot's own map at world points (k, 2) m, NaN where it knows none."""
-    assert isinstance(env.sensors, NoisySensors) and env.sensors.sensed is not None
+    assert env.sensors.sensed is not None
     return env.sensors.sensed.query(torch.tensor([row]))(torch.from_numpy(points)).numpy()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.checkpoint import POLICY_FILE, STAGE_FOLDERS
+from agents.checkpoint import POLICY_FILE, places
 from evaluation import agents
 from evaluation.agents import CONTROLS, Agent, load_agent
 
@@ -34,7 +34,7 @@ def newest(run: Path) -> Path | None:
     """The policy file in a run, or in one of its stages, that was written last; the file itself if it is none."""
     if not run.is_dir():
         return run if run.is_file() else None
-    files = [path for folder in ("", *STAGE_FOLDERS) if (path := run / folder / POLICY_FILE).is_file()]
+    files = [path for place in places(run) if (path := place / POLICY_FILE).is_file()]
     return max(files, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 

@@ -26,7 +26,7 @@ from envs.depth.rays import ground_of
 from envs.robot import FOOT_RADIUS
 from envs.state import State
 from envs.terrains import Surface
-from mapping import ElevationMap, PointErrors, point_variance
+from mapping import ElevationMap, PointErrors, placed, point_variance
 
 FIRST_VARIANCE = 0.01
 """m^2, of the ground that an episode's first map takes for granted around the soles."""
@@ -171,9 +171,7 @@ class SensedMaps:
             heading = math.atan2(rotation[1, 0], rotation[0, 0])
             level = turned(-heading, 0.0) @ rotation
             believed = turned(float(then[TURNED]) + heading, float(tilt[i, 1]), float(tilt[i, 0])) @ level
-            ends = legs[i, :, :6].reshape(-1, 3) @ rotation.T + then[PLACE]
-            capsules = np.concatenate([ends.reshape(-1, 6), legs[i, :, 6:]], axis=1)
-            views[row] = then[PLACE], rotation, then[BELIEVED], believed, capsules
+            views[row] = then[PLACE], rotation, then[BELIEVED], believed, placed(legs[i], then[PLACE], rotation)
         return views
 
     def _look(self, row: int, sensor: int, elevation: ElevationMap, base: tuple[NDArray, ...]) -> None:

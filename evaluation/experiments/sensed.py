@@ -12,7 +12,6 @@ from torch import Tensor
 
 from envs.config import EnvConfig
 from envs.depth import DepthConfig, OdometryConfig, SensedMaps
-from envs.sensors import NoisySensors
 from evaluation import conditions
 from evaluation.agents import Agent
 from evaluation.cells import Cell, make_cells
@@ -117,7 +116,7 @@ def watch(agent: Agent, cells: Sequence[Cell], noise: str | None, crowd: Crowd, 
     """First episodes, as of `Trial.finish`, and where there are maps their errors, as of `MapErrors.finish`."""
     env = environment(agent, tiles_of(cells, crowd), noise, crowd, change)
     trial = trial_of(env, cells)
-    sensed = env.sensors.sensed if isinstance(env.sensors, NoisySensors) else None
+    sensed = env.sensors.sensed
     if noise is None or is_blind(agent):
         return cross(env, agent, trial, crowd)
     errors = MapErrors(env, lambda: trial.running)
