@@ -116,13 +116,11 @@ def take(
 def smear(away: NDArray, rays: NDArray, i: int, j: int, optics: Optics, key: np.uint64, number: int) -> float:
     """Range of a pixel; beside an edge, as often as the optics say, one between its own and that across the edge."""
     own = away[i, j]
-    if own == MISSED or optics.smeared == 0.0:
+    if own == MISSED or even(scrambled(key, number + 2)) >= optics.smeared:
         return own
     for di, dj in ((0, -1), (0, 1), (-1, 0), (1, 0)):
         if edge(away, rays, i, j, di, dj, optics.jump):
-            if even(scrambled(key, number + 2)) < optics.smeared:
-                return own + even(scrambled(key, number + 3)) * (away[i + di, j + dj] - own)
-            break
+            return own + even(scrambled(key, number + 3)) * (away[i + di, j + dj] - own)
     return own
 
 

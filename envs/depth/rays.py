@@ -63,11 +63,15 @@ def highest_in_blocks(heights: NDArray, blocks: NDArray) -> None:
 
 
 @compiled
-def until(at: float, speed: float, low: float, high: float) -> float:
-    """m along a ray from coordinate `at` until it leaves [low, high] on one axis; `speed` is its change per m."""
-    if speed > 0.0:
-        return (high - at) / speed
-    return (low - at) / speed if speed < 0.0 else math.inf
+def inverse(speed: float) -> float:
+    """m along a ray for each unit of a coordinate, which changes by `speed` per m; inf where it does not change."""
+    return 1.0 / speed if speed != 0.0 else math.inf
+
+
+@compiled
+def until(at: float, per_unit: float, low: float, high: float) -> float:
+    """m along a ray from coordinate `at` until it leaves [low, high] on one axis; `per_unit` is the axis's inverse."""
+    return ((high if per_unit > 0.0 else low) - at) * per_unit if per_unit < math.inf else math.inf
 
 
 @compiled
@@ -76,6 +80,7 @@ def cast(ground: Ground, origin: NDArray, ray: NDArray, longest: float) -> tuple
     rows, columns = ground.heights.shape
     gx, gy = (origin[0] - ground.x0) / RESOLUTION, (origin[1] - ground.y0) / RESOLUTION
     sx, sy, z, slope = ray[0] / RESOLUTION, ray[1] / RESOLUTION, origin[2], ray[2]
+    px, py = inverse(sx), inverse(sy)
     t = 0.0
     while t < longest:
         x, y = gx + (t + PAST) * sx, gy + (t + PAST) * sy
@@ -85,10 +90,10 @@ def cast(ground: Ground, origin: NDArray, ray: NDArray, longest: float) -> tuple
         out = (
             t
             + PAST
-            + min(until(x, sx, bx * BLOCK, (bx + 1) * BLOCK), until(y, sy, by * BLOCK, (by + 1) * BLOCK), longest)
+            + min(until(x, px, bx * BLOCK, (bx + 1) * BLOCK), until(y, py, by * BLOCK, (by + 1) * BLOCK), longest)
         )
         if z + slope * (out if slope < 0.0 else t) <= ground.blocks[by, bx]:
-            distance, cosine = cast_in_block(ground, gx, gy, z, sx, sy, slope, t, min(out, longest))
+            distance, cosine = cast_in_block(ground, gx, gy, z, sx, sy, px, py, slope, t, min(out, longest))
             if distance < MISSED:
                 return distance, cosine
         t = out
@@ -97,7 +102,17 @@ def cast(ground: Ground, origin: NDArray, ray: NDArray, longest: float) -> tuple
 
 @compiled
 def cast_in_block(
-    ground: Ground, gx: float, gy: float, z: float, sx: float, sy: float, slope: float, start: float, end: float
+    ground: Ground,
+    gx: float,
+    gy: float,
+    z: float,
+    sx: float,
+    sy: float,
+    px: float,
+    py: float,
+    slope: float,
+    start: float,
+    end: float,
 ) -> tuple[float, float]:
     """As `cast`, from `start` to `end` m along the ray, cell by cell."""
     rows, columns = ground.heights.shape
@@ -107,7 +122,7 @@ def cast_in_block(
         if not (0.0 <= x < columns - 1 and 0.0 <= y < rows - 1):
             break
         ix, iy = int(x), int(y)
-        out = min(t + PAST + min(until(x, sx, ix, ix + 1), until(y, sy, iy, iy + 1)), end)
+        out = min(t + PAST + min(until(x, px, ix, ix + 1), until(y, py, iy, iy + 1)), end)
         heights = ground.heights
         corners = (
             float(heights[iy, ix]),
