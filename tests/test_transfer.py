@@ -136,7 +136,7 @@ def test_a_file_that_is_no_anymal_is_refused_before_anything_is_made(
 
 def test_a_file_that_is_no_network_is_refused(short: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--drive-network", "none.npz") == 2
-    assert "There is no actuator network none.npz" in capsys.readouterr().err
+    assert "There is no actuator network none.npz: name a file with --drive-network." in capsys.readouterr().err
 
 
 def test_a_urdf_goes_with_a_suite_alone(capsys: pytest.CaptureFixture[str]) -> None:
