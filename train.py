@@ -23,6 +23,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else torch's idle threads spin, and stall physics and neighbours
 
 from agents import checkpoint, distributed, launch, run_dir
+from envs.own import OwnTermError
 from envs.tasks import split
 from system import stopping
 from system.console import say, tell
@@ -89,6 +90,8 @@ def run(args: Args) -> tuple[int, bool]:
         goes_on = runner.train()
     except FloatingPointError as error:
         return fail(error, 1), False
+    except OwnTermError as error:
+        return fail("; ".join([str(error), *way_on(args)]), 2), False
     except OSError as error:
         return fail("; ".join([str(error), *way_on(args)]), 1), False
     finally:

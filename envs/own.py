@@ -33,6 +33,10 @@ Moment = Literal["reset", "step"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class OwnTermError(ValueError):
+    """An own function gives what no term is; the message is one sentence for the user."""
+
+
 @dataclass(frozen=True)
 class OwnTerms:
     """Terms that an own task adds (docs/howto.md), by the names of their functions."""
@@ -143,7 +147,7 @@ def require(own: OwnTerms) -> None:
 
 
 def require_shapes(own: OwnTerms, s: State) -> None:
-    """Raise a ValueError for a reward or termination that gives another shape than one value for each robot."""
+    """Raise an OwnTermError for a reward or termination that gives another shape than one value for each robot."""
     for kind in ("rewards", "terminations"):
         for function in named(kind, getattr(own, kind)).values():
             function(s)
@@ -155,25 +159,25 @@ def terms_of(own: OwnTerms) -> tuple[Term, ...]:
 
 
 def given(kind: str, function: OfState) -> OfState:
-    """The function, held to one value for each robot; a ValueError for another shape."""
+    """The function, held to one value for each robot; an OwnTermError for another shape."""
 
     @wraps(function)
     def checked(s: State) -> Tensor:
         value, shape = function(s), (len(s.joint_position),)
         if value.shape != shape:
-            raise ValueError(f"The own {kind} '{function.__name__}' gave {tuple(value.shape)}, not {shape}.")
+            raise OwnTermError(f"The own {kind} '{function.__name__}' gave {tuple(value.shape)}, not {shape}.")
         return value
 
     return checked
 
 
 def observed(observations: Iterable[Observation], group: tuple[Term, ...], s: State) -> dict[str, Tensor]:
-    """Own terms (n, size) of an observation group; a ValueError for a function that gives another shape."""
+    """Own terms (n, size) of an observation group; an OwnTermError for a function that gives another shape."""
     values = {}
     for each in observations:
         if each.term in group:
             value, shape = each.function(s), (len(s.joint_position), each.term.size)
             if value.shape != shape:
-                raise ValueError(f"The own observation '{each.term.name}' gave {tuple(value.shape)}, not {shape}.")
+                raise OwnTermError(f"The own observation '{each.term.name}' gave {tuple(value.shape)}, not {shape}.")
             values[each.term.name] = value.float()
     return values

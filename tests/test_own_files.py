@@ -45,6 +45,25 @@ WIDE = EnvConfig(terrain=TerrainConfig(types=("flat",), tile_size=4.0), own=OwnT
     assert f"The own {kind} 'column' gave (4, 1), not (4,)." in said
 
 
+def test_an_own_term_that_changes_its_shape_later_ends_the_run_with_one_sentence(folder: Path, capsys: Any) -> None:
+    code = """
+from envs import own
+from envs.config import EnvConfig, TerrainConfig
+from envs.own import OwnTerms
+
+@own.reward
+def fickle(s, calls=[]):
+    calls.append(s)
+    return s.foot_contact[:, 0] if len(calls) < 30 else s.foot_contact[:, :1]
+
+FICKLE = EnvConfig(terrain=TerrainConfig(types=("flat",), tile_size=4.0), own=OwnTerms(rewards={"fickle": 0.5}))
+"""
+    (folder / "fickle.py").write_text(code)
+    said = refusal(capsys, "--task", "fickle.py:FICKLE", *TEACHER)
+    assert "The own reward 'fickle' gave (4, 1), not (4,)" in said
+    assert "go on from the last save with: " in said
+
+
 def test_a_task_file_is_kept_byte_for_byte_and_has_not_changed(folder: Path, capsys: Any) -> None:
     """Line ends of Windows, and letters of another encoding than ours."""
     (folder / "hop.py").write_bytes("# -*- coding: latin-1 -*-\n# für\n".encode("latin-1") + HOP.encode())
