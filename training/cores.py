@@ -13,7 +13,7 @@ LEAST_ROBOTS = 64
 """Of a process, by default: with fewer it spends most of its time on what does not depend on their number."""
 OVERHEAD, ALONE, PHYSICS, LEARNING = 2.2, 7.5e-3, 69e-3, 46e-3
 """ms of a training step of one process: of any number of robots, and for each robot of what one thread does, of the
-physics, which threads share, and of acting and learning, which gain less from them (docs/performance.md)."""
+physics, which threads share, and of acting and learning, which gain less from them (docs/notebook.md, Speed)."""
 
 
 def step_ms(robots: int, threads: int) -> float:
