@@ -219,7 +219,7 @@ def open_page(args: Args) -> Walk:
 
 
 def choose_agent(args: Args) -> Agent:
-    """Who walks: a control, the policy that was named, or the pretrained one."""
+    """Who walks: a baseline agent, the policy that was named, or the pretrained one."""
     task = task_config(args.task)
     if args.agent != "policy":
         if args.checkpoint:

@@ -14,14 +14,14 @@ EARLY = 5
 
 
 def running_mean(network: nn.Module, window: int, samples: int) -> AveragedModel:
-    """Mean of the network over the last `window` samples, of which each update brings `samples`.
+    """Mean of the network over the last `window` environment steps, of which each update brings `samples`.
 
     Early on it covers the last fifth of the updates so far.
     """
 
     def average(mean: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
-        share = max(samples / window, EARLY / (int(updates) + EARLY))
-        return torch.lerp(mean, new, min(share, 1.0))
+        weight = max(samples / window, EARLY / (int(updates) + EARLY))
+        return torch.lerp(mean, new, min(weight, 1.0))
 
     return AveragedModel(network, avg_fn=average)
 

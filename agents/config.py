@@ -17,7 +17,7 @@ STUDENT_GROUPS = ("proprio_noisy", "extero_noisy")
 """Observation groups of the Student, in the order in which its network takes them."""
 LEAST_LEARNING_RATE = 1e-5
 """With which a training goes on from a trained policy."""
-PAPER_ITERATION = 250_000  # samples: 1000 robots x 250 steps (Miki, Tables S1 and S3)
+PAPER_ITERATION = 250_000  # environment steps: 1000 robots x 250 steps (Miki, Tables S1 and S3)
 
 
 def _require(valid: bool, name: str, rule: str, value: float) -> None:
@@ -40,7 +40,7 @@ class TeacherConfig:
     learning_rate: float = 8e-4
     """Largest step size of Adam (paper: 5e-4)."""
     lr_decay: float = 0.9999
-    """Factor on the learning rate per 250,000 samples, the paper's iteration (paper: 0.9999)."""
+    """Factor on the learning rate per 250,000 environment steps, the paper's iteration (paper: 0.9999)."""
     desired_kl: float = 0.015
     """KL divergence of an update that the learning rate is held to, within a factor of 1.5; inf keeps the schedule."""
     gamma: float = 0.99
@@ -52,9 +52,9 @@ class TeacherConfig:
     entropy: float = 0.004
     """Weight of the entropy bonus at the start (paper: 0.005)."""
     entropy_decay: float = 0.98
-    """Factor on that weight per 250,000 samples (paper: 1, which here raises the action noise without end)."""
+    """Factor on that weight per 250,000 environment steps (paper: 1, which raises the action noise without end)."""
     averaging: int = 8_000_000
-    """Samples over which the weights of the policy in policy.pt are averaged; 1 takes them as they are."""
+    """Environment steps over which policy.pt averages the weights; 1 takes them as they are."""
     max_grad_norm: float = 1.0
     """Largest gradient norm, for actor and critic apart."""
     init_std: float = 0.7
@@ -62,7 +62,7 @@ class TeacherConfig:
     head_scale: float = 0.01
     """Factor on the actor's last layer at the start, so that the gait prior alone walks first."""
     normalizer_until: int = 10_000_000
-    """Samples after which the observation normaliser freezes."""
+    """Environment steps after which the observation normaliser freezes."""
     warm_up_steps: int = 48
     """Policy steps before the first update that only fill the normaliser."""
     symmetry: bool = False
@@ -97,7 +97,7 @@ class RefinementConfig:
     linear_variance: float = 0.1
     """Takes the place of --env.linear-variance: narrower, so that a trained Teacher keeps its command."""
     desired_kl: float = 0.025
-    """Takes the place of --agent.desired-kl: fewer updates for as many samples, so each goes farther."""
+    """Takes the place of --agent.desired-kl: fewer updates for as many environment steps, so each goes farther."""
     entropy: float = 0.001
     """Takes the place of --agent.entropy."""
 
@@ -131,7 +131,7 @@ class StudentTrainingConfig:
     learning_rate: float = 5e-4
     """Adam's step size at the start (paper: 5e-4)."""
     lr_decay: float = 0.98
-    """Factor on the learning rate per 250,000 samples."""
+    """Factor on the learning rate per 250,000 environment steps."""
     max_grad_norm: float = 1.0
     """Largest gradient norm."""
     reconstruction: float = 0.5
@@ -141,7 +141,7 @@ class StudentTrainingConfig:
     std: float = 0.05
     """Standard deviation of the noise on the Student's actions while it collects samples, in action units."""
     averaging: int = 4_000_000
-    """Samples over which the weights of the policy in policy.pt are averaged; 1 takes them as they are."""
+    """Environment steps over which policy.pt averages the weights; 1 takes them as they are."""
     precision: Precision = "auto"
     """Arithmetic of the update; auto is bf16 on CPUs with bf16 units, else fp32."""
     keep_every: int = 100
@@ -173,7 +173,7 @@ class StudentTrainingConfig:
 
 @dataclass(frozen=True)
 class Preset:
-    """A size of training: how many robots, and how PPO and distillation use their samples."""
+    """A size of training: how many robots, and how PPO and distillation use what they collect."""
 
     num_envs: int
     """Robots simulated at once."""
@@ -183,10 +183,10 @@ class Preset:
     """What changes once it walks."""
     student: StudentTrainingConfig = field(default_factory=StudentTrainingConfig)
     """Training of the Student."""
-    flat_samples: int = 500_000
-    """Samples for which the Student stays on the easiest ground (paper: 10 epochs of 300 x 400)."""
-    noise_samples: tuple[int, int] = (1_000_000, 6_000_000)
-    """Samples at which the Student's height noise begins and is complete (paper: epochs 20 and 100)."""
+    flat_steps: int = 500_000
+    """Environment steps for which the Student stays on the easiest ground (paper: 10 epochs of 300 x 400)."""
+    noise_steps: tuple[int, int] = (1_000_000, 6_000_000)
+    """Environment steps at which the Student's height noise begins and is complete (paper: epochs 20 and 100)."""
 
 
 PRESETS: dict[str, Preset] = {
@@ -195,8 +195,8 @@ PRESETS: dict[str, Preset] = {
         TeacherConfig(max_iterations=20, num_steps_per_env=24, warm_up_steps=24),
         RefinementConfig(max_iterations=5, robots=1),
         StudentTrainingConfig(max_iterations=20, num_steps_per_env=20),
-        flat_samples=5_000,
-        noise_samples=(10_000, 20_000),
+        flat_steps=5_000,
+        noise_steps=(10_000, 20_000),
     ),
     "laptop": Preset(1024),
     "full": Preset(
@@ -214,8 +214,8 @@ PRESETS: dict[str, Preset] = {
         ),
         RefinementConfig(max_iterations=0),
         StudentTrainingConfig(max_iterations=400, num_steps_per_env=120, num_mini_batches=4, lr_decay=0.99),
-        flat_samples=1_200_000,
-        noise_samples=(2_400_000, 12_000_000),
+        flat_steps=1_200_000,
+        noise_steps=(2_400_000, 12_000_000),
     ),
 }
 

@@ -23,7 +23,7 @@ from anymal_policy import layout
 from anymal_policy.student import StudentOutput
 
 TENFOLD = 300_000
-"""Samples in which the learning rate of a Student that started from another one may rise tenfold."""
+"""Environment steps in which the learning rate of a Student that started from another one may rise tenfold."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ class BeliefDistillation(Distillation):
         averaging: int,
         **kwargs: Any,
     ) -> None:
-        """Start at sample 0; `lr_decay` is the factor on the learning rate per 250,000 samples.
+        """Start at environment step 0; `lr_decay` is the factor on the learning rate per 250,000 of them.
 
-        `averaged` holds the mean of the Student's network over the last `averaging` samples (decision 36).
+        `averaged` holds the mean of the Student's network over the last `averaging` environment steps (decision 36).
         """
         super().__init__(*args, **kwargs)
         self.num_mini_batches, self.reconstruction, self.lr_decay = num_mini_batches, reconstruction, lr_decay
@@ -208,7 +208,7 @@ class BeliefDistillation(Distillation):
         self.first_hidden = self.student.hidden.clone()
 
     def save(self) -> dict:
-        """Student, its mean, Teacher, optimiser and the sample count; hidden states belong to the robots, not here."""
+        """Student, its mean, Teacher, optimiser and environment steps so far; hidden states belong to the robots."""
         return super().save() | {
             "samples": self.samples,
             "averaged": self.averaged.state_dict(),

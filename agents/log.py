@@ -22,7 +22,7 @@ from system.files import Troubles
 
 HEADER_EVERY = 25  # lines
 COLUMNS = (  # title, width, metric, format
-    ("samples", 8, "train/samples", "{:.2f}M"),
+    ("steps", 8, "train/samples", "{:.2f}M"),
     ("reward/s", 8, "train/reward", "{:.3f}"),
     ("lin", 6, "tracking/linear", "{:.3f}"),
     ("ang", 6, "tracking/angular", "{:.3f}"),

@@ -1,8 +1,8 @@
 """The mean of several policies of one descent: `python -m agents.mean policy_100.pt policy_200.pt --out mean.pt`.
 
 Policies of a run differ by chance, and their mean is steadier (docs/paper.md, decision 36). policy.pt is the mean over
-the last few million samples; this one reaches as far as policies were kept, and over runs that went on from one another
-(`--init-from`).
+the last few million environment steps; this one reaches as far as policies were kept, and over runs that went on from
+one another (`--init-from`).
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Args:
     """Two policy files or more; what else the new file says is the last one's."""
     out: Path
     """File to write."""
-    shares: tuple[float, ...] = ()
-    """Fraction of each policy in the mean, together 1; default equal shares."""
+    fractions: tuple[float, ...] = ()
+    """Fraction of each policy in the mean, together 1; default equal ones."""
 
 
 @stopping.stoppable
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Average as the command line says; exit code 0 when done, 2 for a request that cannot be met."""
     args = tyro.cli(Args, args=argv, prog="agents.mean")
     try:
-        archive.write(args.out, mean(args.policies, args.shares))
+        archive.write(args.out, mean(args.policies, args.fractions))
     except (ValueError, OSError) as failure:
         print(f"agents.mean: {failure}", file=sys.stderr)
         return 2
@@ -59,16 +59,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def mean(paths: Sequence[Path], shares: Sequence[float] = ()) -> dict[str, Any]:
-    """The record of the last policy with the mean weights of all, and their hashes as `mean_of`; equal shares if none.
+def mean(paths: Sequence[Path], fractions: Sequence[float] = ()) -> dict[str, Any]:
+    """The record of the last policy with the mean weights of all, and their hashes as `mean_of`.
 
-    Raises a ValueError for shares that are not one for each policy and 1 together, and a CheckpointError for policies
-    that have no mean.
+    Policies count equally without `fractions`. Raises a ValueError for fractions that are not one for each policy and 1
+    together, and a CheckpointError for policies that have no mean.
     """
     if len(paths) < 2:
         raise ValueError("A mean needs two policies or more: name files that one run has kept, policy_<iteration>.pt.")
-    if shares and (len(shares) != len(paths) or not min(shares) > 0 or not abs(sum(shares) - 1) < 1e-6):
-        raise ValueError("--shares needs a positive number for each policy, and all of them together must be 1.")
+    if fractions and (len(fractions) != len(paths) or not min(fractions) > 0 or not abs(sum(fractions) - 1) < 1e-6):
+        raise ValueError("--fractions needs a positive number for each policy, and all of them together must be 1.")
     records = [read_policy(path) for path in paths]
     last = records[-1]
     for path, record in zip(paths, records, strict=True):
@@ -88,7 +88,7 @@ def mean(paths: Sequence[Path], shares: Sequence[float] = ()) -> dict[str, Any]:
         if archive.content_hash(record["normalizer"]) != archive.content_hash(last["normalizer"]):
             raise CheckpointError(f"{path} is older than the last change of the normaliser: name later policies.")
     averaged = {
-        part: {name: average([record[part][name] for record in records], shares) for name in last[part]}
+        part: {name: average([record[part][name] for record in records], fractions) for name in last[part]}
         for part in AVERAGED
         if part in last
     }
@@ -96,10 +96,10 @@ def mean(paths: Sequence[Path], shares: Sequence[float] = ()) -> dict[str, Any]:
     return {**last, **averaged, "mean_of": hashes}
 
 
-def average(tensors: Sequence[Tensor], shares: Sequence[float]) -> Tensor:
-    """Mean of tensors of one shape with these shares, equal ones if there are none."""
+def average(tensors: Sequence[Tensor], fractions: Sequence[float]) -> Tensor:
+    """Mean of tensors of one shape, weighted by these fractions, or equally without them."""
     stacked = torch.stack(list(tensors))
-    return torch.tensordot(stacked.new_tensor(shares), stacked, dims=1) if shares else stacked.mean(dim=0)
+    return torch.tensordot(stacked.new_tensor(fractions), stacked, dims=1) if fractions else stacked.mean(dim=0)
 
 
 def kinship(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:

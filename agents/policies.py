@@ -32,7 +32,7 @@ class Policy:
     places: dict[str, slice]
     """Entries of the normaliser of each observation group."""
     meta: dict[str, Any]
-    """Task, configurations, versions, iteration, samples, seed and content hash of its training."""
+    """Of its training: task, configurations, versions, iteration, environment steps (`samples`), seed, content hash."""
 
     def __init__(self, record: dict[str, Any]) -> None:
         """From the record of a policy file."""

@@ -27,7 +27,7 @@ STATISTICS_STEPS = 8
 
 
 class TeacherPPO(PPO):
-    """rsl_rl's PPO; the learning rate decays with samples, not iterations, so that batch size does not change it."""
+    """rsl_rl's PPO; the learning rate decays with environment steps, whatever the size of an iteration."""
 
     def __init__(
         self,
@@ -38,10 +38,10 @@ class TeacherPPO(PPO):
         averaging: int = 8_000_000,
         **kwargs: Any,
     ) -> None:
-        """Start at sample 0; the decays are factors per 250,000 samples (Miki, Table S1).
+        """Start at environment step 0; the decays are factors per 250,000 of them (Miki, Table S1).
 
         The learning rate is lower than that while updates change the policy by more than `desired_kl` (decision 23).
-        `averaged` holds the means of actor and critic over the last `averaging` samples (decision 36).
+        `averaged` holds the means of actor and critic over the last `averaging` environment steps (decision 36).
         """
         super().__init__(*args, desired_kl=desired_kl, **kwargs)
         for group in self.optimizer.param_groups:  # rsl_rl names an optimiser, but not its options
@@ -131,7 +131,7 @@ class TeacherPPO(PPO):
         return self.actor.normalized(obs).to(dtype)  # type: ignore
 
     def save(self) -> dict:
-        """Networks, their means, normaliser, optimiser, learning rate and the sample count."""
+        """Networks, their means, normaliser, optimiser, learning rate and the count of environment steps."""
         own = {"samples": self.samples, "learning_rate": self.learning_rate, "averaged": self.averaged.state_dict()}
         return super().save() | own
 

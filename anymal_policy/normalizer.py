@@ -19,10 +19,10 @@ class Normalizer(nn.Module):
     var: Tensor
     """Running population variance, (dim,), in squared units of the observation."""
     count: Tensor
-    """Number of samples seen, () int64."""
+    """Number of observations seen, () int64."""
 
     def __init__(self, dim: int, clip: float = 10.0, until: int = 10_000_000, eps: float = 1e-2) -> None:
-        """Start with zero mean and unit variance; learn from the first `until` samples, then stay fixed."""
+        """Start with zero mean and unit variance; learn from the first `until` observations, then stay fixed."""
         super().__init__()
         self.clip = clip
         self.until = until
@@ -33,7 +33,7 @@ class Normalizer(nn.Module):
 
     @property
     def frozen(self) -> bool:
-        """Whether it has seen all the samples that it learns from."""
+        """Whether it has seen all the observations that it learns from."""
         return int(self.count) >= self.until
 
     def forward(self, x: Tensor, entries: slice = ALL) -> Tensor:
@@ -60,7 +60,7 @@ class Normalizer(nn.Module):
         own_share, share = len(batch) / new, new / (seen + new)
         mean = total(own_share * own_mean)
         var = total(own_share * (own_var + (own_mean - mean).square()))
-        shift = mean - self.mean
-        self.var.copy_(self.var + share * (var - self.var + (1 - share) * shift.square()))
-        self.mean.copy_(self.mean + share * shift)
+        delta = mean - self.mean
+        self.var.copy_(self.var + share * (var - self.var + (1 - share) * delta.square()))
+        self.mean.copy_(self.mean + share * delta)
         self.count += new

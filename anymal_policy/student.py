@@ -51,7 +51,7 @@ class StudentOutput(NamedTuple):
 
 
 class Student(nn.Module):
-    """Recurrent policy for the robot; the caller keeps its hidden state and zeroes the rows of finished episodes."""
+    """Recurrent policy for the robot; the caller keeps its hidden state, and zeroes it when an episode is over."""
 
     def __init__(self, cfg: StudentConfig = FULL, num_actions: int = size(ACTION), sizes: NetworkSizes = PAPER) -> None:
         """Create the height encoder g_e, belief encoder and decoder, and the head."""

@@ -40,8 +40,8 @@ class Teacher(nn.Module):
         self.height_encoder = HeightEncoder(sizes)
         self.privileged_encoder = mlp(sizes.privileged, *sizes.privileged_hidden, sizes.privileged_latent)
         self.head = mlp(sizes.proprio + sizes.belief, *sizes.head_hidden, num_actions)
-        shift = CAUTION_SCALE * torch.randn(sizes.privileged_latent) if sizes.caution else None
-        self.caution = None if shift is None else nn.Parameter(shift)
+        caution = CAUTION_SCALE * torch.randn(sizes.privileged_latent) if sizes.caution else None
+        self.caution = None if caution is None else nn.Parameter(caution)
 
     def forward(self, proprio: Tensor, extero: Tensor, privileged: Tensor, caution: Tensor | float = 0.0) -> Tensor:
         """Actions (..., num_actions) for normalised observations (..., 133), (..., 208) and (..., 50).

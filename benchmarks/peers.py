@@ -55,7 +55,7 @@ class Arguments:
     rounds: int = 8
     """Rounds in which both take turns."""
     steps: int = 40
-    """Our control steps in a round; EnvPool takes as many samples."""
+    """Our control steps in a round; EnvPool takes as many."""
     walk: int = 100
     """Our control steps before them."""
     json: Path | None = None

@@ -34,5 +34,5 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def rate(seconds: float, samples: int) -> float:
-    """Samples per s of all processes, each of which took `samples` in its own `seconds`."""
+    """Environment steps per s of all processes, each of which took `samples` of them in its own `seconds`."""
     return sum(samples / each for each in distributed.gather(seconds))

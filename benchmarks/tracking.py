@@ -30,7 +30,7 @@ ROBOTS, STEPS = 260, 300
 SEED = 1000
 """No training's."""
 NEVER = 10**12
-"""Samples after which c_k would have grown."""
+"""Environment steps after which c_k would have grown."""
 
 
 def ground() -> list[Tile]:
@@ -53,7 +53,8 @@ def main(path: str) -> None:
     commands = replace(task.commands, **COMMANDS)
     if hasattr(commands, "straight_probability"):  # later than the first version
         commands = replace(commands, straight_probability=0.0)
-    curriculum = replace(task.curriculum, episode_samples=NEVER)
+    pace = "iteration_steps" if hasattr(task.curriculum, "iteration_steps") else "episode_samples"
+    curriculum = replace(task.curriculum, **{pace: NEVER})
     cfg = replace(task, num_envs=ROBOTS, threads=2, seed=SEED, curriculum=curriculum, commands=commands)
     env, policy, found = AnymalEnv(cfg, ground()), load_policy(path), []
     policy.reset(torch.ones(ROBOTS, dtype=torch.bool))

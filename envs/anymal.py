@@ -275,7 +275,7 @@ class AnymalEnv(VecEnv):
 
     @torch.inference_mode(False)
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore `state_dict`; the next step has the same bits as if the environment had gone on."""
+        """Bit-exact resume from `state_dict`: the next step is as if the environment had gone on."""
         saving.load_state_dict(self, state)
 
     def close(self) -> None:

@@ -126,6 +126,8 @@ RENAMED = {
     "progress_share": "progress_fraction",
     "shares": "condition_probabilities",
     "share": "probability",
+    **{f"{name}_samples": f"{name}_steps" for name in ("update", "flat", "start", "full")},
+    "episode_samples": "iteration_steps",
 }
 """Settings that records of any age hold under another name -> their name."""
 

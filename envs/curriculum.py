@@ -23,8 +23,8 @@ class CurriculumConfig:
 
     particles: int = 10
     """Particles per terrain type (Lee et al. Table S3)."""
-    update_samples: int = 400_000
-    """Environment samples between two updates of the filter."""
+    update_steps: int = 400_000
+    """Environment steps (one policy step of one robot each) between two updates of the filter."""
     band_low: float = 0.5
     """Lowest traversability that is worth training on (Lee et al. S2)."""
     band_high: float = 0.9
@@ -40,8 +40,8 @@ class CurriculumConfig:
     crosses the easier, too (decision 61)."""
     initial_fraction: float = 0.4
     """Fraction of each parameter's levels, from the easiest, over which the particles start."""
-    flat_samples: int = 0
-    """Environment samples at the start for which all robots stay on their type's easiest cell (Miki et al. S3)."""
+    flat_steps: int = 0
+    """Environment steps at the start for which all robots stay on their type's easiest cell (Miki et al. S3)."""
     progress_fraction: float = 4 / 7
     """Fraction of the mean commanded speed that a trajectory must make along its command to count as traversed: that of
     an evaluation, 4 m in 10 s at 0.7 m/s (decision 62)."""
@@ -55,13 +55,13 @@ class CurriculumConfig:
     """Factor c_0 on randomisation and regularising rewards at the start of training (Hwangbo et al. 2019)."""
     factor_exponent: float = 0.98
     """Exponent d of c_{k+1} = c_k^d (Miki et al.)."""
-    episode_samples: int = 250_000
-    """Environment samples per k: one iteration of the paper, 1000 robots x 250 steps."""
+    iteration_steps: int = 250_000
+    """Environment steps per k: one iteration of the paper, 1000 robots x 250 steps."""
 
     def __post_init__(self) -> None:
         """Refuse what no curriculum can be made of."""
-        if min(self.particles, self.update_samples, self.episode_samples) < 1:
-            raise ValueError("A curriculum needs at least one particle, and one sample per update and per k.")
+        if min(self.particles, self.update_steps, self.iteration_steps) < 1:
+            raise ValueError("A curriculum needs at least one particle, and one environment step per update and per k.")
         if not 0 <= self.band_low < self.band_high <= 1:
             raise ValueError("Traversability worth training on is 0 to 1, --env.curriculum.band-low below band-high.")
         fractions = (
@@ -72,9 +72,9 @@ class CurriculumConfig:
             raise ValueError("Probabilities, fractions, memory, kinship and factors of --env.curriculum are 0 to 1.")
 
 
-def curriculum_factor(samples: float, cfg: CurriculumConfig) -> float:
-    """Factor c_k in (0, 1] after `samples` environment samples: c_0^(d^k), k continuous (Miki et al.)."""
-    return cfg.initial_factor ** (cfg.factor_exponent ** (samples / cfg.episode_samples))
+def curriculum_factor(steps: float, cfg: CurriculumConfig) -> float:
+    """Factor c_k in (0, 1] after so many environment steps: c_0^(d^k), k continuous (Miki et al.)."""
+    return cfg.initial_factor ** (cfg.factor_exponent ** (steps / cfg.iteration_steps))
 
 
 def progress_label(
@@ -163,7 +163,7 @@ class ParticleFilter:
 
         Of the counts since the last update those of this rank stand for all; "names" are the types', a line each.
         """
-        return {"names": to_bytes(self.names), **self._counted(self.state_dict(), self.ranks.count)}
+        return {"names": to_bytes(self.names), **self._scaled_counts(self.state_dict(), self.ranks.count)}
 
     def import_state(self, exported: dict[str, Tensor]) -> None:
         """Start each type where another training `exported` its own, each rank with its share of the counts.
@@ -171,31 +171,31 @@ class ParticleFilter:
         A type is known again by its name and levels, all others start on their easiest cell; a ValueError if none is
         known, or if the number of particles differs. Files without names hold the first types of this filter.
         """
-        state = self._counted(self.state_dict(), 0.0)
-        rows = self._rows_in(exported)
-        if not rows or exported["cells"].shape[1] != self.cfg.particles:
+        state = self._scaled_counts(self.state_dict(), 0.0)
+        known = self._types_in(exported)
+        if not known or exported["cells"].shape[1] != self.cfg.particles:
             raise ValueError("The curriculum is one of other terrain types, or of another number of particles.")
         state["cells"].zero_()
         state["visited"].zero_()[:, 0] = True
-        for own, theirs in rows.items():
+        for own, theirs in known.items():
             axes, cells = min(exported["levels"].shape[1], self._levels.shape[1]), int(self._levels[own].prod())
             state["cells"][own, :, :axes] = exported["cells"][theirs, :, :axes]
             for name in ("successes", "failures", "visited"):
                 state[name][own, :cells] = exported[name][theirs, :cells]
-        self.load_state_dict(self._counted(state, 1 / self.ranks.count))
+        self.load_state_dict(self._scaled_counts(state, 1 / self.ranks.count))
 
-    def _rows_in(self, exported: dict[str, Tensor]) -> dict[int, int]:
-        """Row in what another filter has `exported` of each row of this one that it knows."""
+    def _types_in(self, exported: dict[str, Tensor]) -> dict[int, int]:
+        """Index in what another filter has `exported` of each type of this one that it knows, by its index here."""
         if exported.keys() | {"names"} != self._state().keys() | {"names"}:
             return {}
         names = from_bytes(exported["names"]) if "names" in exported else self.names[: len(exported["levels"])]
         shapes = [trimmed(levels) for levels in exported["levels"].tolist()]
-        theirs = {(name, shape): row for row, (name, shape) in enumerate(zip(names, shapes, strict=True))}
+        theirs = {(name, shape): index for index, (name, shape) in enumerate(zip(names, shapes, strict=True))}
         own = enumerate(zip(self.names, map(trimmed, self._levels.tolist()), strict=True))
-        return {row: theirs[kind] for row, kind in own if kind in theirs}
+        return {index: theirs[kind] for index, kind in own if kind in theirs}
 
     @staticmethod
-    def _counted(state: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
+    def _scaled_counts(state: dict[str, Tensor], factor: float) -> dict[str, Tensor]:
         """The same with all counts times a factor."""
         return {name: value * factor if name in ("successes", "failures") else value for name, value in state.items()}
 

@@ -57,11 +57,11 @@ class EpisodicEnv(AnymalEnv):
         """Keep the observations (m, size) that these robots' episodes end with, then start new ones."""
         if len(env_ids) > 0:
             self._judge()
-            self.last_seen = self._groups(take(self.state, env_ids), env_ids)
+            self.last_seen = self._groups(select(self.state, env_ids), env_ids)
         super()._reset(env_ids)
 
 
-def take(s: State, env_ids: Tensor) -> State:
+def select(s: State, env_ids: Tensor) -> State:
     """The state of these robots alone."""
     return replace(s, **{name: value[env_ids] for name, value in vars(s).items() if isinstance(value, Tensor)})
 
@@ -132,9 +132,9 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
             raise ValueError(f"Actions must be finite numbers; that of robot {int(finite.argmin())} is not.")
         groups, reward, done, extras = self.env.step(torch.from_numpy(actions))
         infos: dict[str, Any] = {}
-        for number, row in enumerate(torch.nonzero(done).squeeze(-1).tolist()):
+        for number, env_id in enumerate(torch.nonzero(done).squeeze(-1).tolist()):
             final = {name: group[number].numpy().copy() for name, group in self.env.last_seen.items()}
-            infos = self._add_info(infos, {"final_obs": final, "final_info": {}}, row)
+            infos = self._add_info(infos, {"final_obs": final, "final_info": {}}, env_id)
         terminations, truncations = extras["falls"].numpy().copy(), extras["time_outs"].numpy().copy()
         return arrays(groups), reward.double().numpy(), terminations, truncations, infos
 
@@ -144,10 +144,10 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
             return None
         if self.renderer is None:
             self.renderer = Renderer(self.env)
-        return tuple(self._picture(self.renderer, row) for row in range(self.num_envs))
+        return tuple(self._picture(self.renderer, env_id) for env_id in range(self.num_envs))
 
-    def _picture(self, renderer: Renderer, row: int) -> NDArray[np.uint8]:
-        renderer.row, renderer.camera = row, self.cameras[row]
+    def _picture(self, renderer: Renderer, env_id: int) -> NDArray[np.uint8]:
+        renderer.env_id, renderer.camera = env_id, self.cameras[env_id]
         return renderer.draw()
 
     def close_extras(self, **_: Any) -> None:
@@ -158,7 +158,7 @@ class AnymalVectorEnv(VectorEnv[Observation, NDArray[np.float32], NDArray[Any]])
 
 
 class AnymalGymEnv(gymnasium.Env[Observation, NDArray[np.float32]]):
-    """One robot; see `AnymalVectorEnv`, of which this is a single row."""
+    """One robot; see `AnymalVectorEnv`, of which this is a single robot."""
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 50}
 

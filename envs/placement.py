@@ -64,7 +64,7 @@ class Placement:
         """Take note that episodes of these robots ended, by a fall or not; whether they count for the curriculum."""
 
     def advance(self, samples: int) -> None:
-        """Let time pass, in environment samples of all ranks."""
+        """Let time pass, in environment steps of all ranks."""
 
     def metrics(self) -> dict[str, float]:
         """What to log about the terrain."""
@@ -104,8 +104,8 @@ class CurriculumPlacement(Placement):
         self.cell = torch.zeros(cfg.num_envs, dtype=torch.long)
         self.progress, self.commanded = torch.zeros(cfg.num_envs), torch.zeros(cfg.num_envs)
         self.steps = torch.zeros(cfg.num_envs)
-        self.samples_to_update = cfg.curriculum.update_samples
-        self.flat_samples = cfg.curriculum.flat_samples
+        self.samples_to_update = cfg.curriculum.update_steps
+        self.flat_samples = cfg.curriculum.flat_steps
         self.caution = 0.0 if cfg.noisy_groups else cfg.caution_probability
 
     def _choose(self, env_ids: Tensor) -> None:
@@ -142,7 +142,7 @@ class CurriculumPlacement(Placement):
         self.samples_to_update -= samples
         if self.samples_to_update <= 0:
             self.filter.update(self.generator)
-            self.samples_to_update += self.cfg.curriculum.update_samples
+            self.samples_to_update += self.cfg.curriculum.update_steps
 
     def metrics(self) -> dict[str, float]:
         """Difficulty and traversability per terrain type."""

@@ -38,7 +38,7 @@ class RandomizationConfig:
     drive_lag: float = 0.004
     """s, largest time constant of a lag beside a drive's own of some 20 ms (ours: a fifth); not for pd drives."""
     torque_limit: float = 0.1
-    """Largest share by which a drive's torque limit is lower (ours: a battery's charge); not for pd drives."""
+    """Largest fraction by which a drive's torque limit is lower (ours: a battery's charge); not for pd drives."""
     weak_probability: float = 0.03
     """Fraction of drives that are weak (ours: one in a third of the robots); not for pd drives."""
     weak_strength: tuple[float, float] = (0.6, 0.9)

@@ -57,10 +57,10 @@ class Renderer:
     """Draws one robot of an environment, its terrain and an endless floor, whenever it is asked to."""
 
     def __init__(
-        self, env: AnymalEnv, size: tuple[int, int] = SIZE, row: int = 0, camera: type[FollowCamera] = FollowCamera
+        self, env: AnymalEnv, size: tuple[int, int] = SIZE, env_id: int = 0, camera: type[FollowCamera] = FollowCamera
     ) -> None:
-        """Pictures of `size` = (width, height) pixels of the robot in this row."""
-        self.env, self.size, self.row = env, check_size(size), row
+        """Pictures of `size` = (width, height) pixels of robot `env_id`."""
+        self.env, self.size, self.env_id = env, check_size(size), env_id
         self.model = visual_model(env.surface, env.cfg.shapes)
         self.data = mujoco.MjData(self.model)
         self.model.vis.global_.offwidth, self.model.vis.global_.offheight = size
@@ -74,7 +74,7 @@ class Renderer:
 
     def draw(self, dots: Sequence[Dots] = ()) -> Image:
         """The robot as it is now, (height, width, 3) RGB in a new array; dots shine through what hides them."""
-        view = self.camera.follow(*pose(self.model, self.data, self.env, self.row))
+        view = self.camera.follow(*pose(self.model, self.data, self.env, self.env_id))
         self._set_sun(self.camera.sun_w)
         everything = mujoco.mjtCatBit.mjCAT_ALL.value
         mujoco.mjv_updateScene(self.model, self.data, self.option, None, view, everything, self.scene)
@@ -139,9 +139,11 @@ def visual_model(surface: Surface, shapes: Shapes = SHAPES) -> mujoco.MjModel:
     return build_model(Scenery(surface), visual=True, shapes=shapes)
 
 
-def pose(model: mujoco.MjModel, data: mujoco.MjData, env: AnymalEnv, row: int = 0) -> tuple[NDArray[np.float64], float]:
-    """Put the visual model where the robot in this row is; returns its base's position (3,) m and heading rad."""
-    data.qpos = env.simulation.qpos[row]
+def pose(
+    model: mujoco.MjModel, data: mujoco.MjData, env: AnymalEnv, env_id: int = 0
+) -> tuple[NDArray[np.float64], float]:
+    """Put the visual model where robot `env_id` is; returns its base's position (3,) m and heading rad."""
+    data.qpos = env.simulation.qpos[env_id]
     mujoco.mj_kinematics(model, data)
     mujoco.mj_comPos(model, data)
     mujoco.mj_camlight(model, data)

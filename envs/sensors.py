@@ -44,7 +44,7 @@ class Sensors:
         return torch.from_numpy(heights).sub_(foot_position_w[..., 2:] - FOOT_RADIUS)
 
     def sense(self, s: State, samples: int) -> None:
-        """Take note of the state after a step; `samples` in all so far."""
+        """Take note of the state after a step, of `samples` environment steps in all so far."""
 
     def reset(self, env_ids: Tensor, s: State) -> None:
         """Take note of the episodes that these robots start."""

@@ -80,7 +80,7 @@ def build_model(
 
 
 class Simulation:
-    """n robots stepped together; randomisation, forces and resets by row."""
+    """n robots stepped together; randomisation, forces and resets by env_ids."""
 
     def __init__(
         self,

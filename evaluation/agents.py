@@ -123,20 +123,20 @@ def trained_for(env: Mapping[str, Any], task: EnvConfig = DEFAULT) -> EnvConfig:
     return replace(restore(task, {name: recorded[name] for name in TOLD if name in recorded}), own=own)
 
 
-CONTROLS = {control.name: control for control in (ZeroAgent, RandomAgent)}
-"""Agents that need no checkpoint, by name."""
+BASELINES = {agent.name: agent for agent in (ZeroAgent, RandomAgent)}
+"""Baseline agents, which need no checkpoint, by name."""
 
 
 def load_agent(name: str | Path | None = None, task: EnvConfig = DEFAULT, drives: Drives = OWN) -> Agent:
-    """The control of that name, the policy in that file or run directory, or the pretrained policy for None.
+    """The baseline agent of that name, the policy in that file or run directory, or the pretrained policy for None.
 
     A file of export.py acts through its runner. All have `drives`; the rest of their environment is that of `task`.
     """
     if name is None:
         pretrained = find_pretrained()
         return TrainedAgent(pretrained, load_policy(ROOT / pretrained), task, drives)
-    if str(name) in CONTROLS:
-        return CONTROLS[str(name)](replace(task, drive=drives(asdict(task.drive))))
+    if str(name) in BASELINES:
+        return BASELINES[str(name)](replace(task, drive=drives(asdict(task.drive))))
     if Path(name).suffix in ENDINGS:
         return ExportedAgent(str(name), task, drives)
     return TrainedAgent(str(name), load_policy(name), task, drives)

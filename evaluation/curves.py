@@ -93,7 +93,7 @@ def draw(curves: dict[str, NDArray[np.float64]], out: Path) -> None:
         shown.update(names)
         for number, name in enumerate(names):
             axes.plot(curves[SAMPLES] / 1e6, smooth(curves[name]), label=name.split("/")[-1], **look(number))
-        axes.set(title=title, xlabel="million samples")
+        axes.set(title=title, xlabel="million environment steps")
         axes.grid(alpha=0.3)
         if axes.lines:
             axes.legend(fontsize=9, ncols=2)

@@ -93,10 +93,10 @@ class ExportedAgent:
         """Let every runner step on what its robot measures; the actions (n, 16) behind its joint targets."""
         assert self.robots is not None
         outputs = []
-        for row, runner in enumerate(self.runners):
-            command = self.robots.state.command[row].numpy()
+        for env_id, runner in enumerate(self.runners):
+            command = self.robots.state.command[env_id].numpy()
             try:
-                runner.step(self._measured(row, obs), command, height_query(self.robots, row))
+                runner.step(self._measured(env_id, obs), command, height_query(self.robots, env_id))
             except ValueError as error:
                 raise NotFiniteError(f"{self.name} cannot go on: {error}") from error
             outputs.append({**runner.outputs, "phase": runner.memory["phase"][0]})
@@ -106,16 +106,16 @@ class ExportedAgent:
         self.robots.targets, self.robots.phases = targets, phases
         return actions
 
-    def _measured(self, row: int, obs: TensorDict) -> Measurement:
+    def _measured(self, env_id: int, obs: TensorDict) -> Measurement:
         """What this robot's sensors say."""
         assert self.robots is not None
         perceived, s = perceived_by(self.robots), self.robots.state
         places = layout.slices(layout.groups(self.own)["proprio"])
         return Measurement(
-            **{name: perceived[name][row].numpy() for name in SENSED},
-            **{name: getattr(s, name)[row].numpy() for name in POSE},
+            **{name: perceived[name][env_id].numpy() for name in SENSED},
+            **{name: getattr(s, name)[env_id].numpy() for name in POSE},
             own={
-                term.name: obs["proprio_noisy"][row, places[term.name]].numpy()
+                term.name: obs["proprio_noisy"][env_id, places[term.name]].numpy()
                 for term in self.own
                 if term.name in places
             },
@@ -123,8 +123,8 @@ class ExportedAgent:
 
     def reset(self, done: Tensor) -> None:
         """Forget the robots whose episode is over, (n,) bool."""
-        for row in torch.nonzero(done).flatten().tolist():
-            self.runners[row].reset()
+        for env_id in torch.nonzero(done).flatten().tolist():
+            self.runners[env_id].reset()
 
 
 def perceived_by(env: AnymalEnv) -> dict[str, Tensor]:
@@ -133,25 +133,25 @@ def perceived_by(env: AnymalEnv) -> dict[str, Tensor]:
     return env.sensors.perceived
 
 
-def height_query(env: AnymalEnv, row: int) -> HeightQuery:
+def height_query(env: AnymalEnv, env_id: int) -> HeightQuery:
     """The elevation map of one robot: that of its own depth sensors, the ground, or, with errors, what it perceives."""
     if env.cfg.depth.sensors != "none":
-        return partial(mapped, env, row)
+        return partial(mapped, env, env_id)
     if env.cfg.height_noise == LEVELS["none"]:
         return env.surface.height
-    return partial(seen, env, row)
+    return partial(seen, env, env_id)
 
 
-def mapped(env: AnymalEnv, row: int, points: NDArray[np.float64]) -> NDArray[np.float32]:
+def mapped(env: AnymalEnv, env_id: int, points: NDArray[np.float64]) -> NDArray[np.float32]:
     """World heights (k,) m in a robot's own map at world points (k, 2) m, NaN where it knows none."""
     assert env.sensors.sensed is not None
-    return env.sensors.sensed.query(torch.tensor([row]))(torch.from_numpy(points)).numpy()
+    return env.sensors.sensed.query(torch.tensor([env_id]))(torch.from_numpy(points)).numpy()
 
 
-def seen(env: AnymalEnv, row: int, points: NDArray[np.float64]) -> NDArray[np.float32]:
+def seen(env: AnymalEnv, env_id: int, points: NDArray[np.float64]) -> NDArray[np.float32]:
     """World heights (208,) m of the samples that a robot perceives around its feet, whatever the points."""
-    samples = perceived_by(env)["height_samples"][row]
-    soles = repeat(env.state.foot_position_w[row, :, 2] - FOOT_RADIUS, "foot -> foot point", point=samples.shape[-1])
+    samples = perceived_by(env)["height_samples"][env_id]
+    soles = repeat(env.state.foot_position_w[env_id, :, 2] - FOOT_RADIUS, "foot -> foot point", point=samples.shape[-1])
     return (samples + soles).numpy().ravel()
 
 

@@ -81,16 +81,16 @@ class MapErrors:
             if len(self.looked) >= lag:
                 self.later[:, number] += now * self.looked[lag - 1]
         self.looked.appendleft(now)
-        rest, counted = (error - mean.unsqueeze(-1)).abs(), known & (looks > 0).unsqueeze(-1)
+        rest, valid = (error - mean.unsqueeze(-1)).abs(), known & (looks > 0).unsqueeze(-1)
         column = (rest / WIDTH).long().clamp(max=BINS - 1)
         rows = rearrange(torch.arange(len(rest)), "n -> n 1 1").expand_as(column)
-        places, size = (rows * BINS + column)[counted], len(rest) * BINS
+        places, size = (rows * BINS + column)[valid], len(rest) * BINS
         self.rest[alive] += rearrange(torch.bincount(places, minlength=size), "(n bin) -> n bin", bin=BINS).double()
 
-    def _add(self, name: str, alive: Tensor, error: Tensor, counted: Tensor, points: int) -> None:
-        """Sum up what counts, (alive, 4, 52), of a part with so many points."""
-        values = torch.where(counted, error, 0.0)
-        number = reduce(counted.double(), "n foot point -> n", "sum")
+    def _add(self, name: str, alive: Tensor, error: Tensor, valid: Tensor, points: int) -> None:
+        """Sum up the errors where `valid`, (alive, 4, 52), of a part with so many points."""
+        values = torch.where(valid, error, 0.0)
+        number = reduce(valid.double(), "n foot point -> n", "sum")
         total, squares = (reduce(each, "n foot point -> n", "sum") for each in (values, values**2))
         self.sums[name][alive] += torch.stack([torch.full_like(number, points), number, total, squares], dim=-1)
 
@@ -100,7 +100,7 @@ class MapErrors:
 
 
 def described(results: Mapping[str, Tensor]) -> dict[str, Any]:
-    """What was measured of robots as of `MapErrors.finish`, m and shares; None where there was nothing to measure."""
+    """Errors of the robots' maps from `MapErrors.finish`, m and fractions; None where nothing was measured."""
     row: dict[str, Any] = {}
     for name in SUMS:
         points, known, total, squares = results[name].sum(0).tolist()
@@ -150,6 +150,6 @@ def by_point(rest: Tensor) -> dict[str, Any]:
     middle = (torch.arange(BINS) + 0.5) * WIDTH
     spread = MAD * float(middle[torch.searchsorted(rest.cumsum(0), torch.tensor(count / 2.0).double())])
     beyond = rest * (middle > OUTLIER * spread)
-    share = float(beyond.sum()) / count
-    size = float((beyond * middle**2).sum() / beyond.sum()) ** 0.5 if share else None
-    return {"point_vertical": spread, "outlier": size, "outlier_probability": share}
+    probability = float(beyond.sum()) / count
+    size = float((beyond * middle**2).sum() / beyond.sum()) ** 0.5 if probability else None
+    return {"point_vertical": spread, "outlier": size, "outlier_probability": probability}

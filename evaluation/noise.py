@@ -29,7 +29,7 @@ def require_levels(names: list[str]) -> tuple[str, ...]:
 
 
 def levels_for(agent: Agent, asked: tuple[str, ...]) -> tuple[str | None, ...]:
-    """Levels at which it makes sense to look at this agent: a Teacher sees no noise, a control sees nothing."""
+    """Levels at which it makes sense to look at this agent: a Teacher sees no noise, a baseline agent sees nothing."""
     if agent.env.noisy_groups:
         return asked
     return (NONE,) if agent.meta else (None,)

@@ -16,10 +16,10 @@ def wilson(successes: int, n: int, z: float = Z95) -> tuple[float, float]:
     """Score interval (lo, hi) of a success probability after `successes` in `n` trials (Wilson 1927)."""
     if not 0 <= successes <= n or n == 0:
         raise ValueError(f"A success rate needs 0 <= successes <= n and n >= 1, not {successes} of {n}.")
-    share = successes / n
+    fraction = successes / n
     scale = 1 + z**2 / n
-    centre = (share + z**2 / (2 * n)) / scale
-    half_width = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / scale
+    centre = (fraction + z**2 / (2 * n)) / scale
+    half_width = z * math.sqrt(fraction * (1 - fraction) / n + z**2 / (4 * n**2)) / scale
     return (
         0.0 if successes == 0 else centre - half_width,
         1.0 if successes == n else centre + half_width,

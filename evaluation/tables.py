@@ -1,7 +1,7 @@
 """Tables of evaluation cells, one row per cell.
 
 Unless columns say otherwise, a cell is an entry of "cells" in the JSON of evaluate.py: checkpoint, terrain, difficulty
-(0..1) or parameters (by name, SI units), noise, episodes, success (share of episodes) with its ci95 [lo, hi], falls
+(0..1) or parameters (by name, SI units), noise, episodes, success (fraction of episodes) with its ci95 [lo, hi], falls
 (number of episodes), velocity_error (m/s).
 """
 

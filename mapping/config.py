@@ -81,7 +81,7 @@ class MapConfig:
             raise ValueError("A map's numbers of points, rays and cells are 1 or more.")
         lengths = (self.surface, self.gate, self.outlier_variance, self.ceiling, self.clearance, self.drift)
         if not min(*lengths, self.turn_drift, self.smooth, self.fill) >= 0 or not 0 <= self.correction <= 1:
-            raise ValueError("A map's lengths and variances are 0 or more, its share of correction 0 to 1.")
+            raise ValueError("A map's lengths and variances are 0 or more, its fraction of correction 0 to 1.")
 
     @property
     def cells(self) -> int:

@@ -81,14 +81,14 @@ class ElevationMap:
         terrain = self.heights, self.variances, self.corner
         stamp(*terrain, contacts, self.cfg.resolution, radius, variance)
 
-    def correct(self, contacts_w: ArrayLike, share: float = 0.1, largest: float = 0.1) -> float:
-        """Shift the whole map by `share` of what the soles (k, 3) m that stand on the ground are above it.
+    def correct(self, contacts_w: ArrayLike, fraction: float = 0.1, largest: float = 0.1) -> float:
+        """Shift the whole map by `fraction` of what the soles (k, 3) m that stand on the ground are above it.
 
         Their median counts, as far as a sole is within `largest` m of the map; the shift in m.
         """
         contacts = shapes.rows(contacts_w, 3, SOLES)
         error = contact_error(self.heights, self.corner, contacts, self.cfg.resolution, largest)
-        shifted = share * error
+        shifted = fraction * error
         if shifted:
             self.heights += np.float32(shifted)
         return shifted

@@ -79,7 +79,7 @@ def bin_points(
             below, weight = scratch.top[cell] - points[i, 2], 1.0 / variance[i]
             if below <= rules.surface or below * below * weight <= rules.gate * rules.gate * 2.0:
                 scratch.weight[cell] += weight
-                scratch.weighted[cell] += weight * points[i, 2]
+                scratch.weighted_sum[cell] += weight * points[i, 2]
                 scratch.count[cell] += 1
     return found
 
@@ -91,7 +91,7 @@ def common_innovation(flat: NDArray, own: NDArray, found: int, rules: Rules, scr
     for i in range(found):
         cell = scratch.touched[i]
         if not math.isnan(flat[cell]):
-            innovation = scratch.weighted[cell] / scratch.weight[cell] - flat[cell]
+            innovation = scratch.weighted_sum[cell] / scratch.weight[cell] - flat[cell]
             if abs(innovation) <= UNRELATED * rules.surface:
                 total += innovation
                 common += 1
@@ -101,7 +101,7 @@ def common_innovation(flat: NDArray, own: NDArray, found: int, rules: Rules, scr
     for i in range(found):
         cell = scratch.touched[i]
         if not math.isnan(flat[cell]):
-            innovation = scratch.weighted[cell] / scratch.weight[cell] - flat[cell]
+            innovation = scratch.weighted_sum[cell] / scratch.weight[cell] - flat[cell]
             if abs(innovation - mean) <= rules.surface:
                 weight = 1.0 / (own[cell] + 1.0 / scratch.weight[cell])
                 total += weight * innovation
@@ -119,8 +119,13 @@ def fuse_cells(flat: NDArray, own: NDArray, found: int, excess: float, rules: Ru
     for i in range(found):
         cell = scratch.touched[i]
         noise = 1.0 / scratch.weight[cell]
-        z, sure = scratch.weighted[cell] * noise - excess, scratch.count[cell] >= rules.sure_points
-        scratch.top[cell], scratch.weight[cell], scratch.weighted[cell], scratch.count[cell] = -math.inf, 0.0, 0.0, 0
+        z, sure = scratch.weighted_sum[cell] * noise - excess, scratch.count[cell] >= rules.sure_points
+        scratch.top[cell], scratch.weight[cell], scratch.weighted_sum[cell], scratch.count[cell] = (
+            -math.inf,
+            0.0,
+            0.0,
+            0,
+        )
         if math.isnan(flat[cell]):
             flat[cell], own[cell] = z, max(noise, rules.least_variance)
             continue

@@ -19,7 +19,7 @@ from mapping.window import OUTSIDE, UNKNOWN, first_of, kept_at
 END = 2.0
 """Cells (plus three standard deviations) before a ray's end in which it clears nothing: there is what it has met."""
 INNER = 0.35
-"""Half the side, as a share of a cell's, of the square around a cell's middle that a ray must meet to clear it."""
+"""Half the side, as a fraction of a cell's, of the square around a cell's middle that a ray must meet to clear it."""
 GOLDEN = 0.6180339887498949
 """Cells by which each ray is looked at elsewhere than the one before, or all might meet but borders of cells."""
 

@@ -17,8 +17,8 @@ class Scratch(NamedTuple):
     """(n * n,) m, highest point."""
     weight: NDArray
     """(n * n,) 1/m^2, sum of the inverse variances of the highest surface's points."""
-    weighted: NDArray
-    """(n * n,) 1/m, sum of their heights times these."""
+    weighted_sum: NDArray
+    """(n * n,) 1/m, sum of these points' heights, each times its inverse variance."""
     count: NDArray
     """(n * n,) number of these points."""
     misses: NDArray
@@ -34,7 +34,7 @@ class Scratch(NamedTuple):
 def new_scratch(n: int) -> Scratch:
     """For maps of n x n cells."""
     cells = n * n
-    weight, weighted = np.zeros((2, cells), np.float32)
+    weight, weighted_sum = np.zeros((2, cells), np.float32)
     count, misses, touched, missed = np.zeros((4, cells), np.int32)
     top, blocks = np.full(cells, -np.inf, np.float32), np.zeros(blocks_along(n) ** 2, np.float32)
-    return Scratch(top, weight, weighted, count, misses, touched, missed, blocks)
+    return Scratch(top, weight, weighted_sum, count, misses, touched, missed, blocks)

@@ -44,7 +44,7 @@ def stairs(num_envs: int = 4, **changes: Any) -> AnymalEnv:
     return environment(num_envs, tiles, **{**PERFECT, **changes})
 
 
-def senses(env: AnymalEnv) -> NoisySensors:
+def sensors_of(env: AnymalEnv) -> NoisySensors:
     """Of an environment that has noisy groups."""
     assert isinstance(env.sensors, NoisySensors)
     return env.sensors

@@ -62,7 +62,7 @@ def train_late(
     types = torch.arange(robots) % len(filter_.names)
     cells, numbers = filter_.draw(types, generator)
     left = torch.randint(1, steps + 1, (robots,), generator=generator)
-    stood, to_update = [], CFG.update_samples
+    stood, to_update = [], CFG.update_steps
     for _ in range(samples // (20 * robots)):
         left -= 20
         done = torch.nonzero(left <= 0).squeeze(-1)
@@ -74,7 +74,7 @@ def train_late(
         to_update -= 20 * robots
         if to_update <= 0:
             filter_.update(generator)
-            to_update += CFG.update_samples
+            to_update += CFG.update_steps
         stood.append(learner(cells))
     return stood
 

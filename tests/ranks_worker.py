@@ -16,7 +16,7 @@ from agents.runner import TeacherRunner
 TINY = (
     "--stage teacher --task anymal_rough --env.terrain.types boxes stairs_standard_up "
     "--num-envs 6 --threads 1 --precision fp32 "
-    "--env.episode-seconds 0.1 --env.curriculum.update-samples 40 --env.curriculum.usable-command 0 "
+    "--env.episode-seconds 0.1 --env.curriculum.update-steps 40 --env.curriculum.usable-command 0 "
     "--agent.num-steps-per-env 6 --agent.num-learning-epochs 2 --agent.num-mini-batches 2 --agent.warm-up-steps 4"
 )
 SETTINGS = TINY.split()

@@ -15,7 +15,7 @@ from envs.randomization import RandomizationConfig
 
 WILD: dict[str, Any] = {
     "commands": CommandConfig(resample_seconds=0.3),
-    "curriculum": CurriculumConfig(initial_factor=0.9, update_samples=150),
+    "curriculum": CurriculumConfig(initial_factor=0.9, update_steps=150),
     "randomization": RandomizationConfig(push_seconds=0.5),
     "episode_seconds": 0.9,
     "terrain": TerrainConfig(types=("slope_up", "flat"), tile_size=4.0),

@@ -97,15 +97,15 @@ def test_all_types_are_those_that_the_collider_can_hold():
 
 
 def test_robots_are_shared_out_over_the_types(bank):
-    shares = [kind.share for kind in bank.types]
-    assert bank.types_of(2 * sum(shares)).tolist() == 2 * bank.types_of(sum(shares)).tolist()
-    assert np.bincount(bank.types_of(sum(shares))).tolist() == shares
-    assert bank.types_of(len(shares)).tolist() == list(range(len(shares))), "few robots stand on all types"
+    weights = [kind.weight for kind in bank.types]
+    assert bank.types_of(2 * sum(weights)).tolist() == 2 * bank.types_of(sum(weights)).tolist()
+    assert np.bincount(bank.types_of(sum(weights))).tolist() == weights
+    assert bank.types_of(len(weights)).tolist() == list(range(len(weights))), "few robots stand on all types"
 
 
 def test_stairs_up_have_more_robots():
-    shares = {name: kind.share for name, kind in TRAINING_TYPES.items() if kind.share != 1}
-    assert shares == {"stairs_standard_up": 4, "stairs_random_up": 2}
+    weights = {name: kind.weight for name, kind in TRAINING_TYPES.items() if kind.weight != 1}
+    assert weights == {"stairs_standard_up": 4, "stairs_random_up": 2}
 
 
 def test_map_is_centred_and_tiles_do_not_overlap():

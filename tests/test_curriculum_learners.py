@@ -59,7 +59,7 @@ OLD = CurriculumConfig(kinship=0.0)
 
 @pytest.mark.parametrize(("ability", "before"), [(0.95, 0.6), (0.99, 0.62)])
 def test_particles_stay_on_the_hardest_ground_of_a_learner_that_masters_all(ability: float, before: float) -> None:
-    """Mean difficulty after 20 million samples from the hardest cell on: few trajectories speak for each cell."""
+    """Mean difficulty after 20 million steps from the hardest cell on: few trajectories speak for each cell."""
 
     def difficulty(cfg: CurriculumConfig) -> float:
         filter_ = make([(8,)] * 21, cfg)

@@ -103,7 +103,7 @@ def test_ranks_walk_robots_of_their_own_and_count_all(two_ranks: tuple[Path, lis
 
 
 @pytest.mark.slow
-def test_resumed_ranks_go_on_to_the_same_bits(two_ranks: tuple[Path, list[dict]]) -> None:
+def test_resume_of_several_ranks_is_bit_exact(two_ranks: tuple[Path, list[dict]]) -> None:
     for rank in two_ranks[1]:
         assert content_hash(plain(rank["whole"])) == content_hash(plain(rank["parts"]))
 

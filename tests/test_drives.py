@@ -142,7 +142,7 @@ def test_the_same_bits_at_any_number_of_threads() -> None:
     assert np.array_equal(sims[0].batch.state, sims[1].batch.state)
 
 
-def test_what_is_restored_goes_on_with_the_same_bits() -> None:
+def test_resume_of_drives_is_bit_exact() -> None:
     sim, other = hanging(DriveConfig(), 2), hanging(DriveConfig(), 2)
     ranges = (0.5, 1.0), (0.9, 1.0), (0.8, 1.2), (0.8, 1.2), (0.0, 0.01)
     drives = Drives(*(torch.linspace(low, high, 24).reshape(2, 12) for low, high in ranges))
@@ -256,9 +256,11 @@ def test_policies_whose_record_names_no_drives_keep_pd() -> None:
 
 def test_records_of_old_names_mean_the_same_settings() -> None:
     old = {"height_noise": {"shares": (1, 0, 0), "failures": {"share": 0.3}}, "commands": {"turn_share": 0.2}}
-    new = as_recorded({**old, "own": {"rewards": {"share": 1.0}}})
+    counts = {"update_samples": 1, "flat_samples": 2, "episode_samples": 3}
+    new = as_recorded({**old, "own": {"rewards": {"share": 1.0}}, "curriculum": counts})
     assert new["height_noise"] == {"condition_probabilities": (1, 0, 0), "failures": {"probability": 0.3}}
     assert new["commands"] == {"turn_probability": 0.2} and new["own"] == {"rewards": {"share": 1.0}}
+    assert new["curriculum"] == {"update_steps": 1, "flat_steps": 2, "iteration_steps": 3}
 
 
 PUBLISHED = {

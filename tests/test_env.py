@@ -134,7 +134,7 @@ def test_a_broken_robot_is_reset_alone_and_counted() -> None:
 
 
 def test_c_k_grows_with_the_samples_of_all_robots() -> None:
-    env = environment(5, curriculum=CurriculumConfig(initial_factor=0.3, factor_exponent=0.98, episode_samples=10))
+    env = environment(5, curriculum=CurriculumConfig(initial_factor=0.3, factor_exponent=0.98, iteration_steps=10))
     assert env.metrics()["curriculum/c_k"] == pytest.approx(0.3)
     for _ in range(4):
         env.step(torch.zeros(5, 16))

@@ -24,7 +24,7 @@ def test_the_same_seed_gives_the_same_rollout_at_any_thread_count(threads: int) 
     assert not same(rollout(environment(6, **changes, seed=4), 5), expected[: 5 * 8])
 
 
-def test_a_restored_environment_goes_on_with_the_same_bits() -> None:
+def test_resume_of_an_environment_is_bit_exact() -> None:
     env, other = environment(6, **WILD, seed=1), environment(6, **WILD, seed=2)
     rollout(env, 50)
     rollout(other, 13)

@@ -136,7 +136,7 @@ def test_every_condition_has_the_total_error_that_its_numbers_add_up_to(name: st
     assert looks(noise, along(0)).var().item() == pytest.approx(vertical + lateral, rel=0.12)
 
 
-def test_conditions_come_in_their_shares() -> None:
+def test_conditions_come_with_their_probabilities() -> None:
     noise = maps(seed=3)
     drawn = torch.cat([noise.condition.clone() for _ in range(25) if noise.reset(ROWS) is None])
     assert (drawn.bincount() / len(drawn)).tolist() == pytest.approx([0.4, 0.3, 0.3], abs=0.01)
@@ -255,7 +255,7 @@ def test_other_robots_keep_their_maps_when_some_start_anew() -> None:
     assert not torch.equal(noise.foot_offset[some], before["foot_offset"][some])
 
 
-def test_restored_maps_go_on_with_the_same_bits() -> None:
+def test_resume_of_maps_is_bit_exact() -> None:
     noise, other = (maps(seed=seed, redraw_seconds=0.2) for seed in (1, 2))
     for _ in range(5):
         noise.renewed()
@@ -283,8 +283,8 @@ def test_impossible_maps_are_refused() -> None:
         HeightNoiseConfig(condition_probabilities=(0.6, 0.3, 0.3))
     with pytest.raises(ValueError, match="positive"):
         HeightNoiseConfig(map_rate=0.0)
-    with pytest.raises(ValueError, match="full_samples"):
-        HeightNoiseConfig(start_samples=10, full_samples=10)
+    with pytest.raises(ValueError, match="full_steps"):
+        HeightNoiseConfig(start_steps=10, full_steps=10)
 
 
 def test_the_picture_of_all_levels_is_drawn(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -239,7 +239,7 @@ def test_late_drives_change_no_draw_of_start_states_and_bodies() -> None:
     assert not torch.equal(quick.state.joint_position, slow.state.joint_position)
 
 
-def test_a_resumed_environment_goes_on_with_its_delays_to_the_same_bits_at_any_thread_count() -> None:
+def test_resume_with_delays_is_bit_exact_at_any_thread_count() -> None:
     env, other = (environment(6, **SHORT, **ERRONEOUS, latency=BOTH, seed=seed) for seed in (1, 2))
     rollout(env, 21), rollout(other, 8)
     file = io.BytesIO()

@@ -114,7 +114,7 @@ def test_other_robots_keep_their_failures_when_some_start_anew() -> None:
         assert torch.equal(value[rows], before[name][rows])
 
 
-def test_restored_failures_go_on_with_the_same_bits() -> None:
+def test_resume_of_failures_is_bit_exact() -> None:
     maps, other = (Maps(None, seed=seed) for seed in (1, 2))
     maps.walk(at(x=0.1), 300)
     other.failures.load_state_dict(maps.failures.state_dict())

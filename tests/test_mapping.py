@@ -121,7 +121,7 @@ def test_a_drift_of_the_height_shifts_the_whole_map_by_it(drift: float) -> None:
 def test_feet_shift_the_map_to_the_ground_that_they_stand_on(drift: float) -> None:
     elevation = mapped(look([]))
     soles = np.array([[0.7, 0.2, drift], [0.8, -0.2, drift], [0.9, 0.0, 0.4], [9.0, 0.0, drift]])  # one in the air
-    moved = sum(elevation.correct(soles, share=0.2) for _ in range(40))
+    moved = sum(elevation.correct(soles, fraction=0.2) for _ in range(40))
     assert moved == pytest.approx(drift, abs=0.002)
     assert elevation.height(np.array([[1.2, 0.1]])) == pytest.approx(drift, abs=0.003)
 

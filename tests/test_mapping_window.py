@@ -76,7 +76,7 @@ def test_holes_are_filled_across_the_whole_map_at_most() -> None:
         ({"resolution": 1e-9}, "cells a side"),
         ({"least_variance": 0.0}, "variances are above 0"),
         ({"ray_stride": 0}, "1 or more"),
-        ({"correction": 2.0}, "share of correction 0 to 1"),
+        ({"correction": 2.0}, "fraction of correction 0 to 1"),
         *(({each.name: math.nan}, f"A map's {each.name} is nan") for each in fields(MapConfig)),
     ],
 )

@@ -39,16 +39,18 @@ def test_every_weight_is_the_mean_and_the_rest_is_the_last_policys(tmp_path: Pat
 
 def test_shares_weigh_the_policies(tmp_path: Path) -> None:
     files, out = kept(tmp_path), tmp_path / "mean.pt"
-    assert mean.main([*files[:2], "--shares", "0.3", "0.7", "--out", str(out)]) == 0
+    assert mean.main([*files[:2], "--fractions", "0.3", "0.7", "--out", str(out)]) == 0
     (one, two), averaged = (read_policy(file)["network"] for file in files[:2]), read_policy(out)["network"]
     for name, weight in averaged.items():
         torch.testing.assert_close(weight, 0.3 * one[name] + 0.7 * two[name])
 
 
-@pytest.mark.parametrize("shares", [["0.5"], ["0.5", "0.6"], ["1.5", "-0.5"], ["nan", "nan"]])
-def test_shares_are_positive_one_for_each_policy_and_1_together(tmp_path: Path, capsys: Any, shares: list[str]) -> None:
-    message = refusal(capsys, *kept(tmp_path)[:2], "--shares", *shares, "--out", str(tmp_path / "mean.pt"))
-    assert "--shares needs" in message
+@pytest.mark.parametrize("fractions", [["0.5"], ["0.5", "0.6"], ["1.5", "-0.5"], ["nan", "nan"]])
+def test_fractions_are_positive_one_for_each_policy_and_1_together(
+    tmp_path: Path, capsys: Any, fractions: list[str]
+) -> None:
+    message = refusal(capsys, *kept(tmp_path)[:2], "--fractions", *fractions, "--out", str(tmp_path / "mean.pt"))
+    assert "--fractions needs" in message
 
 
 def test_a_teachers_critic_is_averaged_too(tmp_path: Path) -> None:

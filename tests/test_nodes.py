@@ -49,7 +49,7 @@ def ended(launchers: list[subprocess.Popen[str]], seconds: float) -> list[str]:
     return [launcher.communicate(timeout=seconds)[1] for launcher in launchers]
 
 
-def test_two_nodes_learn_what_two_processes_of_one_learn_and_resume_to_the_same_bits(tmp_path: Path) -> None:
+def test_two_nodes_learn_what_two_processes_of_one_learn_and_their_resume_is_bit_exact(tmp_path: Path) -> None:
     held = {}
     for count, processes in ((2, 1), (1, 2)):
         folder = tmp_path / str(count)

@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from noisy_worlds import NOISY, actions, rollout, senses, stairs
+from noisy_worlds import NOISY, actions, rollout, sensors_of, stairs
 from rollouts import same
 from torch import Tensor
 from torch.testing import assert_close
@@ -27,7 +27,7 @@ from envs.tasks import TASKS
 
 WILD: dict[str, Any] = {
     "commands": CommandConfig(resample_seconds=0.3),
-    "curriculum": CurriculumConfig(initial_factor=0.9, update_samples=150),
+    "curriculum": CurriculumConfig(initial_factor=0.9, update_steps=150),
     "randomization": RandomizationConfig(push_seconds=0.5),
     "episode_seconds": 0.5,
     "terrain": TerrainConfig(types=("slope_up", "flat"), tile_size=4.0),
@@ -65,7 +65,7 @@ def test_noise_changes_nothing_but_what_is_perceived() -> None:
 def test_a_robot_without_a_command_stands_when_its_sensors_say_that_it_is_slow(measured: float, walks: bool) -> None:
     env = environment(3, **NOISY, commands=CommandConfig(fixed=(0.0, 0.0, 0.0)))
     env.state.linear_velocity_b[:, 0] = 0.0 if walks else 0.5
-    senses(env).perceived["linear_velocity_b"][:] = torch.tensor([0.0, measured, 0.0])
+    sensors_of(env).perceived["linear_velocity_b"][:] = torch.tensor([0.0, measured, 0.0])
     env._command()
     assert ((env.state.base_frequency > 0) == walks).all()
 
@@ -124,7 +124,7 @@ def test_a_reset_leaves_the_perception_of_other_robots_alone() -> None:
         assert equal.tolist() == [True, False, True]
 
 
-def test_a_restored_environment_perceives_the_same_bits() -> None:
+def test_resume_of_noisy_groups_is_bit_exact() -> None:
     env, other = environment(6, **WILD, **NOISY, seed=1), environment(6, **WILD, **NOISY, seed=2)
     rollout(env, 21)
     rollout(other, 8)
@@ -140,7 +140,7 @@ def test_the_same_seed_gives_the_same_noise_at_any_thread_count() -> None:
     expected = rollout(environment(4, **WILD, **NOISY, seed=3), 20)
     assert same(rollout(environment(4, **WILD, **NOISY, seed=3, threads=2), 20), expected)
     env, other = environment(2, **NOISY, seed=3), environment(2, **NOISY, seed=4)
-    assert not torch.equal(senses(env).noise.joint_offset, senses(other).noise.joint_offset)
+    assert not torch.equal(sensors_of(env).noise.joint_offset, sensors_of(other).noise.joint_offset)
 
 
 def test_what_has_been_perceived_never_changes_afterwards() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from noisy_worlds import actions, rollout, senses, stairs
+from noisy_worlds import actions, rollout, sensors_of, stairs
 from torch import Tensor
 from torch.testing import assert_close
 from worlds import environment
@@ -61,7 +61,7 @@ def test_samples_are_those_of_a_map_up_to_50_ms_old_under_the_present_foot() -> 
 
 def test_a_map_may_show_what_is_not_there() -> None:
     env = stairs(height_noise=DELAYED)
-    senses(env).query = lambda points: senses(env).true_heights(points) + 0.5
+    sensors_of(env).query = lambda points: sensors_of(env).true_heights(points) + 0.5
     for action in actions(env, 4):
         env.step(action)
     error = heights_seen(env) - env.get_observations()["extero"].unflatten(-1, (4, 52))
@@ -78,7 +78,7 @@ def test_a_blank_map_reads_as_level_ground_under_each_sole_wherever_it_moves() -
 
 def test_heights_out_of_reach_are_limited_in_clean_and_noisy_groups_alike() -> None:
     env = stairs(height_noise=DELAYED, num_envs=2)
-    senses(env).query = lambda points: senses(env).true_heights(points) + 5.0
+    sensors_of(env).query = lambda points: sensors_of(env).true_heights(points) + 5.0
     env.surface.map.heights[:] += 3.0
     for action in actions(env, 3):
         env.step(action)
@@ -124,7 +124,7 @@ def test_episodes_with_a_failed_map_do_not_count_in_the_terrain_curriculum() -> 
 
 
 def test_the_noise_follows_its_schedule_in_samples() -> None:
-    ramp = HeightNoiseConfig(start_samples=10, full_samples=30)
+    ramp = HeightNoiseConfig(start_steps=10, full_steps=30)
     env = environment(5, noisy_groups=True, height_noise=ramp)
     factors = []
     for action in actions(env, 7):

@@ -210,8 +210,8 @@ def test_walls_do_not_spoil_the_resolution_of_the_bank() -> None:
 def test_training_has_paths_between_walls_and_beside_drops_for_few_robots() -> None:
     names = ("corridor", "stairwell_up", "stairwell_down", "bridge")
     assert list(TRAINING_TYPES)[-4:] == list(names)
-    shares = {name: kind.share for name, kind in TRAINING_TYPES.items()}
-    assert sum(shares[name] for name in names) / sum(shares.values()) == pytest.approx(0.16)
+    weights = {name: kind.weight for name, kind in TRAINING_TYPES.items()}
+    assert sum(weights[name] for name in names) / sum(weights.values()) == pytest.approx(0.16)
     for name in names:
         assert TRAINING_TYPES[name].grid["width"][-1] == 1.2
 

@@ -61,7 +61,7 @@ def test_robots_keep_their_type_and_stand_on_a_tile_of_their_cell() -> None:
 
 
 def test_the_filter_moves_on_when_its_samples_are_through() -> None:
-    placement = curriculum(16, update_samples=100)
+    placement = curriculum(16, update_steps=100)
 
     def cells() -> Tensor:
         return placement.filter.state_dict()["cells"]
@@ -90,7 +90,7 @@ def test_a_restored_curriculum_goes_on_the_same() -> None:
             tiles.append(placement.tile.clone())
         return tiles
 
-    one, other = curriculum(16, update_samples=40, seed=1), curriculum(16, update_samples=40, seed=2)
+    one, other = curriculum(16, update_steps=40, seed=1), curriculum(16, update_steps=40, seed=2)
     sequence(one)
     saved = one.state_dict()
     other.load_state_dict(saved)
@@ -99,8 +99,8 @@ def test_a_restored_curriculum_goes_on_the_same() -> None:
     assert one.metrics() == other.metrics()
 
 
-def test_everybody_stays_on_the_easiest_ground_for_the_flat_samples() -> None:
-    placement = curriculum(40, initial_fraction=1.0, flat_samples=100, update_samples=10)
+def test_everybody_stays_on_the_easiest_ground_for_the_flat_steps() -> None:
+    placement = curriculum(40, initial_fraction=1.0, flat_steps=100, update_steps=10)
     start = placement.filter.cells.clone()
     for _ in range(2):
         placement.start(torch.arange(40))
@@ -113,8 +113,8 @@ def test_everybody_stays_on_the_easiest_ground_for_the_flat_samples() -> None:
     assert not torch.equal(placement.filter.cells, start)
 
 
-def test_flat_samples_go_on_after_resuming() -> None:
-    one, other = curriculum(40, initial_fraction=1.0, flat_samples=100), curriculum(40, initial_fraction=1.0)
+def test_flat_steps_go_on_after_resuming() -> None:
+    one, other = curriculum(40, initial_fraction=1.0, flat_steps=100), curriculum(40, initial_fraction=1.0)
     one.advance(60)
     other.load_state_dict(one.state_dict())
     other.start(torch.arange(40))

@@ -59,11 +59,11 @@ def test_without_any_policy_one_sentence_says_what_to_do(capsys: pytest.CaptureF
 
 
 @pytest.mark.usefixtures("spectator")
-@pytest.mark.parametrize("control", ["zero", "random"])
-def test_controls_need_no_checkpoint(control: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert play.main(["--agent", control, *SHORT]) == 0
+@pytest.mark.parametrize("baseline", ["zero", "random"])
+def test_baseline_agents_need_no_checkpoint(baseline: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert play.main(["--agent", baseline, *SHORT]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith(f"{control} on flat; command 0.7 0 0\n")
+    assert printed.startswith(f"{baseline} on flat; command 0.7 0 0\n")
     assert all(word in printed for word in ("Distance: ", "Falls: 0", "Mean velocity error: "))
 
 

@@ -48,7 +48,7 @@ def test_other_seed_gives_other_weights(tmp_path: Path) -> None:
     assert training_hash(tmp_path / "a") != training_hash(tmp_path / "b")
 
 
-def test_real_environment_and_curriculum_resume_to_the_same_bits(tmp_path: Path) -> None:
+def test_resume_of_a_real_environment_and_its_curriculum_is_bit_exact(tmp_path: Path) -> None:
     def build(path: Path, iterations: int) -> TeacherRunner:
         env = AnymalEnv(replace(TASKS["anymal_flat"], num_envs=8, threads=1, episode_seconds=0.2))
         return start(path, iterations, env=env)

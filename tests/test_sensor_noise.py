@@ -126,7 +126,7 @@ def test_measuring_leaves_the_truth_alone_and_reads_the_rows_it_is_asked_for() -
     assert seen["joint_position"].round()[:, 0].tolist() == [7, 3]
 
 
-def test_restored_sensors_go_on_with_the_same_bits() -> None:
+def test_resume_of_sensors_is_bit_exact() -> None:
     noise, other = sensors(1, velocity_drift=1.0, joint_offset=1.0), sensors(2, velocity_drift=1.0, joint_offset=1.0)
     other.load_state_dict(noise.state_dict())
     other.generator.set_state(noise.generator.get_state())

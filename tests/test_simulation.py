@@ -95,7 +95,7 @@ def test_one_and_two_threads_give_the_same_bits() -> None:
     np.testing.assert_array_equal(run(randomized(threads=1), 60), run(randomized(threads=2), 60))
 
 
-def test_resetting_some_rows_leaves_the_bits_of_all_others() -> None:
+def test_resetting_some_robots_leaves_the_bits_of_all_others() -> None:
     undisturbed, disturbed = randomized(), randomized()
     run(undisturbed, 20)
     run(disturbed, 20)
@@ -175,7 +175,7 @@ def test_a_failed_row_is_sound_again_after_its_reset() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_restored_simulation_goes_on_with_the_same_bits(threads: int) -> None:
+def test_resume_of_a_simulation_is_bit_exact(threads: int) -> None:
     sim, restored = randomized(), randomized(threads, seed=9)
     run(sim, 25)
     run(restored, 5, seed=8)

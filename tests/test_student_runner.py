@@ -48,12 +48,12 @@ def test_four_iterations_equal_two_and_resumed_two(tmp_path: Path, precision: st
     assert read_policy(tmp_path / "parts")["teacher_hash"] == "of the Teacher"
 
 
-def test_noisy_environment_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    noise = HeightNoiseConfig(start_samples=50, full_samples=100)
+def test_resume_of_a_noisy_environment_is_bit_exact(tmp_path: Path) -> None:
+    noise = HeightNoiseConfig(start_steps=50, full_steps=100)
     cfg = replace(TASKS["anymal_flat"], num_envs=8, threads=1, episode_seconds=0.2, noisy_groups=True)
 
     def env() -> AnymalEnv:
-        return AnymalEnv(replace(cfg, height_noise=noise, curriculum=replace(cfg.curriculum, flat_samples=100)))
+        return AnymalEnv(replace(cfg, height_noise=noise, curriculum=replace(cfg.curriculum, flat_steps=100)))
 
     start_student(tmp_path / "whole", 4, env=env()).train()
     start_student(tmp_path / "parts", 2, env=env()).train()
@@ -223,7 +223,7 @@ def test_its_policy_is_the_mean_of_a_window_that_begins_with_the_other(tmp_path:
         torch.testing.assert_close(mean, torch.lerp(old[name], new[name], 8 * 8 / 6400), rtol=0, atol=1e-7)
 
 
-def test_going_on_gently_is_resumed_to_the_same_bits(tmp_path: Path) -> None:
+def test_resume_of_a_gentle_start_is_bit_exact(tmp_path: Path) -> None:
     begun(tmp_path, 2).train()
     resumed = start_student(tmp_path / "second", 4, seed=99)
     resumed.restore(read_resume(tmp_path / "second"))

@@ -46,7 +46,7 @@ NO_SETTINGS = (
     "--env.sensor-noise.drift-seconds 0",
 )
 """Values with which nothing can be trained."""
-NOISE_SCHEDULE = ["height_noise.start_samples", "height_noise.full_samples"]
+NOISE_SCHEDULE = ["height_noise.start_steps", "height_noise.full_steps"]
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_presets_set_robots_and_training(preset: str) -> None:
     size, noise = PRESETS[preset], args.env.height_noise
     threads = max(1, usable_cores() // args.processes)
     expected = replace(TASKS["anymal_flat"], num_envs=size.num_envs, threads=threads, height_noise=noise)
-    assert args.env == expected and (noise.start_samples, noise.full_samples) == size.noise_samples
+    assert args.env == expected and (noise.start_steps, noise.full_steps) == size.noise_steps
     assert (args.agent, args.student) == (size.agent, size.student)
 
 

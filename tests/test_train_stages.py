@@ -151,8 +151,8 @@ def test_student_sees_noise_on_easy_ground_and_c_k_goes_on(whole: Path) -> None:
     teacher, student = read_policy(whole / "refine"), read_policy(whole / "student")
     env, size = student["env"], PRESETS["laptop"]
     assert env["noisy_groups"] and not teacher["env"]["noisy_groups"]
-    assert env["curriculum"]["flat_samples"] == size.flat_samples and not teacher["env"]["curriculum"]["flat_samples"]
-    assert (env["height_noise"]["start_samples"], env["height_noise"]["full_samples"]) == size.noise_samples
+    assert env["curriculum"]["flat_steps"] == size.flat_steps and not teacher["env"]["curriculum"]["flat_steps"]
+    assert (env["height_noise"]["start_steps"], env["height_noise"]["full_steps"]) == size.noise_steps
     cfg = recorded_env(teacher, "anymal_flat").curriculum
     assert env["curriculum"]["initial_factor"] == curriculum_factor(2 * 8 * 4, cfg) > cfg.initial_factor
     assert (env["num_envs"], student["seed"]) == (4, 7)
@@ -211,7 +211,7 @@ def test_student_that_starts_from_another_meets_all_noise_on_that_ones_terrain(w
     flags = "--num-envs 4 --threads 1 --student.num-steps-per-env 4 --student.gradient-length 2"
     command = ["--stage", "student", "--teacher", str(whole), "--init-from", str(whole), "--run-dir", str(path)]
     args = train.parse([*command, *flags.split()])
-    assert args.env.height_noise.factor == 1.0 and args.env.curriculum.flat_samples == 0
+    assert args.env.height_noise.factor == 1.0 and args.env.curriculum.flat_steps == 0
     runner = train.build(args)
     for name, value in runner.policy_record()["network"].items():
         assert torch.equal(value, before["network"][name])
@@ -239,7 +239,7 @@ def test_paper_preset_is_table_s2() -> None:
     cfg = full.student
     assert full.num_envs * cfg.num_steps_per_env == 120_000
     assert (cfg.learning_rate, cfg.num_learning_epochs, cfg.gradient_length, cfg.reconstruction) == (5e-4, 2, 10, 0.5)
-    assert full.flat_samples == 10 * 120_000 and full.noise_samples == (20 * 120_000, 100 * 120_000)
+    assert full.flat_steps == 10 * 120_000 and full.noise_steps == (20 * 120_000, 100 * 120_000)
 
 
 def test_what_cannot_be_distilled_is_refused_in_one_sentence(whole: Path, tmp_path: Path, capsys: Any) -> None:

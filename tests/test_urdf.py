@@ -239,7 +239,7 @@ def test_ground_that_is_not_made_of_boxes_is_refused() -> None:
         levels(build_map([make_tile("rough", 0.5)]), 0)
 
 
-def senses(level: str, scale: float) -> tuple[Sensors, RobotState]:
+def sensed(level: str, scale: float) -> tuple[Sensors, RobotState]:
     env = environment(
         1, [make_tile("stairs_up", 0.5)], noisy_groups=True, height_noise=LEVELS[level],
         sensor_noise=SensorNoiseConfig(scale=scale),
@@ -248,7 +248,7 @@ def senses(level: str, scale: float) -> tuple[Sensors, RobotState]:
 
 
 def test_without_noise_the_runner_is_told_the_truth() -> None:
-    perfect, s = senses("none", 0.0)
+    perfect, s = sensed("none", 0.0)
     measurement, points = perfect.measure(s), np.random.default_rng(0).uniform(-1, 1, (208, 2))
     for name in ("joint_position", "joint_velocity", "linear_velocity_b", "angular_velocity_b", "gravity_b"):
         np.testing.assert_allclose(getattr(measurement, name), getattr(s, name)[0], atol=1e-6)
@@ -256,7 +256,7 @@ def test_without_noise_the_runner_is_told_the_truth() -> None:
 
 
 def test_maps_err_and_are_held_between_their_renewals() -> None:
-    noisy, s = senses("nominal", 1.0)
+    noisy, s = sensed("nominal", 1.0)
     points = np.zeros((208, 2))
     seen = []
     for _ in range(50):

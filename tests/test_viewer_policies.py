@@ -120,11 +120,11 @@ def test_the_map_of_the_robot_in_focus_is_drawn_while_it_has_one_and_is_asked_fo
 def test_what_is_chosen_for_another_robot_leaves_the_one_that_follows_alone(page: Page) -> None:
     page.policy._swap("random")
     page.policy._follow(False)
-    assert page.follower is not None and (page.follower.run, page.follower.row) == (RUN, 0)
+    assert page.follower is not None and (page.follower.run, page.follower.index) == (RUN, 0)
     assert shown(page) == ("random", False)
     page.policy._look("robot 1")
     page.policy._swap("zero")
-    assert (page.follower.run, page.follower.row) == (Path("zero"), 0)
+    assert (page.follower.run, page.follower.index) == (Path("zero"), 0)
     page.policy._follow(False)
     assert page.follower is None
 

@@ -33,7 +33,7 @@ def advance(session: Session, steps: int) -> list[np.ndarray]:
     return [walker.env.simulation.qpos.copy() for walker in session.walkers]
 
 
-def test_a_state_comes_back_on_any_page_and_goes_on_to_the_same_bits() -> None:
+def test_a_state_comes_back_on_any_page_bit_exactly() -> None:
     session = walking(WORLD, 2)
     there = advance(session, 30)
     saved = read(write(session.save()))

@@ -196,7 +196,7 @@ def test_contacts_without_room_are_failures_and_said_once(
     assert capsys.readouterr().err.count("count as failed") == 1
 
 
-def test_a_restored_environment_goes_on_to_the_same_bits() -> None:
+def test_resume_on_the_warp_engine_is_bit_exact() -> None:
     settings = {"engine": "warp", "latency": LatencyConfig(action=(0.0, 0.02))}
     one, other = (environment(3, seed=seed, **settings) for seed in (1, 2))
     actions = ww.symmetric(8, 3, 16, seed=0)

@@ -43,7 +43,7 @@ MADE_BY = {TEACHER: (WALK, REFINE), STUDENT: (STUDENT,), BLIND: (BLIND,)}
 """Stages of which each policy comes, the last one last."""
 WHAT = {
     TEACHER: "The Teacher: sees the true ground around its feet and everything else that a simulator knows.",
-    STUDENT: "The Student (GRU, gate, reconstruction): has a robot's senses and a noisy map, which may fail.",
+    STUDENT: "The Student (GRU, gate, reconstruction): has a robot's sensors and a noisy map, which may fail.",
     BLIND: "The blind baseline: the Student's network and training without heights.",
 }
 COLUMNS = (
@@ -153,7 +153,7 @@ def spending(stage: str, curves: Path) -> str:
     if not rows:
         raise ValueError(f"{curves} holds no iterations: name a run with all that its training has logged.")
     samples, seconds = float(rows[-1]["train/samples"]), float(rows[-1]["train/seconds"])
-    return f"{stage} {samples / 1e6:.1f} million samples in {seconds / 60:.0f} minutes"
+    return f"{stage} {samples / 1e6:.1f} million environment steps in {seconds / 60:.0f} minutes"
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from envs.tasks import split, task_config
 
 def sized(env: EnvConfig, size: Preset, threads: int) -> EnvConfig:
     """A task's environment with the robots and schedules of a preset."""
-    begin, full = size.noise_samples
-    noise = replace(env.height_noise, start_samples=begin, full_samples=full)
+    begin, full = size.noise_steps
+    noise = replace(env.height_noise, start_steps=begin, full_steps=full)
     return replace(env, num_envs=size.num_envs, threads=threads, height_noise=noise)
 
 
@@ -67,12 +67,12 @@ def student_env(env: EnvConfig, teacher: dict[str, Any], size: Preset) -> EnvCon
 
     Delays are on; one that the Teacher has had stays as it was.
     """
-    curriculum = replace(going_on(env, teacher).curriculum, flat_samples=size.flat_samples)
+    curriculum = replace(going_on(env, teacher).curriculum, flat_steps=size.flat_steps)
     latency = at_least(env.latency, OF_STUDENTS)
     return replace(env, noisy_groups=True, curriculum=curriculum, latency=latency)
 
 
 def under_way(env: EnvConfig) -> EnvConfig:
     """The same for a Student that starts from another one, whose easy ground and perfect maps lie behind it."""
-    noise, curriculum = replace(env.height_noise, factor=1.0), replace(env.curriculum, flat_samples=0)
+    noise, curriculum = replace(env.height_noise, factor=1.0), replace(env.curriculum, flat_steps=0)
     return replace(env, height_noise=noise, curriculum=curriculum)

@@ -100,9 +100,9 @@ class Page:
     def _tell_crossings(self) -> None:
         """Say which robots have crossed the ground's border since the last time."""
         crossings = [walker.walk.crossings for walker in self.session.walkers]
-        for row, (now, before) in enumerate(zip(crossings, self.crossings, strict=True)):
+        for index, (now, before) in enumerate(zip(crossings, self.crossings, strict=True)):
             if now > before:
-                name = f"Robot {row + 1}" if len(crossings) > 1 else "The robot"
+                name = f"Robot {index + 1}" if len(crossings) > 1 else "The robot"
                 self.tell(f"{name} has crossed it, and is at the start again.", "The ground's border")
         self.crossings = crossings
 
@@ -115,7 +115,7 @@ class Page:
             return
         agent = self.follower.look()
         if agent is not None:
-            self.session.swap(self.follower.row, agent)
+            self.session.swap(self.follower.index, agent)
 
     def abandoned(self) -> bool:
         """Whether somebody has looked, and nobody does any more."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agents.checkpoint import POLICY_FILE, places
 from evaluation import agents
-from evaluation.agents import CONTROLS, Agent, load_agent
+from evaluation.agents import BASELINES, Agent, load_agent
 
 RUNS, PRETRAINED = "runs", "pretrained"
 Load = Callable[[str | Path], Agent]
@@ -15,14 +15,14 @@ Load = Callable[[str | Path], Agent]
 
 
 def find_policies(given: tuple[str, ...] = ()) -> dict[str, str]:
-    """Name -> file or folder of all that can be chosen: those given, the pretrained, the runs, and the controls."""
+    """Name -> file or folder of what can be chosen: those given, the pretrained, the runs, the baseline agents."""
     found = {name: place_of(name) for name in given}
     for path in sorted((agents.ROOT / PRETRAINED).glob("*.pt")):
         found.setdefault(f"{PRETRAINED}/{path.name}", str(path))
     for folder in sorted(Path(RUNS).glob("*")):
         if newest(folder) is not None:
             found.setdefault(str(folder), str(folder))
-    return found | {name: name for name in CONTROLS}
+    return found | {name: name for name in BASELINES}
 
 
 def place_of(name: str) -> str:
@@ -41,9 +41,9 @@ def newest(run: Path) -> Path | None:
 class Follower:
     """Loads the policy of a training again whenever it has been written anew, for one robot."""
 
-    def __init__(self, run: Path, row: int, load: Load = load_agent) -> None:
-        """Watch a run directory or a policy file, whose present policy is known, for the robot in this row."""
-        self.run, self.row, self.load = run, row, load
+    def __init__(self, run: Path, index: int, load: Load = load_agent) -> None:
+        """Watch a run directory or a policy file, whose present policy is known, for the robot with this index."""
+        self.run, self.index, self.load = run, index, load
         self.known = self._written()
 
     def _written(self) -> tuple[Path, int] | None:

@@ -89,7 +89,7 @@ class Session:
         self.ground = make_ground(world, heightmaps)
         self.world = replace(world, parameters=self.ground.parameters)
         self.wish, self.heightmaps, self.focus = wish, heightmaps, 0
-        self.walkers = [Walker(agent, self._env(agent, row, len(agents))) for row, agent in enumerate(agents)]
+        self.walkers = [Walker(agent, self._env(agent, index, len(agents))) for index, agent in enumerate(agents)]
 
     @property
     def focused(self) -> Walker:
@@ -101,9 +101,9 @@ class Session:
         """s, one step."""
         return self.focused.env.cfg.dt
 
-    def _env(self, agent: Agent, row: int, count: int) -> AnymalEnv:
+    def _env(self, agent: Agent, index: int, count: int) -> AnymalEnv:
         """The environment of a robot."""
-        return make_env(agent, self.world, beside(self.ground, row, count), self.depth)
+        return make_env(agent, self.world, beside(self.ground, index, count), self.depth)
 
     def step(self) -> None:
         """Let 20 ms pass for all robots; a goal that the focused one has reached is none any more."""
@@ -114,12 +114,12 @@ class Session:
 
     def restart(self, poses: Sequence[Pose] = ()) -> None:
         """All robots at the start again, or in these poses, without memory of what was before."""
-        for row, walker in enumerate(self.walkers):
+        for index, walker in enumerate(self.walkers):
             walker.helm.forget()
             walker.agent.start(1, self.world.seed)
-            env = self._env(walker.agent, row, len(self.walkers))
+            env = self._env(walker.agent, index, len(self.walkers))
             if poses:
-                qpos, qvel, phase = (torch.tensor([part], dtype=torch.float64) for part in poses[row])
+                qpos, qvel, phase = (torch.tensor([part], dtype=torch.float64) for part in poses[index])
                 env.put(qpos, qvel, phase.float())
             walker.take(walker.agent, env)
 
@@ -150,19 +150,19 @@ class Session:
     def change(self, **changes: float | str | None) -> None:
         """Another map, friction or payload while the robots walk on."""
         before, self.world = self.world, self.world.changed(**changes)
-        for row, walker in enumerate(self.walkers):
+        for index, walker in enumerate(self.walkers):
             if self.world.noise != before.noise:
-                self._go_on(row, walker.agent)
+                self._go_on(index, walker.agent)
             equip(walker.env, self.world)
 
-    def swap(self, row: int, agent: Agent, chosen: str | None = None) -> None:
-        """Let another policy, or a newer one of the same name, go on with the robot in this row, where it is."""
-        self._go_on(row, agent)
-        self.walkers[row].chosen = chosen or self.walkers[row].chosen
+    def swap(self, index: int, agent: Agent, chosen: str | None = None) -> None:
+        """Let another policy, or a newer one of the same name, go on with the robot of this index, where it is."""
+        self._go_on(index, agent)
+        self.walkers[index].chosen = chosen or self.walkers[index].chosen
 
-    def _go_on(self, row: int, agent: Agent) -> None:
+    def _go_on(self, index: int, agent: Agent) -> None:
         """Put a robot into a new environment as its policy and the world need it."""
-        walker, env = self.walkers[row], self._env(agent, row, len(self.walkers))
+        walker, env = self.walkers[index], self._env(agent, index, len(self.walkers))
         carry_over(walker.env, env)
         equip(env, self.world)
         walker.take(agent, env)

@@ -54,7 +54,7 @@ class Stage:
         self.dots = {kind: self._add_dots(kind, colour) for kind, colour in COLOURS.items()}
         self.map = self._add_dots(MAP, MAP_COLOUR)
         self.goal = server.scene.add_icosphere(f"{WORLD}/goal", radius=0.06, color=(220, 40, 40), visible=False)
-        self.names = [self._add_name(row) for row in range(len(session.walkers))]
+        self.names = [self._add_name(index) for index in range(len(session.walkers))]
         self.show_ground()
 
     def _look(self) -> None:
@@ -69,10 +69,10 @@ class Stage:
             point_shading="flat", visible=False,
         )  # fmt: skip
 
-    def _add_name(self, row: int) -> viser.LabelHandle:
+    def _add_name(self, index: int) -> viser.LabelHandle:
         """A robot's name over it, where there are several."""
         return self.server.scene.add_label(
-            f"{WORLD}/robot_{row}", self.session.walkers[row].chosen, visible=len(self.session.walkers) > 1
+            f"{WORLD}/robot_{index}", self.session.walkers[index].chosen, visible=len(self.session.walkers) > 1
         )
 
     def show_ground(self) -> None:

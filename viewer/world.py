@@ -84,12 +84,12 @@ def choices(family: str, values: Mapping[str, float]) -> dict[str, tuple[Paramet
     return {p.name: (p, p.limits[0], max(values[p.name], min(p.limits[1], largest[p.name]))) for p in parameters}
 
 
-def beside(tile: Tile, row: int, count: int) -> Tile:
-    """The tile with the start of robot `row` of `count`, which stand side by side."""
+def beside(tile: Tile, index: int, count: int) -> Tile:
+    """The tile with the start of robot `index` of `count`, which stand side by side."""
     room = max(0.0, tile.size[1] / 2 - MARGIN)
     gap = min(APART, 2 * room / max(count - 1, 1))
     x, y = tile.start
-    return replace(tile, start=(x, y + gap * ((count - 1) / 2 - row)))
+    return replace(tile, start=(x, y + gap * ((count - 1) / 2 - index)))
 
 
 def make_env(agent: Agent, world: World, tile: Tile, depth: DepthConfig = SENSED) -> AnymalEnv:
@@ -111,17 +111,17 @@ def equip(env: AnymalEnv, world: World) -> None:
 
     What the user has left alone is what the task's events have made of it.
     """
-    row, simulation = torch.zeros(1, dtype=torch.long), env.simulation
+    env_ids, simulation = torch.zeros(1, dtype=torch.long), env.simulation
     if world.friction is not None:
         env.state.friction = torch.full_like(env.state.friction, world.friction)
-        simulation.set_friction(row, env.state.friction)
+        simulation.set_friction(env_ids, env.state.friction)
     if world.payload is not None:
         physics = simulation.batch.state.copy()
         legs = simulation.mass[:, simulation.links] / simulation.model.body_mass[simulation.links]
-        simulation.set_mass(row, torch.tensor([world.payload]), torch.from_numpy(legs))
+        simulation.set_mass(env_ids, torch.tensor([world.payload]), torch.from_numpy(legs))
         simulation.batch.state[:] = physics  # new masses take the robot to its reference pose
     if world.friction is not None or world.payload is not None:
-        simulation.settle(row)
+        simulation.settle(env_ids)
 
 
 def body_of(env: AnymalEnv) -> tuple[float, float]:
@@ -138,7 +138,7 @@ def driven(env: AnymalEnv) -> tuple[object, ...]:
 
 
 def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
-    """Put the robot of an environment into another one on the same ground: only its senses begin anew.
+    """Put the robot of an environment into another one on the same ground: only its sensors begin anew.
 
     Where it gets other drives, these have no memory of what was before.
     """
@@ -148,9 +148,9 @@ def carry_over(old: AnymalEnv, new: AnymalEnv) -> None:
         for name in BODY:
             getattr(new.simulation, name)[:] = getattr(old.simulation, name)
         new.simulation.batch.set_const()
-        row, pose = torch.zeros(1, dtype=torch.long), (old.simulation.qpos, old.simulation.qvel)
-        new.simulation.reset(row, *(torch.from_numpy(part.copy()) for part in pose))
-        new.simulation.settle(row)
+        env_ids, pose = torch.zeros(1, dtype=torch.long), (old.simulation.qpos, old.simulation.qvel)
+        new.simulation.reset(env_ids, *(torch.from_numpy(part.copy()) for part in pose))
+        new.simulation.settle(env_ids)
     new.commands.load_state_dict(old.commands.state_dict())
     new.state = State(**vars(old.state))
     new.episode_length_buf, new.samples = old.episode_length_buf, old.samples

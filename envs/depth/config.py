@@ -48,7 +48,7 @@ BEAMS = 32
 
 @dataclass(frozen=True)
 class OdometryConfig:
-    """How an odometry drifts; directions and shares are drawn once an episode, normal with these deviations."""
+    """How an odometry drifts; directions and sizes are drawn once an episode, normal with these deviations."""
 
     drift: float = 0.01
     """m of place along each axis, and of height, for each m walked."""
@@ -84,11 +84,11 @@ class DepthConfig:
     jump: float = 0.08
     """m by which ranges of neighbouring pixels differ at an edge, and by which neither lies on the other's surface."""
     smeared: float = 0.5
-    """Share of a camera's pixels on both sides of an edge that return something between them; domes have none."""
+    """Fraction of a camera's pixels on both sides of an edge that return something between them; domes have none."""
     margin: float = 0.03
     """m around the legs, in which points are taken for the robot's own."""
     feet: float = 0.1
-    """Share of the soles' height above the map by which they shift it, in a policy step; 0: never."""
+    """Fraction of the soles' height above the map by which they shift it, in a policy step; 0: never."""
     stance: float = 0.6
     """m around the first soles of an episode that stand, within which unknown ground is taken to be as high."""
     odometry: OdometryConfig = field(default_factory=OdometryConfig)
@@ -106,11 +106,11 @@ class DepthConfig:
         if min(self.picture) < 2 or max(self.picture) > 1280:
             raise ValueError(f"A depth picture has 2 to 1280 pixels a side, not {self.picture[0]} x {self.picture[1]}.")
         if not 0 <= self.delay <= 1 or not 0 <= self.lost <= 1 or not 0 <= self.smeared <= 1 or self.jump <= 0:
-            raise ValueError("The delay of pictures is 0 to 1 s, shares of pixels are 0 to 1, jumps above 0 m.")
+            raise ValueError("The delay of pictures is 0 to 1 s, fractions of pixels are 0 to 1, jumps above 0 m.")
         if min(*vars(self.odometry).values(), self.scale, self.misalignment, self.margin, self.stance) < 0:
             raise ValueError("Errors of odometry and sensors are 0 or more.")
         if not 0 <= self.feet <= 1 or not 0 <= self.grazing[0] < self.grazing[1]:
-            raise ValueError("The feet's share is 0 to 1, the lower cosine of grazing rays comes first.")
+            raise ValueError("The feet's fraction is 0 to 1, the lower cosine of grazing rays comes first.")
 
     def kind(self) -> Kind:
         """What the sensors are like."""

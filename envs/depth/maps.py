@@ -72,8 +72,8 @@ class SensedMaps:
         self.keys[env_ids] = torch.randint(2**62, (m,), generator=random)
         self.pictures[env_ids], self.landed[env_ids] = 0, False
         self.past[:, env_ids] = self._present(s)[env_ids]
-        for row in env_ids.tolist():
-            self.maps[row].reset()
+        for env_id in env_ids.tolist():
+            self.maps[env_id].reset()
         self._each(env_ids.tolist(), s, dict.fromkeys(env_ids.tolist(), range(sensors)))
         self._stand(s, env_ids)
 
@@ -85,7 +85,8 @@ class SensedMaps:
         due = self.clock >= 1
         self.clock -= due.double()
         seen: dict[int, Iterable[int]] = {
-            row: torch.nonzero(due[row]).squeeze(-1).tolist() for row in torch.nonzero(due.any(-1)).squeeze(-1).tolist()
+            env_id: torch.nonzero(due[env_id]).squeeze(-1).tolist()
+            for env_id in torch.nonzero(due.any(-1)).squeeze(-1).tolist()
         }
         self._each(range(len(self.maps)), s, seen)
         self._stand(s, torch.arange(len(self.maps)))
@@ -103,15 +104,15 @@ class SensedMaps:
         """Let soles that stand say how high these robots' ground is: around an episode's first where none is known."""
         soles, stands = self._soles(s), s.foot_contact > 0
         sure = stands.sum(-1) >= SURE_FEET
-        for row in env_ids[~self.landed[env_ids] & sure[env_ids]].tolist():
-            self.maps[row].touch(soles[row][stands[row].numpy()], self.cfg.stance, FIRST_VARIANCE)
+        for env_id in env_ids[~self.landed[env_ids] & sure[env_ids]].tolist():
+            self.maps[env_id].touch(soles[env_id][stands[env_id].numpy()], self.cfg.stance, FIRST_VARIANCE)
         self.landed[env_ids] |= sure[env_ids]
         if self.cfg.feet > 0:
-            for row in env_ids[self.landed[env_ids]].tolist():
-                self.maps[row].correct(soles[row][stands[row].numpy()], self.cfg.feet)
+            for env_id in env_ids[self.landed[env_ids]].tolist():
+                self.maps[env_id].correct(soles[env_id][stands[env_id].numpy()], self.cfg.feet)
 
     def query(self, env_ids: Tensor) -> Callable[[Tensor], Tensor]:
-        """What the maps of these robots say of the ground: heights (m k,) m in the world at points (m k, 2) m, k a row.
+        """Heights (m k,) m in the world, of these robots' own maps, at points (m k, 2) m, k for each robot.
 
         NaN where they know none.
         """
@@ -120,7 +121,7 @@ class SensedMaps:
             points = rearrange(points_w.double(), "(m k) xy -> m k xy", m=len(env_ids))
             error = self.odometry.error[env_ids, 2].numpy()
             there = self.to_odometry(env_ids, points).numpy()
-            out = np.stack([self.maps[row].height(own) for row, own in zip(env_ids.tolist(), there, strict=True)])
+            out = np.stack([self.maps[env_id].height(own) for env_id, own in zip(env_ids.tolist(), there, strict=True)])
             return torch.from_numpy(out - error[:, None].astype(np.float32)).flatten()
 
         return heights if len(env_ids) else lambda points_w: points_w.new_empty(0)
@@ -150,34 +151,34 @@ class SensedMaps:
         heading = (s.heading.double() + self.odometry.turned).numpy()
         views = self._views(list(seen))
 
-        def one(row: int) -> None:
-            elevation = self.maps[row]
-            elevation.move(now[row, BELIEVED], float(heading[row]))
-            for sensor in seen.get(row, ()):
-                self._look(row, sensor, elevation, views[row])
+        def one(env_id: int) -> None:
+            elevation = self.maps[env_id]
+            elevation.move(now[env_id, BELIEVED], float(heading[env_id]))
+            for sensor in seen.get(env_id, ()):
+                self._look(env_id, sensor, elevation, views[env_id])
 
         list(self.pool.map(one, env_ids) if self.threads > 1 else map(one, env_ids))
 
     def _views(self, env_ids: list[int]) -> dict[int, tuple[NDArray, ...]]:
-        """Of each row, where the base was when the pictures were taken that are in the map now, and its legs."""
+        """By env_id, where the base was when the pictures were taken that are in the map now, and its legs."""
         if not env_ids:
             return {}
         past, tilt = self.past[self.lag, env_ids], self.odometry.tilt()[env_ids].numpy()
         legs = leg_capsules(past[:, JOINTS].numpy(), CHAIN)
         legs[..., 6] += self.cfg.margin
         views = {}
-        for i, (row, then) in enumerate(zip(env_ids, past.numpy(), strict=True)):
+        for i, (env_id, then) in enumerate(zip(env_ids, past.numpy(), strict=True)):
             rotation = rotation_matrix(then[QUATERNION])
             heading = math.atan2(rotation[1, 0], rotation[0, 0])
             level = turned(-heading, 0.0) @ rotation
             believed = turned(float(then[TURNED]) + heading, float(tilt[i, 1]), float(tilt[i, 0])) @ level
-            views[row] = then[PLACE], rotation, then[BELIEVED], believed, placed(legs[i], then[PLACE], rotation)
+            views[env_id] = then[PLACE], rotation, then[BELIEVED], believed, placed(legs[i], then[PLACE], rotation)
         return views
 
-    def _look(self, row: int, sensor: int, elevation: ElevationMap, base: tuple[NDArray, ...]) -> None:
+    def _look(self, env_id: int, sensor: int, elevation: ElevationMap, base: tuple[NDArray, ...]) -> None:
         """Take a picture, and take its points into the map."""
         place, rotation, believed_place, believed_rotation, capsules = base
-        mount, (roll, pitch, yaw, scale) = self.mounts[sensor], self.errors[row, sensor].tolist()
+        mount, (roll, pitch, yaw, scale) = self.mounts[sensor], self.errors[env_id, sensor].tolist()
         view = View(
             place + rotation @ mount.position_b,
             rotation @ mount.rotation_b @ turned(yaw, pitch, roll),
@@ -186,8 +187,8 @@ class SensedMaps:
             1.0 + scale,
             capsules,
         )
-        key = np.uint64(int(self.keys[row]) + (int(self.pictures[row]) << 24))
-        self.pictures[row] += 1
+        key = np.uint64(int(self.keys[env_id]) + (int(self.pictures[env_id]) << 24))
+        self.pictures[env_id] += 1
         away, points = np.empty(self.rays.shape[:2]), np.empty((self.rays[..., 0].size, 3))
         count = take(self.ground, view, self.rays, self.optics, key, away, points)
         cloud, eye = points[:count], view.believed_origin
@@ -211,8 +212,8 @@ class SensedMaps:
         for name in MEMORY:
             setattr(self, name, state[name].clone())
         self.odometry.load_state_dict(state["odometry"])
-        for row, elevation in enumerate(self.maps):
+        for env_id, elevation in enumerate(self.maps):
             for name in ("heights", "variances", "corner"):
-                getattr(elevation, name)[:] = state[name][row].numpy()
-            x, y, heading = state["poses"][row].tolist()
-            elevation.pose, elevation.clouds = (x, y, heading), int(state["clouds"][row])
+                getattr(elevation, name)[:] = state[name][env_id].numpy()
+            x, y, heading = state["poses"][env_id].tolist()
+            elevation.pose, elevation.clouds = (x, y, heading), int(state["clouds"][env_id])

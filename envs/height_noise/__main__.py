@@ -81,7 +81,7 @@ def standing(surface: Surface, start: Tensor, back: float) -> Pose:
 
 def looks(surface: Surface, start: Tensor, level: str, seed: int) -> tuple[Tensor, Pose]:
     """Three looks (3, 4, 52) m of one robot in one episode, and its pose then."""
-    cfg, generator, row = noise_of(level), torch.Generator().manual_seed(seed), torch.zeros(1, dtype=torch.long)
+    cfg, generator, env_ids = noise_of(level), torch.Generator().manual_seed(seed), torch.zeros(1, dtype=torch.long)
     maps = HeightNoise(cfg, 1, layout.POLICY_DT, generator)
     failures = MapFailures(cfg.failures, maps.redraw_steps, 1, layout.POLICY_DT, generator)
     factor = cfg.factor or 0.0
@@ -90,12 +90,15 @@ def looks(surface: Surface, start: Tensor, level: str, seed: int) -> tuple[Tenso
         return torch.from_numpy(surface.height(points_w.numpy()))
 
     def look(pose: Pose) -> Tensor:
-        points, holes = ring_points(*failures.looks_from(row), OFFSETS), failures.holes(row, maps.holes(1, factor))
-        return maps.sample(row, points, pose.soles, failures.shown(row, pose, query), factor, holes)[0]
+        points, holes = (
+            ring_points(*failures.looks_from(env_ids), OFFSETS),
+            failures.holes(env_ids, maps.holes(1, factor)),
+        )
+        return maps.sample(env_ids, points, pose.soles, failures.shown(env_ids, pose, query), factor, holes)[0]
 
     pose = standing(surface, start, 0.0 if level == DROPOUT else SPEED * layout.POLICY_DT * STEPS)
-    maps.reset(row)
-    failures.reset(row, pose, factor)
+    maps.reset(env_ids)
+    failures.reset(env_ids, pose, factor)
     if level == DROPOUT:  # before it, in its middle, and after it
         seen = [look(pose)]
         for _ in range(2):

@@ -60,10 +60,10 @@ class HeightNoiseConfig:
     """s after which a robot's map condition is drawn anew: at the start and in the middle of a trajectory."""
     factor: float | None = None
     """Hold c_sk at this value instead of following the schedule; 0 is a perfect map."""
-    start_samples: int = 2_400_000
-    """Samples at which c_sk leaves 0: 20 epochs of the paper's 300 x 400."""
-    full_samples: int = 12_000_000
-    """Samples at which c_sk reaches 1: 100 epochs."""
+    start_steps: int = 2_400_000
+    """Environment steps at which c_sk leaves 0: 20 epochs of the paper's 300 x 400."""
+    full_steps: int = 12_000_000
+    """Environment steps at which c_sk reaches 1: 100 epochs."""
     map_rate: float = 20.0
     """Hz at which a robot's map, and with it the samples, are renewed; in between they are held."""
     cell_offset: float = 0.05
@@ -87,8 +87,8 @@ class HeightNoiseConfig:
             )
         if min(self.map_rate, self.cell_size, self.missing_size, self.redraw_seconds) <= 0:
             raise ValueError("Map rate, cell and patch sizes and redraw seconds must be positive.")
-        if self.start_samples >= self.full_samples:
-            raise ValueError("c_sk must reach 1 after it has left 0: raise full_samples above start_samples.")
+        if self.start_steps >= self.full_steps:
+            raise ValueError("c_sk must reach 1 after it has left 0: raise full_steps above start_steps.")
 
     def table(self) -> Tensor:
         """z0..z7 of every condition that occurs, in the order of their probabilities, (conditions, 8)."""
@@ -132,8 +132,8 @@ LEVELS: dict[str, HeightNoiseConfig] = {
 map of the robot's own sensors (envs.depth), to which nothing is added."""
 
 
-def noise_factor(samples: float, cfg: HeightNoiseConfig) -> float:
-    """c_sk after `samples` environment samples, 0..1: linear between the schedule's two ends (Miki et al. S8)."""
+def noise_factor(steps: float, cfg: HeightNoiseConfig) -> float:
+    """c_sk after so many environment steps, 0..1: linear between the schedule's two ends (Miki et al. S8)."""
     if cfg.factor is not None:
         return cfg.factor
-    return min(max((samples - cfg.start_samples) / (cfg.full_samples - cfg.start_samples), 0.0), 1.0)
+    return min(max((steps - cfg.start_steps) / (cfg.full_steps - cfg.start_steps), 0.0), 1.0)

@@ -125,9 +125,9 @@ class MapFailures:
         if not active.any():
             return usual
         size, fails = named(self.sizes[env_ids].double()), active.numpy()
-        share = (rearrange(size["missing"], "m -> m 1") * self.feet[env_ids]).numpy()
+        fraction = (rearrange(size["missing"], "m -> m 1") * self.feet[env_ids]).numpy()
         return Holes(
-            np.where(fails[:, None], share, usual.share),
+            np.where(fails[:, None], fraction, usual.fraction),
             np.where(fails, size["patch"].numpy(), usual.size),
             np.where(fails, size["invented"].numpy(), usual.invented),
         )

@@ -47,13 +47,13 @@ class Areas(NamedTuple):
     cell_size: float
     """m."""
     patches: NDArray
-    """(m, AREAS^2) uniform in 0..1: below `Holes.share` a patch holds no information."""
+    """(m, AREAS^2) uniform in 0..1: below `Holes.fraction` a patch holds no information."""
 
 
 class Holes(NamedTuple):
     """Patches of m maps that hold no information, float64."""
 
-    share: NDArray
+    fraction: NDArray
     """(m, 4) of all patches, by foot."""
     size: NDArray
     """(m,) m, side of a patch."""
@@ -92,7 +92,7 @@ def perturb_heights(
             common = z[i, FOOT_VERTICAL] * draws.foot[2, i, leg] + z[i, EPISODE_VERTICAL] * draws.offset[i, leg, 2]
             for p in range(heights.shape[2]):
                 x, y, normal = seen[i, leg, p, 0], seen[i, leg, p, 1], draws.point[2, i, leg, p]
-                if _area(areas.patches[i], areas.origin[i], holes.size[i], x, y) < holes.share[i, leg]:
+                if _area(areas.patches[i], areas.origin[i], holes.size[i], x, y) < holes.fraction[i, leg]:
                     spread = holes.invented[i]
                     heights[i, leg, p] = foot_height[i, leg] + spread * normal if spread > 0 else math.nan
                     continue

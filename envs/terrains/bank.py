@@ -25,8 +25,8 @@ class TerrainType:
     family: str
     fixed: Mapping[str, float] = field(default_factory=dict)
     grid: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    share: int = 1
-    """Robots on this type for every robot on a type of share 1 (decision 44)."""
+    weight: int = 1
+    """Robots on this type for every robot on a type of weight 1 (decision 44)."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -38,9 +38,9 @@ class TerrainType:
         return [{**self.fixed, **dict(zip(self.grid, levels, strict=True))} for levels in product(*self.grid.values())]
 
 
-def terrain_type(name: str, family: str, share: int = 1, **fixed: float) -> TerrainType:
+def terrain_type(name: str, family: str, weight: int = 1, **fixed: float) -> TerrainType:
     """A type that varies all curriculum levels of its family."""
-    return TerrainType(name, family, fixed, {p.name: p.levels for p in FAMILIES[family].parameters if p.levels}, share)
+    return TerrainType(name, family, fixed, {p.name: p.levels for p in FAMILIES[family].parameters if p.levels}, weight)
 
 
 TRAINING_TYPES: dict[str, TerrainType] = {
@@ -52,9 +52,9 @@ TRAINING_TYPES: dict[str, TerrainType] = {
         terrain_type("grid_steps", "grid_steps"),
         terrain_type("boxes", "boxes"),
         terrain_type("step_stair", "step_stair"),
-        terrain_type("stairs_standard_up", "stairs_standard", share=4, direction=1),
+        terrain_type("stairs_standard_up", "stairs_standard", weight=4, direction=1),
         terrain_type("stairs_standard_down", "stairs_standard", direction=-1),
-        terrain_type("stairs_random_up", "stairs_random", share=2, direction=1),
+        terrain_type("stairs_random_up", "stairs_random", weight=2, direction=1),
         terrain_type("stairs_random_down", "stairs_random", direction=-1),
         terrain_type("slope_up", "slope_up"),
         terrain_type("slope_down", "slope_down"),
@@ -133,9 +133,9 @@ class TrainingBank:
         self.map = build_map(cached_tiles(requests, (tile_size, tile_size)))
 
     def types_of(self, robots: int) -> NDArray[np.int64]:
-        """Type number of each robot, (robots,): every type in turn, then again those with a greater share."""
-        shares = np.array([kind.share for kind in self.types])
-        rounds = np.concatenate([np.flatnonzero(shares > turn) for turn in range(shares.max())])
+        """Type number of each robot, (robots,): every type in turn, then again those of a greater weight."""
+        weights = np.array([kind.weight for kind in self.types])
+        rounds = np.concatenate([np.flatnonzero(weights > turn) for turn in range(weights.max())])
         return np.resize(rounds, robots)
 
     def tile_index(self, types: NDArray[np.int64], cells: NDArray[np.int64]) -> NDArray[np.int64]:

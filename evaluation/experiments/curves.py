@@ -59,7 +59,7 @@ def run(request: Request) -> list[dict[str, Any]]:
 COLUMNS = (
     Column("run", value("run"), is_number=False),
     Column("iterations", value("iterations", "d")),
-    Column("samples", lambda row: f"{row['curves']['samples'][-1]:,.0f}"),
+    Column("environment steps", lambda row: f"{row['curves']['samples'][-1]:,.0f}"),
     Column("behaviour [95 % interval]", with_interval("behaviour", "behaviour_ci95", ".4f")),
     Column("reconstruction [95 % interval]", with_interval("reconstruction", "reconstruction_ci95", ".4f")),
 )
@@ -71,7 +71,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def draw(rows: Sequence[Row]) -> Figure:
-    """Both losses over samples, smoothed, with the interval of that mean at the end."""
+    """Both losses over environment steps, smoothed, with the interval of that mean at the end."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), LOSSES, strict=True):
         for row in rows:
@@ -79,7 +79,7 @@ def draw(rows: Sequence[Row]) -> Figure:
             (line,) = axes.plot(samples / 1e6, smooth(losses), label=row["run"], linewidth=1.2)
             if row[f"{name}_ci95"] is not None:
                 axes.vlines(samples[-1] / 1e6, *row[f"{name}_ci95"], color=line.get_color(), linewidth=3)
-        finish(axes, title=f"{name} loss", xlabel="million samples", ylabel="mean squared error")
+        finish(axes, title=f"{name} loss", xlabel="million environment steps", ylabel="mean squared error")
     return figure
 
 

@@ -92,10 +92,10 @@ class Motion(Series):
         """By robot, (n,), on the stretch until the end of its first episode; nan where there was nothing to measure.
 
         torque N m and acceleration rad/s^2, root mean squares over the joints; peak_torque N m, the largest; at_limit,
-        share of joints and time in which a drive gives all it can; trembling, share of the joint velocities' power
-        beyond 8 Hz, on and off the stretch, nan after a fall; tilt_rate rad/s, root mean square of roll and pitch rate;
-        duty, share of time that a foot stands; strides 1/s, touchdowns of a foot after 60 ms in the air; lift m, of a
-        foot over the highest ground around it; knees, share of time in which a thigh or shank touches the ground.
+        fraction of joints and time in which a drive gives all it can; trembling, fraction of the joint velocities'
+        power beyond 8 Hz, on and off the stretch, nan after a fall; tilt_rate rad/s, root mean square of roll and pitch
+        rate; duty, fraction of time that a foot stands; strides 1/s, touchdowns of a foot after 60 ms in the air; lift
+        m, of a foot over the highest ground around it; knees, fraction of time in which a thigh or shank touches it.
         """
         series = self.stacked()
         counts = series["counts"] & series["on_stretch"]
@@ -179,9 +179,10 @@ class StartAndStop(Series):
     def finish(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """What was measured by robot, (n,), nan after a fall, and the mean speed over time with its intervals.
 
-        start s, from the command until 0.9 of it; overshoot, the largest excess of the speed over the command as its
-        share; stop s, from the command until 0.05 m/s; stopping_distance m, from the command to the end; tilt degrees,
-        the largest from the start on; resting_joint_speed rad/s, root mean square over joints and the last second.
+        start s, from the command until 0.9 of it; overshoot, the largest excess of the speed over the command as a
+        fraction of it; stop s, from the command until 0.05 m/s; stopping_distance m, from the command to the end; tilt
+        degrees, the largest from the start on; resting_joint_speed rad/s, root mean square over joints in the last
+        second.
         nan, too, where a speed was not reached; who never walked has not stopped.
         """
         series = self.stacked()

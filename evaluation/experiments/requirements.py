@@ -16,7 +16,7 @@ ORDINARY = tuple(
 ) + ("stairs_up 0.12", "stairs_up 0.17", "stairs_down 0.12", "stairs_down 0.17", "step_up 0.2")
 """Grounds that can be crossed without seeing them."""
 SLACK = 1e-9
-"""Of comparisons: the difference of two shares of episodes is no exact number."""
+"""Of comparisons: the difference of two fractions of episodes is no exact number."""
 
 
 @dataclass(frozen=True)

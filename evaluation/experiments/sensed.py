@@ -54,15 +54,15 @@ class Case:
         return with_map(cfg, self.depth)
 
 
-def drifting(share: float) -> DepthConfig:
-    """Four cameras, and an odometry that drifts by this share of the way."""
-    odometry = OdometryConfig(drift=share, turn=share, turn_per_metre=share / 2)
+def drifting(fraction: float) -> DepthConfig:
+    """Four cameras, and an odometry that drifts by this fraction of the way."""
+    odometry = OdometryConfig(drift=fraction, turn=fraction, turn_per_metre=fraction / 2)
     return replace(SENSED, odometry=odometry)
 
 
 CASES = (
     *(Case(level, level) for level in ("none", "nominal", "large")),
-    *(Case(f"mapped, drift {100 * share:g} %", MAPPED, drifting(share)) for share in (0.0, 0.01, 0.03)),
+    *(Case(f"mapped, drift {100 * drift:g} %", MAPPED, drifting(drift)) for drift in (0.0, 0.01, 0.03)),
     Case("mapped, front covered", MAPPED, replace(SENSED, covered=("front",))),
     Case("mapped, domes", MAPPED, replace(SENSED, sensors="domes")),
 )

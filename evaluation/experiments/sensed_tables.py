@@ -22,7 +22,7 @@ def markdown(rows: Sequence[Row]) -> str:
     for other, title in (("nominal", "the same policy under nominal noise"), ("blind", "the blind Student")):
         beside = [row for row in rows if f"to_{other}" in row]
         if beside:
-            parts += [f"Success as a share of that of {title}; difference of both, pair by pair, and its interval:"]
+            parts += [f"Success as a fraction of that of {title}; difference of both, pair by pair, and its interval:"]
             parts += [table(beside, partial(difference, other=other))]
     titles = {
         "all": "all 208 samples",
@@ -30,7 +30,7 @@ def markdown(rows: Sequence[Row]) -> str:
         "ahead": "0.3 m and more ahead of a front foot",
     }
     for part, title in titles.items() if wrong else ():
-        parts += [f"Heights seen minus true ones, {title}: bias, spread (cm), share unknown:"]
+        parts += [f"Heights seen minus true ones, {title}: bias, spread (cm), fraction unknown:"]
         parts += [table(wrong, partial(three, part=part))]
     if wrong:
         parts += ["The same, sorted as the noise of S8 is:", markdown_table(list(like_s8(wrong)), S8_COLUMNS), READING]
@@ -38,10 +38,10 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def difference(row: Row, other: str) -> str:
-    """Success under a map as a share of that of the `other`, their difference and its interval."""
+    """Success under a map as a fraction of that of the `other`, their difference and its interval."""
     low, high = row[f"to_{other}_ci95"]
-    share = f"{row['success'] / row[other]:.2f}" if row[other] else "-"
-    return f"{share}; {row[f'to_{other}']:+.3f} [{low:+.3f}, {high:+.3f}]"
+    ratio = f"{row['success'] / row[other]:.2f}" if row[other] else "-"
+    return f"{ratio}; {row[f'to_{other}']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def table(rows: Sequence[Row], text: Callable[[Row], str]) -> str:
@@ -65,7 +65,7 @@ ENTRIES = {
     "point_vertical": "z1, point (m)",
     "foot_vertical": "z3, foot (m)",
     "outlier": "z4, outlier (m)",
-    "outlier_probability": "z5, share of outliers",
+    "outlier_probability": "z5, fraction of outliers",
     "episode_vertical": "z7, episode (m)",
 }
 """Numbers of S8 that heights tell."""
@@ -76,7 +76,7 @@ S8_COLUMNS = (
     Column("map", value("map"), is_number=False),
     *(Column(title, value(name, ".3f")) for name, title in ENTRIES.items()),
     *(Column(title, value(name, ".2f")) for name, title in LASTING.items()),
-    Column("share unknown", value("all_unknown", ".3f")),
+    Column("fraction unknown", value("all_unknown", ".3f")),
     Column("bias (m)", value("all_bias", "+.3f")),
 )
 READING = (

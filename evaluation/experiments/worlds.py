@@ -81,7 +81,7 @@ def loaded(cfg: EnvConfig) -> EnvConfig:
 
 
 def late(seconds: float) -> Change:
-    """Targets that act late, and senses that are as late again."""
+    """Targets that act late, and sensors that are as late again."""
     latency = LatencyConfig(action=(seconds, seconds), proprioception=(seconds, seconds))
     return lambda cfg: replace(cfg, latency=latency)
 

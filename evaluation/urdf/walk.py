@@ -33,7 +33,7 @@ from evaluation.urdf.sensors import ROW, Sensors
 from evaluation.urdf.walker import Body, Walker
 
 NOISE_STREAM = 2
-"""Which of a batch's streams of random numbers the senses draw from; the environment's have 0 and 1."""
+"""Which of a batch's streams of random numbers the sensors draw from; the environment's have 0 and 1."""
 
 OF_DRIVES = ("gain", "force_range", "dynamics")
 """Attributes of the simulation in which the drives of its robots differ."""
@@ -111,19 +111,21 @@ def starts(env: AnymalEnv, push_seed: int, edge: Tensor | None) -> list[Start]:
     return [
         Start(
             body=Body(
-                friction=env.state.friction[row].numpy(),
-                base_mass=float(added[row]),
-                links=links[row],
-                drives={PARAMETERS[name]: getattr(simulation, name)[row][simulation.actuators] for name in OF_DRIVES},
+                friction=env.state.friction[env_id].numpy(),
+                base_mass=float(added[env_id]),
+                links=links[env_id],
+                drives={
+                    PARAMETERS[name]: getattr(simulation, name)[env_id][simulation.actuators] for name in OF_DRIVES
+                },
             ),
-            qpos=simulation.qpos[row].copy(),
-            qvel=simulation.qvel[row].copy(),
-            pushes=kicks[row],
-            tile=int(env.placement.tile[row]),
-            edge_x=None if edge is None else edge[row : row + 1],
-            seed=int(np.random.SeedSequence((env.cfg.seed, NOISE_STREAM, row)).generate_state(1)[0]),
+            qpos=simulation.qpos[env_id].copy(),
+            qvel=simulation.qvel[env_id].copy(),
+            pushes=kicks[env_id],
+            tile=int(env.placement.tile[env_id]),
+            edge_x=None if edge is None else edge[env_id : env_id + 1],
+            seed=int(np.random.SeedSequence((env.cfg.seed, NOISE_STREAM, env_id)).generate_state(1)[0]),
         )
-        for row in range(env.num_envs)
+        for env_id in range(env.num_envs)
     ]
 
 

@@ -18,11 +18,11 @@ class PolicyPanel:
         """Add the controls to the present tab; `given` are the policies that play was started with."""
         self.page, self.given = page, given
         gui, changed = page.server.gui, page.wishes.when_changed
-        self.rows = tuple(f"robot {row + 1}" for row in range(len(page.session.walkers)))
+        self.robots = tuple(f"robot {index + 1}" for index in range(len(page.session.walkers)))
         self.focus = gui.add_dropdown(
             "Look at",
-            self.rows,
-            visible=len(self.rows) > 1,
+            self.robots,
+            visible=len(self.robots) > 1,
             hint="What Policy and Thoughts are about, and the view follows.",
         )
         self.paths = find_policies(given)
@@ -39,8 +39,8 @@ class PolicyPanel:
         self.show()
 
     def _look(self, name: str) -> None:
-        if name in self.rows:
-            self.page.session.focus = self.rows.index(name)
+        if name in self.robots:
+            self.page.session.focus = self.robots.index(name)
 
     def _refresh(self) -> None:
         walking = {walker.chosen: self.paths[walker.chosen] for walker in self.page.session.walkers}
@@ -66,12 +66,12 @@ class PolicyPanel:
 
     def _follows(self) -> bool:
         """Whether the robot in focus takes the newest policy of its training."""
-        return self.page.follower is not None and self.page.follower.row == self.page.session.focus
+        return self.page.follower is not None and self.page.follower.index == self.page.session.focus
 
     def show(self) -> None:
         """Who is in focus, who controls it, and what that checkpoint says about itself."""
         session = self.page.session
-        self.focus.value, self.policy.value = self.rows[session.focus], session.focused.chosen
+        self.focus.value, self.policy.value = self.robots[session.focus], session.focused.chosen
         self.followed.value = self._follows()
         agent = session.focused.agent
         facts = {name: agent.meta.get(name) for name in ("kind", "iteration", "samples")}
