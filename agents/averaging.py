@@ -27,6 +27,6 @@ def running_mean(network: nn.Module, window: int, samples: int) -> AveragedModel
 
 
 def go_on_from(mean: AveragedModel, network: Mapping[str, Tensor], window: int, samples: int) -> None:
-    """Let the mean begin as the weights of a trained network, as if they were that of a whole window."""
+    """Start the running mean from the weights of a trained network, as if they had filled the whole window."""
     mean.module.load_state_dict(network)
     mean.n_averaged.fill_(ceil(EARLY * window / samples))

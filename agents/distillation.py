@@ -28,7 +28,7 @@ TENFOLD = 300_000
 
 @dataclass(frozen=True)
 class Lesson:
-    """Steps (t, n, ...) of a rollout, normalised: what the Student perceives, and what it should make of it."""
+    """Inputs and targets of the distillation, normalised: steps (t, n, ...) of a rollout."""
 
     proprio: Tensor
     """Perceived proprioception, (t, n, 133)."""
@@ -132,8 +132,10 @@ class BeliefDistillation(Distillation):
         self.teacher_loaded = True
 
     def begin_with(self, network: dict[str, Tensor]) -> None:
-        """Let the Student start from the network of another one, gently: at first Adam's steps would have full size
-        whatever the gradient, and its mean has seen nothing else yet (decision 38)."""
+        """Warm start from another Student's network at a learning rate that rises slowly (decision 38).
+
+        Adam's first steps would have full size, whatever the gradient.
+        """
         self.student.network.load_state_dict(network)
         go_on_from(self.averaged, network, self.averaging, rollout_samples(self.storage))
         self.gentle = True
@@ -216,7 +218,7 @@ class BeliefDistillation(Distillation):
         }
 
     def load(self, loaded_dict: dict, load_cfg: dict | None = None, strict: bool = True) -> bool:
-        """Take up exactly where `save` was called."""
+        """Bit-exact resume from what `save` gave."""
         super().load(loaded_dict, load_cfg, strict)
         self.samples, self.gentle = loaded_dict["samples"], loaded_dict.get("gentle", False)
         self.averaged.load_state_dict(loaded_dict["averaged"])

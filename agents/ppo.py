@@ -27,7 +27,7 @@ STATISTICS_STEPS = 8
 
 
 class TeacherPPO(PPO):
-    """rsl_rl's PPO; the learning rate decays with environment steps, whatever the size of an iteration."""
+    """rsl_rl's PPO with a learning rate that decays by environment steps, whatever the size of an iteration."""
 
     def __init__(
         self,
@@ -92,8 +92,8 @@ class TeacherPPO(PPO):
         distributed.average_gradients(chain(self.actor.parameters(), self.critic.parameters()))
 
     def start_gently(self) -> None:
-        """Begin at the smallest learning rate: Adam's first steps have full size whatever the gradient, which ruins a
-        trained policy; the divergence of the updates tells how far the rate may rise (decision 23)."""
+        """Learning-rate warm-up for a trained policy, which Adam's first steps of full size would ruin: begin at the
+        smallest rate, and let the divergence of the updates raise it (decision 23)."""
         self._set_learning_rate(LEAST_LEARNING_RATE)
 
     def networks(self) -> nn.ModuleDict:
@@ -136,7 +136,7 @@ class TeacherPPO(PPO):
         return super().save() | own
 
     def load(self, loaded_dict: dict, load_cfg: dict | None = None, strict: bool = True) -> bool:
-        """Take up exactly where `save` was called."""
+        """Bit-exact resume from what `save` gave."""
         self.samples, self.learning_rate = loaded_dict["samples"], loaded_dict["learning_rate"]
         self.averaged.load_state_dict(loaded_dict["averaged"])
         return super().load(loaded_dict, load_cfg, strict)

@@ -14,7 +14,7 @@ from agents import distributed
 
 
 class Rollout(RolloutStorage):
-    """rsl_rl's storage for PPO with cheaper mini-batches, which are the same in every epoch there, too."""
+    """Rollout buffer of PPO whose mini-batches are gathered once for all epochs; rsl_rl's are the same in each, too."""
 
     def __init__(self, *args: Any, prepare: Callable[[TensorDict], TensorDict], **kwargs: Any) -> None:
         """`prepare` turns stored observations (m, ...) into what the networks read in an update."""
@@ -60,5 +60,5 @@ class Rollout(RolloutStorage):
 
 
 def rollout_samples(storage: RolloutStorage) -> int:
-    """Samples of one rollout of all ranks."""
+    """Environment steps in one rollout of all ranks."""
     return storage.num_envs * storage.num_transitions_per_env * distributed.size()

@@ -52,7 +52,7 @@ class TeacherRunner(Training):
         return self.alg.actor  # type: ignore
 
     def init_from(self, record: dict[str, Any]) -> list[str]:
-        """Start from the networks, normaliser, action noise and curriculum of a Teacher; names what does not fit.
+        """Warm start from the networks, normaliser, action noise and curriculum of a Teacher; names what does not fit.
 
         The critics of earlier versions, which had encoders of their own, do not.
         """
@@ -128,8 +128,10 @@ class StudentRunner(Training):
         return self._load_curriculum(record)
 
     def init_from(self, record: dict[str, Any]) -> list[str]:
-        """Start from the network and curriculum of another Student, a blind one also from one that saw; names what does
-        not fit."""
+        """Warm start from the network and curriculum of another Student, a blind one also from one that saw.
+
+        Names what does not fit.
+        """
         other = restore(self.network_cfg, record["student"])
         if replace(other, extero=self.network_cfg.extero) != self.network_cfg:
             raise CheckpointError(

@@ -19,7 +19,7 @@ STEEPEST = 0.6
 
 
 class FrozenTeacher(nn.Module):
-    """The Teacher and its normaliser, which learn no more: labels, and targets of the reconstruction."""
+    """The frozen Teacher and its normaliser: they give the labels, and the targets of the reconstruction."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class FrozenTeacher(nn.Module):
         return self.normalizer(values).split(self.sizes, dim=-1)
 
     def forward(self, obs: TensorDict) -> Tensor:
-        """What the Teacher would do, (..., 16)."""
+        """Labels: the Teacher's actions, (..., 16)."""
         proprio = self.groups[0]
         asked = obs.replace({proprio: faster_uphill(obs[proprio], self.uphill)})
         return self.network(*self.normalized(asked), 1.0 if self.blind else obs.get(layout.CAUTION, 0.0))

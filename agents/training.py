@@ -185,7 +185,7 @@ class Training(OnPolicyRunner):
         return [] if fits else ["terrain curriculum"]
 
     def warm_up(self) -> None:
-        """Spread the episodes' ends."""
+        """Random episode phases."""
         spread_episodes(self.env)
 
     def _configure_multi_gpu(self) -> None:
@@ -205,5 +205,5 @@ class Training(OnPolicyRunner):
 
 
 def spread_episodes(env: VecEnv) -> None:
-    """Let the robots be anywhere in their episodes, so that these do not all end at once."""
+    """Random episode phases: robots begin anywhere in their episodes, so that these do not all end at once."""
     env.episode_length_buf = torch.randint_like(env.episode_length_buf, high=int(env.max_episode_length))

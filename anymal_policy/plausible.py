@@ -91,7 +91,7 @@ def refuse_no_stance(joint_position: NDArray[np.float64]) -> None:
 
 
 class Poses(NamedTuple):
-    """Where base and joints of a robot are."""
+    """Pose of the base and joint angles."""
 
     position_w: NDArray[np.float64]
     """(3,) m."""
@@ -102,7 +102,7 @@ class Poses(NamedTuple):
 
 
 class Speeds(NamedTuple):
-    """Their derivatives."""
+    """Velocities of base and joints."""
 
     linear_w: NDArray[np.float64]
     """(3,) m/s."""
@@ -114,7 +114,7 @@ class Speeds(NamedTuple):
 
 @dataclass(frozen=True)
 class Course:
-    """Where a robot began its episode, and where its speeds have led it since."""
+    """Dead reckoning: the pose at the start of an episode, and the pose integrated from measured velocities since."""
 
     start: Poses
     led: Poses
@@ -123,7 +123,7 @@ class Course:
 
 
 def follow(course: Course | None, values: Mapping[str, NDArray[np.float64]], rotation: NDArray[np.float64]) -> Course:
-    """The course up to these measurements, one policy step after the last; None for an episode that begins."""
+    """Dead reckoning one policy step further, by these measurements; `course` is None where an episode begins."""
     speeds = Speeds(rotation @ values["linear_velocity_b"], values["angular_velocity_b"], values["joint_velocity"])
     if course is None:
         start = Poses(values["base_position_w"].copy(), rotation, values["joint_position"].copy())
@@ -136,7 +136,7 @@ def follow(course: Course | None, values: Mapping[str, NDArray[np.float64]], rot
 
 
 def refuse_astray(course: Course, position_w: NDArray[np.float64], rotation: NDArray, joints: NDArray) -> None:
-    """Raise a ValueError if base or joints are elsewhere than their measured speeds have led them."""
+    """Raise a ValueError if base or joints are not where dead reckoning has led them."""
     moved, led = position_w - course.start.position_w, course.led.position_w - course.start.position_w
     if (apart := np.linalg.norm(moved - led)) > ASTRAY + ASTRAY_SHARE * max(np.linalg.norm(moved), np.linalg.norm(led)):
         raise ValueError(

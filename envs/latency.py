@@ -1,4 +1,4 @@
-"""Time that passes between a robot's body and its policy: what is felt is old, and what is decided acts late."""
+"""Latency between a robot's body and its policy: what is felt is old, and what is decided acts late."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def at_least(own: LatencyConfig, default: LatencyConfig) -> LatencyConfig:
 
 
 class DelayedProprioception:
-    """What n robots felt in the last policy steps, to be read as it was a while ago.
+    """Delay line of the proprioception: what n robots felt in the last policy steps, read as it was a while ago.
 
     Between two steps it is interpolated (decision 52).
     """

@@ -1,4 +1,4 @@
-"""What a robot perceives of itself and of the ground: everything as it is, and, for a Student, with all its errors."""
+"""Sensors of a robot, of itself and of the ground: perfect ones, and for a Student those of a real robot."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HISTORIES = {"joint_position": "joint_position_history", "joint_velocity": "join
 
 
 class Sensors:
-    """The truth: height samples of the surface, and the observation groups without noise."""
+    """Perfect sensors: height samples of the surface, and the observation groups without noise."""
 
     def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
         """Sensors of `cfg.num_envs` robots on `surface`."""
@@ -81,7 +81,7 @@ class Sensors:
 
 
 class NoisySensors(Sensors):
-    """Beside the truth what a robot has instead: noisy sensors, a drifting estimator and a bad elevation map."""
+    """Sensors of a real robot beside the perfect ones: noise, a drifting state estimator, a faulty elevation map."""
 
     def __init__(self, cfg: EnvConfig, surface: Surface) -> None:
         """Generators of their own: noise changes nothing but what is perceived, and maps nothing that is felt.

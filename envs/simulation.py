@@ -166,7 +166,7 @@ class Simulation:
         self.failed[env_ids] = False
 
     def settle(self, env_ids: Tensor) -> None:
-        """Bring everything that derives from the state of these robots up to date, sensors included."""
+        """Forward pass without a step (mj_forward): all that derives from these robots' state, sensors included."""
         self.batch.forward(env_ids.numpy())
 
     def set_friction(self, env_ids: Tensor, friction: Tensor) -> None:

@@ -33,7 +33,7 @@ MAD = 1.4826
 
 
 class MapErrors:
-    """Heights seen minus true ones, of the first episodes of n robots, as far as their trial runs.
+    """Error statistics of maps: heights seen minus true ones, of n robots' first episodes, while their trial runs.
 
     Sums by robot, of which `described` makes numbers.
     """

@@ -17,7 +17,7 @@ FRICTION = layout.slices(layout.PRIVILEGED)["friction"]
 
 
 class Reconstruction(NamedTuple):
-    """What is left of the truth in the belief of n robots."""
+    """Reconstruction of heights and friction from the belief of n robots."""
 
     heights: Tensor
     """(n, 4, 52) m, terrain height at the ring points minus the height of the sole."""

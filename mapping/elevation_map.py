@@ -41,7 +41,7 @@ class ElevationMap:
         self.heights[:], self.variances[:], self.pose, self.clouds = UNKNOWN, 0.0, None, 0
 
     def move(self, position_w: ArrayLike, heading: float = 0.0) -> None:
-        """Follow the robot to a position (2 or 3,) m and a heading in rad: what it has walked and turned adds variance.
+        """Recentre the map at a position (2 or 3,) m and heading in rad; variance grows with the way and the turn.
 
         Costs as much as the cells that come in. A ValueError for a place that is none.
         """
@@ -61,7 +61,7 @@ class ElevationMap:
         self.pose = (x, y, heading)
 
     def integrate(self, points_w: ArrayLike, origin_w: ArrayLike, variance: ArrayLike) -> float:
-        """Take in a cloud of points (k, 3) m, seen from `origin_w` (3,) m, with vertical variances () or (k,) m^2.
+        """Fuse a cloud of points (k, 3) m, seen from `origin_w` (3,) m, with vertical variances () or (k,) m^2.
 
         What is no number, beyond the window or a ceiling is left out. Returns the m by which this has shifted the
         whole map.
@@ -76,13 +76,13 @@ class ElevationMap:
         return float(fuse(*terrain, points, noise, origin, self.rules, scratch_of(self.cfg.cells), room, self.clouds))
 
     def touch(self, contacts_w: ArrayLike, radius: float = 0.1, variance: float = 1e-3) -> None:
-        """Take soles (k, 3) m that stand on the ground for its height, where within `radius` m nothing is known."""
+        """Fill in unknown ground within `radius` m of soles (k, 3) m that stand on it, at their height."""
         contacts = shapes.rows(contacts_w, 3, SOLES)
         terrain = self.heights, self.variances, self.corner
         stamp(*terrain, contacts, self.cfg.resolution, radius, variance)
 
     def correct(self, contacts_w: ArrayLike, fraction: float = 0.1, largest: float = 0.1) -> float:
-        """Shift the whole map by `fraction` of what the soles (k, 3) m that stand on the ground are above it.
+        """Drift correction by contacts: shift the map by `fraction` of the height of standing soles (k, 3) m over it.
 
         Their median counts, as far as a sole is within `largest` m of the map; the shift in m.
         """

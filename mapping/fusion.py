@@ -86,7 +86,7 @@ def bin_points(
 
 @compiled
 def common_innovation(flat: NDArray, own: NDArray, found: int, rules: Rules, scratch: Scratch) -> float:
-    """m by which the cloud as a whole is above the map: weighted mean over the cells that both know; 0 for too few."""
+    """Drift estimate, m: weighted mean of cloud minus map over the cells that both know; 0 for too few."""
     total, weights, common = 0.0, 0.0, 0
     for i in range(found):
         cell = scratch.touched[i]
@@ -112,7 +112,7 @@ def common_innovation(flat: NDArray, own: NDArray, found: int, rules: Rules, scr
 
 @compiled
 def fuse_cells(flat: NDArray, own: NDArray, found: int, excess: float, rules: Rules, scratch: Scratch) -> None:
-    """Let each cell take in what the cloud, less `excess` m that all of it is too high, says of it (Kalman).
+    """Kalman update of each cell by what the cloud, less `excess` m that all of it is too high, says of it.
 
     Empties the sums.
     """

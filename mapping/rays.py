@@ -57,7 +57,7 @@ def follow_rays(
     cells: NDArray,
     turn: int,
 ) -> int:
-    """Count for each cell the rays that pass well below its height; the number of cells with such rays."""
+    """Visibility check: count for each cell the rays that pass well below its height; the number of such cells."""
     missed, first = 0, first_of(corner, n)
     highest = highest_in_blocks(flat, n, scratch.blocks)
     x, y = origin[0] / rules.resolution - corner[0], origin[1] / rules.resolution - corner[1]
@@ -141,7 +141,7 @@ def look(
 
 @compiled
 def clear(flat: NDArray, own: NDArray, missed: int, rules: Rules, scratch: Scratch) -> None:
-    """Forget the cells that enough rays pass below and in which no point of the cloud lies as high."""
+    """Visibility cleanup: forget cells that enough rays pass below and in which no point of the cloud lies as high."""
     for i in range(missed):
         cell = scratch.missed[i]
         if scratch.misses[cell] >= rules.clear_rays and scratch.top[cell] < flat[cell] - rules.clearance:

@@ -60,7 +60,7 @@ def shift(heights: NDArray, variances: NDArray, corner: NDArray, column: int, ro
 
 @compiled
 def grow(variances: NDArray, added: float, most: float) -> None:
-    """Add to all variances (n, n), in place, up to `most`."""
+    """Process noise: add to all variances (n, n), in place, up to `most`."""
     flat = variances.reshape(-1)
     for i in range(len(flat)):
         flat[i] = min(flat[i] + added, most)

@@ -1,4 +1,4 @@
-"""The stages of a run in their order: walk, teacher, student and blind, and the settings with which each begins."""
+"""The stages of a run in their order: walk, refine, student and blind, and the settings with which each begins."""
 
 from __future__ import annotations
 

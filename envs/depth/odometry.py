@@ -1,4 +1,4 @@
-"""Where n robots take themselves to be: an odometry that drifts with what they walk and turn."""
+"""Odometry that drifts with what n robots walk and turn: where they take themselves to be."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class Odometry:
         self.heading = torch.zeros(num_envs, dtype=torch.float64)
 
     def reset(self, env_ids: Tensor, s: State) -> None:
-        """These robots start episodes, and know their place."""
+        """No drift yet for these robots, which start episodes."""
         self.share[env_ids] = torch.randn(len(env_ids), 7, generator=self.generator, dtype=torch.float64)
         self.error[env_ids], self.turned[env_ids] = 0.0, 0.0
         self.place[env_ids], self.heading[env_ids] = s.base_position_w[env_ids].double(), s.heading[env_ids].double()
 
     def advance(self, s: State) -> None:
-        """Let the robots take themselves to have moved as they have, but for the drift."""
+        """Drift of a policy step: it grows with the way walked and the angle turned."""
         cfg, place, heading = self.cfg, s.base_position_w.double(), s.heading.double()
         step, turn = place - self.place, torch.remainder(heading - self.heading + math.pi, 2 * math.pi) - math.pi
         way = step[:, :2].norm(dim=-1)
@@ -43,7 +43,7 @@ class Odometry:
         self.place, self.heading = place, heading
 
     def tilt(self) -> Tensor:
-        """rad by which each robot takes its roll and pitch (about its own heading) to be more, (n, 2)."""
+        """Error of roll and pitch (about each robot's own heading), (n, 2) rad."""
         return self.cfg.tilt * self.share[:, 5:]
 
     def frames(self) -> Tensor:

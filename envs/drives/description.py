@@ -1,4 +1,4 @@
-"""What a policy expects of the drives of a robot, in numbers, for the contract of an exported policy."""
+"""Specification of the drives that a policy expects, in numbers, for the contract of an exported policy."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Engine(Protocol):
         ...
 
     def forward(self, ids: NDArray[np.int64] | None = None) -> None:
-        """Bring what follows from the state of these simulations up to date."""
+        """Forward pass without a step (mj_forward): what follows from the state of these simulations."""
         ...
 
     def step(self, *, nstep: int) -> None:

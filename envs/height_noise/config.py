@@ -50,7 +50,7 @@ TRAINING = ("nominal", "offset", "noisy")
 
 @dataclass(frozen=True)
 class HeightNoiseConfig:
-    """What is wrong with the heights that a Student sees; all of it is multiplied by c_sk."""
+    """Noise model of the heights that a Student sees (Miki et al. S8); all of it is multiplied by c_sk."""
 
     condition_probabilities: tuple[float, float, float] = (0.4, 0.3, 0.3)
     """Probabilities of the map conditions nominal, offset and noisy (paper: 0.6, 0.3, 0.1; decision 31)."""

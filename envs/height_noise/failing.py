@@ -27,7 +27,7 @@ SHOWN = tuple(Failure._fields.index(name) for name in ("flat", "rise", "shift", 
 
 
 class Pose(NamedTuple):
-    """Where n robots are in the world."""
+    """Pose of n robots in the world, as far as maps need it."""
 
     foot_position: Tensor
     """(n, 4, 3) m, centres of the feet."""

@@ -99,7 +99,7 @@ def run(request: Request) -> list[dict[str, Any]]:
 
 
 def as_felt(condition: Condition) -> Condition:
-    """The condition under which the blind Student walks as under this one: it knows no maps, but feels itself."""
+    """The condition that stands for this one for the blind Student, which knows no maps, but has the sensor noise."""
     return PERFECT if condition.level == NONE else USUAL
 
 

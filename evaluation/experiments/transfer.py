@@ -1,4 +1,4 @@
-"""Worlds that a policy was not trained in: what is left of its success when one thing is different."""
+"""Transfer to worlds that a policy was not trained in: its success where one thing is different."""
 
 from __future__ import annotations
 

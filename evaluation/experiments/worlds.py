@@ -1,4 +1,4 @@
-"""Worlds that differ from the conditions of evaluation, and so from training, in one thing each."""
+"""Domain shifts: worlds that differ from the conditions of evaluation, and so from training, in one thing each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ OF_DRIVES = ("drive_position_gain", "drive_velocity_gain", "drive_lag", "torque_
 
 @dataclass(frozen=True)
 class World:
-    """One world."""
+    """One domain shift: a world that differs from that of evaluation in one thing."""
 
     name: str
     """In tables."""
