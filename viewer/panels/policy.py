@@ -74,7 +74,8 @@ class PolicyPanel:
         self.focus.value, self.policy.value = self.robots[session.focus], session.focused.chosen
         self.followed.value = self._follows()
         agent = session.focused.agent
-        facts = {name: agent.meta.get(name) for name in ("kind", "iteration", "samples")}
+        known = {"kind": "kind", "iteration": "iteration", "environment steps": "samples"}
+        facts = {name: agent.meta.get(key) for name, key in known.items()}
         said = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
         text = f"{agent.name}: {said}" if said else agent.name
         if text != self.note.content:
