@@ -85,15 +85,15 @@ def run(args: Args) -> tuple[int, bool]:
     except ValueError as error:
         return fail(error, 2), False
     except OSError as error:
-        return fail("; ".join([str(error), *way_on(args)]), 2), False
+        return ended(error, args, 2), False
     try:
         goes_on = runner.train()
     except FloatingPointError as error:
         return fail(error, 1), False
     except OwnTermError as error:
-        return fail("; ".join([str(error), *way_on(args)]), 2), False
+        return ended(error, args, 2), False
     except OSError as error:
-        return fail("; ".join([str(error), *way_on(args)]), 1), False
+        return ended(error, args, 1), False
     finally:
         runner.env.close()  # type: ignore
     tell(f"{'Finished' if runner.finished else 'Stopped'} after {runner.iteration} iterations.")
@@ -101,6 +101,11 @@ def run(args: Args) -> tuple[int, bool]:
     if not runner.finished or (runner.stopped and following(args) is not None):
         tell(f"Go on with: {going_on(args)}")
     return 0, goes_on
+
+
+def ended(error: Exception, args: Args, code: int) -> int:
+    """Say in one line why a run has ended early, and how it goes on; returns the exit code."""
+    return fail("; ".join([str(error), *way_on(args)]), code)
 
 
 def way_on(args: Args) -> list[str]:

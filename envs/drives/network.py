@@ -114,10 +114,13 @@ def from_tensors(tensors: Mapping[str, NDArray], source: str) -> DriveNetwork:
     return network
 
 
-def load(path: Path) -> DriveNetwork:
-    """The network in a file: .npz with torch's names, or TorchScript; a ValueError says what is wrong with it."""
+def load(path: Path, name_it: str = NAME_IT) -> DriveNetwork:
+    """The network in a file: .npz with torch's names, or TorchScript; a ValueError says what is wrong with it.
+
+    `name_it` says how somebody names another file.
+    """
     if not path.is_file():
-        raise ValueError(f"There is no actuator network {path}: name a file {NAME_IT}.")
+        raise ValueError(f"There is no actuator network {path}: name a file {name_it}.")
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as file:

@@ -61,9 +61,7 @@ def ground(row: Row) -> str:
 def lacks(request: Request) -> str | None:
     """Nothing; a ValueError if a file, or what exporting takes, is not as it must be."""
     if request.drive_network is not None:
-        if not request.drive_network.is_file():
-            raise ValueError(f"There is no actuator network {request.drive_network}: name a file with --drive-network.")
-        load(request.drive_network)
+        load(request.drive_network, "with --drive-network")
     if request.robot_urdf is not None:
         load_robot(request.robot_urdf)
         if any(student_in(agent) for agent in request.agents):
